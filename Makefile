@@ -1,0 +1,39 @@
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+BIN := .venv/bin
+
+help:  ## Show what there is to make
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+setup: $(BIN)/ganzoo  ## Install ganzoo and its tools into .venv
+
+$(BIN)/ganzoo: pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $@
+
+demo: setup  ## Train a DCGAN on handwritten digits and draw what it makes
+	$(BIN)/ganzoo fit --config experiments/digits/dcgan_cpu.yaml --run_dir runs/demo/$$(date +%Y-%m-%d_%H-%M-%S)
+	$(BIN)/ganzoo sample "$$(ls -td runs/demo/*/ | head -n 1)checkpoints/last.ckpt" --out samples.png
+
+test: setup  ## Run the tests (under 12 minutes on 2 cores)
+	$(BIN)/python -m pytest
+
+test-slow: setup  ## Run the long tests too
+	$(BIN)/python -m pytest -m 'slow or not slow'
+
+lint: setup  ## Check style
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+type: setup  ## Check types
+	$(BIN)/mypy
+
+bench: setup  ## Measure speed and memory against a plain loop
+	$(BIN)/python experiments/benchmarks/step.py
+
+clean:  ## Remove what was built, keep runs and .venv
+	rm -rf build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache
+	find ganzoo tests experiments -name __pycache__ -prune -exec rm -rf {} +
+
+.PHONY: help setup demo test test-slow lint type bench clean

@@ -1,0 +1,125 @@
+"""When a run is saved, and how it is stopped."""
+
+import signal
+import threading
+from pathlib import Path
+from typing import Any
+
+import lightning as L
+import torch
+from lightning.pytorch.callbacks import Checkpoint
+
+from ganzoo.checkpoint import SafeCheckpointIO
+from ganzoo.errors import UserError
+from ganzoo.game import Game
+
+__all__ = ["Checkpoints", "Stopped"]
+
+
+class Stopped(Exception):
+    """The run was asked to stop, and did so after a whole round, saved."""
+
+    def __init__(self, signum: int, step: int, path: str) -> None:
+        super().__init__(f"stopped after round {step}, saved in {path}")
+        self.signum = signum
+
+
+class Checkpoints(Checkpoint):
+    """Keeps `checkpoints/last.ckpt` and `checkpoints/best.ckpt` in the run's folder.
+
+    A checkpoint is only ever written between two rounds (after the validation of the first of them) or at the end of
+    training, so that a resumed run goes on exactly. Ctrl-C and SIGTERM let the round end, save, and stop all ranks
+    together; a second Ctrl-C stops at once.
+
+    Args:
+        every_n_steps: rounds between two saves of `last.ckpt`; the end of training is always saved.
+        monitor: the metric, lower is better, whose best value is kept in `best.ckpt`; null keeps none.
+    """
+
+    def __init__(self, every_n_steps: int = 500, monitor: str | None = "val/swd") -> None:
+        if every_n_steps < 1:
+            raise UserError(f"checkpoint.every_n_steps is {every_n_steps}: give 1 or more.")
+        self.every_n_steps, self.monitor = every_n_steps, monitor
+        self.best: float | None = None
+        self.best_is_new = False
+        self.saved_step = -1
+        self.last_model_path = self.best_model_path = ""
+        self.signum = 0
+        self.handlers: dict[int, Any] = {}
+
+    def setup(self, trainer: L.Trainer, pl_module: L.LightningModule, stage: str) -> None:
+        """Fix the folder for all ranks, and how files are written."""
+        trainer.strategy.checkpoint_io = SafeCheckpointIO()
+        if stage == "fit":
+            self.folder = Path(trainer.log_dir or trainer.default_root_dir) / "checkpoints"  # rank 0's word
+
+    def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Take over the signals: Lightning's handlers would save in the middle of a round, or not at all."""
+        self.saved_step = trainer.global_step
+        if trainer.global_step:
+            self.last_model_path = str(trainer.ckpt_path)
+
+        def ask(signum: int, frame: Any) -> None:
+            if signum == signal.SIGINT and self.signum:
+                raise KeyboardInterrupt
+            self.signum = signum
+            pl_module.stop_asked = True  # type: ignore[assignment]
+            if signum == signal.SIGINT and trainer.is_global_zero:
+                print("\nStopping after this round, saved. Ctrl-C again stops at once.", flush=True)
+
+        if threading.current_thread() is threading.main_thread():
+            self.handlers = {s: signal.signal(s, ask) for s in (signal.SIGINT, signal.SIGTERM)}
+
+    def on_train_batch_start(self, trainer: L.Trainer, pl_module: L.LightningModule, batch: Any, batch_idx: int) -> None:
+        """Save what is due, between two rounds."""
+        step = trainer.global_step
+        assert isinstance(pl_module, Game)
+        if pl_module.stop_agreed or (step > self.saved_step and step % self.every_n_steps == 0):
+            self._save_last(trainer)
+        self._save_best(trainer)
+        if pl_module.stop_agreed:
+            raise Stopped(self.signum or signal.SIGTERM, step, self.last_model_path)
+
+    def on_validation_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Note the best value, and report it: a sweep optimises what was logged last."""
+        if trainer.sanity_checking or trainer.state.fn != "fit" or self.monitor is None:
+            return
+        value = trainer.callback_metrics.get(self.monitor)
+        if value is None:
+            names = ", ".join(sorted(trainer.callback_metrics)) or "nothing"
+            raise UserError(f"checkpoint.monitor is {self.monitor}, but the run reports {names}: name one of these.")
+        if self.best is None or float(value) < self.best:
+            self.best, self.best_is_new = float(value), True
+        assert isinstance(pl_module, Game)
+        pl_module.report({f"{self.monitor}_best": torch.tensor(self.best)})
+
+    def on_train_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Save the end of training, whatever the cadence."""
+        if trainer.global_step > self.saved_step:
+            self._save_last(trainer)
+        self._save_best(trainer)
+
+    def teardown(self, trainer: L.Trainer, pl_module: L.LightningModule, stage: str) -> None:
+        """Give the signals back."""
+        for signum, handler in self.handlers.items():
+            signal.signal(signum, handler)
+        self.handlers = {}
+
+    def _save_last(self, trainer: L.Trainer) -> None:
+        path = str(self.folder / "last.ckpt")
+        trainer.save_checkpoint(path)
+        self.saved_step, self.last_model_path = trainer.global_step, path
+
+    def _save_best(self, trainer: L.Trainer) -> None:
+        if self.best_is_new:
+            self.best_is_new = False
+            self.best_model_path = str(self.folder / "best.ckpt")
+            trainer.save_checkpoint(self.best_model_path)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return what a resumed run must know."""
+        return {"best": self.best}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Take it back."""
+        self.best = state_dict["best"]

@@ -1,0 +1,59 @@
+"""The progress bar."""
+
+import time
+from typing import Any
+
+import lightning as L
+from lightning.pytorch.callbacks import TQDMProgressBar
+
+from ganzoo.game import Game
+
+__all__ = ["Progress"]
+
+
+class Progress(TQDMProgressBar):
+    """A bar over all rounds of the run, with both players' losses, thousands of images seen and images per second.
+
+    Args:
+        refresh_seconds: time between two updates of the bar; reading the losses waits for the device.
+    """
+
+    def __init__(self, refresh_seconds: float = 0.5) -> None:
+        super().__init__()
+        self.refresh_seconds = refresh_seconds
+        self.last = (0.0, 0)  # when the bar was last drawn, and images seen by then
+
+    @property
+    def total_train_batches(self) -> int | float:
+        """All rounds of the run: its data is one endless epoch."""
+        return self.trainer.max_steps if self.trainer.max_steps != -1 else float("inf")
+
+    def on_train_epoch_start(self, trainer: L.Trainer, *args: Any) -> None:
+        """Draw the bar where the run stands."""
+        super().on_train_epoch_start(trainer, *args)
+        bar = self.train_progress_bar
+        bar.set_description("Round")
+        bar.initial = bar.n = trainer.global_step
+        self.last = (time.monotonic(), 0)
+
+    def on_train_batch_end(self, trainer: L.Trainer, pl_module: L.LightningModule, *args: Any) -> None:
+        """Draw the bar, if it is time."""
+        now, step = time.monotonic(), trainer.global_step
+        if self.is_disabled or (now - self.last[0] < self.refresh_seconds and step != trainer.max_steps):
+            return
+        assert isinstance(pl_module, Game)
+        then, images = self.last
+        numbers = {"kimg": f"{pl_module.images_seen / 1000:.1f}"}
+        if images:
+            numbers["img/s"] = f"{(pl_module.images_seen - images) / max(now - then, 1e-9):.0f}"
+        losses = {"D": 0.0, "G": 0.0}
+        for name, term in pl_module.terms.items():
+            if not name.endswith("/gradient_norm"):
+                losses[name[0].upper()] += float(term)
+        self.train_progress_bar.set_postfix({**{k: f"{v:.3f}" for k, v in losses.items()}, **numbers}, refresh=False)
+        self.train_progress_bar.n = step
+        self.train_progress_bar.refresh()
+        self.last = (now, pl_module.images_seen)
+
+    def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Leave the last losses on the bar."""

@@ -1,0 +1,46 @@
+"""Writing samples from `predict`, each device its share."""
+
+from collections.abc import Sequence
+from typing import Any, Literal
+
+import lightning as L
+from lightning.pytorch.callbacks import BasePredictionWriter
+
+from ganzoo.pictures import empty_folder, save_samples
+
+__all__ = ["SampleWriter"]
+
+
+class SampleWriter(BasePredictionWriter):
+    """Writes what `predict` makes into a folder: one PNG an image, one .npy a batch of points.
+
+    Args:
+        out: the folder; it must be new or empty.
+        num: how many samples, over all devices; sample 7 is the same however they are split.
+    """
+
+    def __init__(self, out: str = "samples", num: int = 64) -> None:
+        super().__init__("batch")
+        self.out, self.num = out, num
+
+    def setup(self, trainer: L.Trainer, pl_module: L.LightningModule, stage: str) -> None:
+        """Tell the data how many samples are wanted, and check that there is room for them."""
+        if stage != "predict":
+            return
+        trainer.datamodule.num_samples = self.num  # type: ignore[attr-defined]
+        if trainer.is_global_zero:
+            empty_folder(self.out)
+        trainer.strategy.barrier("sample folder")
+
+    def write_on_batch_end(
+        self,
+        trainer: L.Trainer,
+        pl_module: L.LightningModule,
+        prediction: Any,
+        batch_indices: Sequence[int] | None,
+        batch: Any,
+        batch_idx: int,
+        dataloader_idx: int,
+    ) -> None:
+        """Write a batch, named by the samples' numbers."""
+        save_samples(prediction.cpu(), batch.tolist(), self.out)

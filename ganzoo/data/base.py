@@ -1,0 +1,262 @@
+"""What all data sets share: sets held in memory, an endless training stream, and the LightningDataModule around them."""
+
+import itertools
+import math
+import os
+import warnings
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator
+from functools import lru_cache
+from typing import Any, NoReturn
+
+import lightning as L
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+from torch.utils.data import DataLoader, Dataset, DistributedSampler
+
+from ganzoo.errors import UserError
+
+__all__ = ["DataModule", "Rows", "Stream", "TensorSet", "resize"]
+
+# The sets are in memory and a batch is one indexing: workers, which Lightning would advise, only cost.
+warnings.filterwarnings("ignore", ".*does not have many workers.*")
+
+
+class TensorSet(Dataset[dict[str, Tensor]]):
+    """A set held in memory: tensors of N rows each, by name.
+
+    `image` is uint8 (N, C, H, W) in 0..255 or, for points, float32 (N, D); `label`, if any, is int64 (N,). An int gives
+    one sample, a 1-D index tensor a whole batch: one indexing instead of a batch's worth of small ones.
+    Raises ValueError if the tensors differ in N.
+    """
+
+    def __init__(self, **tensors: Tensor):
+        if len({len(tensor) for tensor in tensors.values()}) != 1:
+            raise ValueError(f"rows differ: { ({name: len(tensor) for name, tensor in tensors.items()}) }")
+        self.tensors = tensors
+
+    def __getitem__(self, index: int | Tensor) -> dict[str, Tensor]:
+        return {name: tensor[index] for name, tensor in self.tensors.items()}
+
+    def __len__(self) -> int:
+        return len(next(iter(self.tensors.values())))
+
+
+@lru_cache(maxsize=2)  # a batch across the end of an epoch needs two
+def permutation(n: int, seed: int, epoch: int) -> np.ndarray:
+    """Return the order in which `epoch` plays the `n` samples."""
+    return np.random.default_rng([seed, epoch]).permutation(n)  # SeedSequence mixes the two: no seed + epoch
+
+
+class Stream(DistributedSampler[Tensor]):
+    """The endless training stream: the k-th sample of a run is `permutation(n, seed, k // n)[k % n]`.
+
+    Yields the indices of one local batch at a time, int64 (batch_size,). The global batch at position k is the samples
+    k .. k + world * batch_size - 1, of which a rank takes `[rank::world]`: so four devices play what one with the
+    whole batch plays. A batch may mix the end of one epoch with the start of the next.
+
+    Where an iteration starts is asked of `position` when it starts: Lightning iterates anew after every epoch and after
+    a resume, and what workers had fetched by then but nobody had used must come again. A DistributedSampler, since
+    Lightning would split any other sampler over the ranks once more. `len` raises TypeError: no end.
+    """
+
+    def __init__(
+        self,
+        dataset: TensorSet,
+        batch_size: int,
+        position: Callable[[], int],
+        seed: int = 0,
+        world: int = 1,
+        rank: int = 0,
+    ):
+        super().__init__(dataset, num_replicas=world, rank=rank, seed=seed)
+        self.n = len(dataset)
+        self.batch_size = batch_size
+        self.position = position
+
+    def __iter__(self) -> Iterator[Tensor]:
+        return self._batches(self.position())  # asked now, not at the first next()
+
+    def _batches(self, start: int) -> Iterator[Tensor]:
+        size = self.num_replicas * self.batch_size
+        for first in itertools.count(start, size):
+            k = np.arange(first + self.rank, first + size, self.num_replicas)
+            epochs = range(first // self.n, (first + size - 1) // self.n + 1)
+            parts = [permutation(self.n, self.seed, e)[k[k // self.n == e] % self.n] for e in epochs]
+            yield torch.from_numpy(np.concatenate(parts))
+
+    def __len__(self) -> NoReturn:
+        raise TypeError("the training stream is endless")
+
+
+class Rows(DistributedSampler[Tensor]):
+    """Every row once, in order: rank r takes rows `[r::world]`, with none repeated to make the ranks even.
+
+    Yields indices, int64, of at most `batch_size` rows; `len` is the number of batches.
+    """
+
+    def __init__(self, dataset: TensorSet, batch_size: int, world: int = 1, rank: int = 0):
+        super().__init__(dataset, num_replicas=world, rank=rank, shuffle=False)
+        self.rows = torch.arange(rank, len(dataset), world)
+        self.batch_size = batch_size
+
+    def __iter__(self) -> Iterator[Tensor]:
+        return iter(self.rows.split(self.batch_size) if len(self.rows) else ())
+
+    def __len__(self) -> int:
+        return math.ceil(len(self.rows) / self.batch_size)
+
+
+class DataModule(L.LightningDataModule, ABC):
+    """A data set for `ganzoo fit --data NAME`: a subclass says only how to `load` it.
+
+    Batches are dicts. Once on the device, every uint8 tensor becomes floats in [-1, 1] and floats (points) keep their
+    values; both get the run's dtype. After `setup`: `train` and `val` (also the test set), `shape`, which is (C, H, W)
+    or (D,), and `num_classes`, None without labels.
+
+    `position` counts the training samples used so far by all ranks together. It is all that a checkpoint keeps, and it
+    moves when a batch reaches the device, not when a worker fetches it: a resume loses and repeats nothing.
+    Raises UserError for a batch size that cannot be, or a checkpoint from a training set of another size.
+
+    Args:
+        batch_size: samples a batch on each device.
+        num_workers: processes that fetch batches; 0 is quickest for a set in memory.
+        seed: of the order of the samples (and of what a data set draws). None: the run's `seed_everything`.
+    """
+
+    num_classes: int | None = None
+    num_samples: int = 64  #: rows of noise that `predict` turns into samples
+    train: TensorSet
+    val: TensorSet
+    shape: tuple[int, ...]
+
+    def __init__(self, batch_size: int = 64, num_workers: int = 0, seed: int | None = None):
+        super().__init__()
+        self.batch_size = batch_size
+        self.num_workers = num_workers
+        self.seed = seed
+        self.position = 0
+        self._n_of_checkpoint: int | None = None
+
+    @abstractmethod
+    def load(self) -> tuple[TensorSet, TensorSet]:
+        """Return the training and the validation set; called once in each process."""
+
+    def setup(self, stage: str | None = None) -> None:
+        """Load the sets, unless an earlier stage did."""
+        if self.batch_size < 1:
+            raise UserError(f"--data.batch_size is {self.batch_size}; it must be at least 1")
+        if self.num_workers < 0:
+            raise UserError(f"--data.num_workers is {self.num_workers}; it must be 0 or more")
+        if self.run_seed < 0:
+            raise UserError(f"--data.seed is {self.run_seed}; it must be 0 or more")
+        if not hasattr(self, "train"):
+            self.train, self.val = self.load()
+            self.shape = tuple(self.train[0]["image"].shape)
+
+    @property
+    def run_seed(self) -> int:
+        """The seed in force: `seed`, or the one that Lightning's `seed_everything` left for all ranks."""
+        return self.seed if self.seed is not None else int(os.environ.get("PL_GLOBAL_SEED", 0))
+
+    @property
+    def world(self) -> int:
+        """The number of processes that share a global batch."""
+        return self.trainer.world_size if self.trainer else 1
+
+    @property
+    def rank(self) -> int:
+        """This process's number among them."""
+        return self.trainer.global_rank if self.trainer else 0
+
+    def train_dataloader(self) -> DataLoader[dict[str, Tensor]]:
+        """Return the endless stream of training batches, from `position` on."""
+        self._check_stream()
+        return self._loader(
+            self.train,
+            Stream(self.train, self.batch_size, lambda: self.position, self.run_seed, self.world, self.rank),
+        )
+
+    def val_dataloader(self) -> DataLoader[dict[str, Tensor]]:
+        """Return this rank's rows of the validation set, in order."""
+        return self._loader(self.val, Rows(self.val, self.batch_size, self.world, self.rank))
+
+    def test_dataloader(self) -> DataLoader[dict[str, Tensor]]:
+        """Return the same as `val_dataloader`."""
+        return self.val_dataloader()
+
+    def predict_dataloader(self) -> DataLoader[Any]:
+        """Return the numbers of the `num_samples` samples to draw; Lightning splits them over the ranks."""
+        return DataLoader(range(self.num_samples), batch_size=self.batch_size)  # type: ignore[arg-type]
+
+    def _loader(self, dataset: TensorSet, sampler: Stream | Rows) -> DataLoader[dict[str, Tensor]]:
+        return DataLoader(
+            dataset,
+            sampler=sampler,
+            batch_size=None,  # the sampler's items are whole batches already
+            num_workers=self.num_workers,
+            persistent_workers=self.num_workers > 0,
+            pin_memory=self.trainer is not None and self.trainer.strategy.root_device.type == "cuda",
+            generator=torch.Generator(),  # an iteration draws a number: not from the run's own generator
+        )
+
+    def _check_stream(self) -> None:
+        n, size = len(self.train), self.world * self.batch_size
+        if size > n:
+            raise UserError(
+                f"--data.batch_size {self.batch_size} on {self.world} device(s) makes batches of {size}, more than"
+                f" the {n} training samples; lower it"
+            )
+        if self._n_of_checkpoint not in (None, n):
+            raise UserError(
+                f"the checkpoint was trained on {self._n_of_checkpoint} samples, this training set has {n}: its"
+                f" place in the data means nothing here; resume with the same data"
+            )
+        if self.trainer and self.trainer.overfit_batches:
+            raise UserError(
+                "--trainer.overfit_batches replaces the training stream; use --trainer.limit_train_batches"
+            )
+
+    def on_after_batch_transfer(self, batch: Any, dataloader_idx: int) -> Any:
+        """Convert a dict batch to the run's floats, on the device; while training, move `position` past it."""
+        if not isinstance(batch, dict):
+            return batch  # predict: sample numbers
+        if self.trainer and self.trainer.training:  # neither validation nor the sanity check
+            self.position += self.world * len(next(iter(batch.values())))
+        dtype = self._dtype()
+        return {name: to_float(tensor, dtype) for name, tensor in batch.items()}
+
+    def _dtype(self) -> torch.dtype:
+        """Return the run's dtype: during validation Lightning does not make it the default one, so ask."""
+        like = torch.empty(0)
+        return self.trainer.precision_plugin.convert_input(like).dtype if self.trainer else like.dtype
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return what a resume needs: `position`, and the size `n` of the set that it counts in."""
+        return {"position": self.position, "n": len(self.train)}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Go to the position of a checkpoint; `n` is checked when training starts, validation does not care."""
+        self.position, self._n_of_checkpoint = state_dict["position"], state_dict["n"]
+
+
+def to_float(tensor: Tensor, dtype: torch.dtype) -> Tensor:
+    """Return uint8 0..255 as [-1, 1], floats with their values, both as `dtype`; labels as they are."""
+    if tensor.dtype == torch.uint8:
+        return tensor.to(dtype).div_(127.5).sub_(1)
+    return tensor.to(dtype) if tensor.is_floating_point() else tensor
+
+
+def resize(images: Tensor, size: int) -> Tensor:
+    """Return uint8 images (N, C, H, W) as (N, C, size, size): bilinear, antialiased.
+
+    Antialiasing matters: Parmar et al. 2022, "On Aliased Resizing and Surprising Subtleties in GAN Evaluation".
+    Raises UserError if `size` is below 1.
+    """
+    if size < 1:
+        raise UserError(f"--data.image_size is {size}; it must be at least 1")
+    if images.shape[-2:] == (size, size):
+        return images
+    return F.interpolate(images, size=(size, size), mode="bilinear", antialias=True)

@@ -1,0 +1,135 @@
+"""Points in the plane: distributions so simple that one sees what a GAN does to them."""
+
+import math
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ganzoo.data.base import DataModule, TensorSet
+from ganzoo.errors import UserError
+
+__all__ = ["Toy2D"]
+
+Shape = Literal["ring", "grid", "spiral", "swiss_roll", "two_moons"]
+NUM_VAL = 10_000
+
+
+class Toy2D(DataModule):
+    """Points (N, 2), float32, in their own units: unlike images they are not rescaled.
+
+    - ring: 8 Gaussians of standard deviation 0.01 on the unit circle, the first at (1, 0); label: which one.
+    - grid: 25 Gaussians of standard deviation 0.05 at (-4 + 2i, -4 + 2j); label: 5i + j.
+    - spiral: two arms +-t/3 (cos t, sin t), t up to 3 pi, blurred by 0.1; label: the arm.
+    - swiss_roll: t/7.5 (cos t, sin t), t from 1.5 pi to 4.5 pi, blurred by 1/30, as in Gulrajani et al. 2017.
+    - two_moons: half circles of radius 1 around (0, 0) and, upside down, (1, 0.5), blurred by 0.05; label: the moon.
+
+    Ring and grid as in VEEGAN (Srivastava et al. 2017) by PacGAN's account (Lin et al. 2018, section 4.1); their centres
+    are `modes` (K, 2) and their deviation is `std`, both None elsewhere. The 10,000 validation points are drawn apart.
+    Raises UserError for a file that holds anything but two columns of finite numbers.
+
+    Args:
+        name: the distribution.
+        file: a .npy or .csv of your own points, (N, 2), in place of `name`; a .csv may have a header line. Every tenth
+            row, from the first on, is held out for validation. No labels.
+        num_points: training points to draw; a file gives all it has.
+        kwargs: the options of DataModule.
+    """
+
+    def __init__(
+        self, name: Shape = "ring", file: str | None = None, num_points: int = 50_000, **kwargs: Any
+    ):
+        super().__init__(**kwargs)
+        self.name = name
+        self.file = file
+        self.num_points = num_points
+        self.modes: Tensor | None = None
+        self.std: float | None = None
+        if file is None and name == "ring":
+            angle = torch.arange(8) * (2 * math.pi / 8)
+            self.modes, self.std = torch.stack([angle.cos(), angle.sin()], dim=1), 0.01
+        elif file is None and name == "grid":
+            side = torch.arange(-4.0, 5.0, 2.0)
+            self.modes, self.std = torch.cartesian_prod(side, side), 0.05
+
+    def load(self) -> tuple[TensorSet, TensorSet]:
+        """Return the training and validation points: drawn, or from the file."""
+        if self.file is not None:
+            points = torch.from_numpy(read_points(Path(self.file)))
+            held_out = torch.arange(len(points)) % 10 == 0
+            return TensorSet(image=points[~held_out]), TensorSet(image=points[held_out])
+        if self.num_points < 1:
+            raise UserError(f"--data.num_points is {self.num_points}; it must be at least 1")
+        train, val = self._drawn(self.num_points, stream=1), self._drawn(NUM_VAL, stream=2)
+        if "label" in train.tensors:
+            self.num_classes = 2 if self.modes is None else len(self.modes)
+        return train, val
+
+    def _drawn(self, n: int, stream: int) -> TensorSet:
+        rng = np.random.default_rng([self.run_seed, 0, stream])  # (seed, epoch) alone is the order's
+        label: np.ndarray | None = None
+        if self.modes is not None and self.std is not None:
+            label = rng.integers(len(self.modes), size=n)
+            points, blur = self.modes.numpy()[label], self.std
+        elif self.name == "spiral":
+            label = rng.integers(2, size=n)
+            t = 3 * math.pi * np.sqrt(rng.random(n))  # the root: an arm is longer further out
+            points, blur = polar(t / 3 * (1 - 2 * label), t), 0.1
+        elif self.name == "swiss_roll":
+            t = 1.5 * math.pi * (1 + 2 * rng.random(n))
+            points, blur = polar(t / 7.5, t), 0.25 / 7.5
+        else:
+            label = rng.integers(2, size=n)
+            arc = polar(1 - 2.0 * label, math.pi * rng.random(n))
+            points, blur = arc + label[:, None] * np.array([1.0, 0.5]), 0.05
+        points = torch.from_numpy(points + blur * rng.standard_normal((n, 2))).float()
+        return (
+            TensorSet(image=points)
+            if label is None
+            else TensorSet(image=points, label=torch.from_numpy(label))
+        )
+
+
+def polar(radius: np.ndarray, angle: np.ndarray) -> np.ndarray:
+    """Return the points (n, 2) at these radii and angles."""
+    return radius[:, None] * np.stack([np.cos(angle), np.sin(angle)], axis=1)
+
+
+def read_points(path: Path) -> np.ndarray:
+    """Return the points of a .npy or .csv, float32 (N, 2), N at least 2. Raises UserError if they aren't that."""
+    if path.suffix not in (".npy", ".csv"):
+        raise UserError(f"--data.file: {path} is neither .npy nor .csv")
+    if not path.is_file():
+        raise UserError(f"--data.file: {path} is not there (or no file)")
+    try:
+        # Never unpickle: a pickle can run code. numpy then refuses an array of objects.
+        points = np.load(path, allow_pickle=False) if path.suffix == ".npy" else read_csv(path)
+    except (OSError, EOFError, ValueError) as error:  # UnicodeDecodeError is a ValueError
+        raise UserError(f"--data.file: {path} cannot be read as points ({error})") from error
+    if points.ndim != 2 or points.shape[1] != 2 or len(points) < 2 or points.dtype.kind not in "fiu":
+        raise UserError(
+            f"--data.file: {path} has the shape {points.shape} and the type {points.dtype};"
+            " it must hold numbers of shape (N, 2), at least two rows"
+        )
+    with np.errstate(over="ignore"):  # what overflows becomes inf, which is reported below
+        points = points.astype(np.float32)
+    bad = ~np.isfinite(points).all(axis=1)
+    if bad.any():
+        raise UserError(
+            f"--data.file: {path} has NaN or infinity in {bad.sum()} of {len(points)} rows, the first is row"
+            f" {bad.argmax()}; remove them"
+        )
+    return points
+
+
+def read_csv(path: Path) -> np.ndarray:
+    """Return the comma-separated numbers of a text file, without its header line if it has one."""
+    lines = [line for line in path.read_text().splitlines() if line.strip()]
+    try:
+        header = not [float(cell) for cell in lines[0].split(",")] if lines else False
+    except ValueError:
+        header = True
+    lines = lines[header:]
+    return np.loadtxt(lines, delimiter=",", ndmin=2) if lines else np.empty((0, 2))

@@ -1,0 +1,55 @@
+"""Random numbers that belong to a sample, not to the process that happens to train on it."""
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from torch import Tensor
+
+__all__ = ["Draws", "latents"]
+
+
+class Draws:
+    """What chance gives to the samples `rows` of a global batch of `size`.
+
+    Each call draws for the whole global batch on the CPU, from a generator seeded by `key` (seed, step, move, repeat)
+    and the number of the call, and returns this process's rows. So one device with the whole batch, four with a quarter
+    each, and a batch split into micro-batches all play the same game. After EDM2 (Karras et al. 2024), whose noise is
+    seeded by where the run is.
+    """
+
+    def __init__(self, key: tuple[int, ...], size: int, rows: Tensor, device: torch.device, dtype: torch.dtype):
+        self.key, self.size, self.rows = key, size, rows
+        self.device, self.dtype = device, dtype
+        self.calls = 0
+
+    def normal(self, *shape: int) -> Tensor:
+        """Return standard normal numbers, (rows, *shape)."""
+        return self._draw(lambda rng: rng.standard_normal((self.size, *shape), dtype=np.float32)).to(self.dtype)
+
+    def uniform(self, *shape: int) -> Tensor:
+        """Return uniform numbers in [0, 1), (rows, *shape)."""
+        return self._draw(lambda rng: rng.random((self.size, *shape), dtype=np.float32)).to(self.dtype)
+
+    def integers(self, high: int) -> Tensor:
+        """Return uniform integers in 0 .. high - 1, (rows,), int64: labels."""
+        return self._draw(lambda rng: rng.integers(high, size=self.size))
+
+    def _draw(self, draw: Callable[[np.random.Generator], np.ndarray]) -> Tensor:
+        rng = np.random.default_rng([*self.key, self.calls])  # numpy's SeedSequence mixes the whole key
+        self.calls += 1
+        return torch.from_numpy(draw(rng))[self.rows].to(self.device)
+
+
+def latents(seed: int, rows: Tensor, latent_dim: int) -> Tensor:
+    """Return the latents (rows, latent_dim) of the samples with these numbers.
+
+    Each row has a generator of its own, so sample 7 of a seed is the same picture however many are asked for, in
+    whatever batches and on however many devices.
+    """
+    return torch.stack(
+        [
+            torch.from_numpy(np.random.default_rng([seed, row]).standard_normal(latent_dim, dtype=np.float32))
+            for row in rows.tolist()
+        ]
+    )

@@ -1,0 +1,130 @@
+"""DCGAN: the convolutional generator and discriminator of Radford, Metz and Chintala (2016)."""
+
+from itertools import pairwise
+from typing import NamedTuple
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from ganzoo.errors import UserError
+from ganzoo.networks.unconditional import refuse_labels
+
+__all__ = ["DCGANDiscriminator", "DCGANGenerator"]
+
+
+class Pyramid(NamedTuple):
+    """How an image is reached: from a ``base`` x ``base`` map by so many ``doublings``."""
+
+    base: int
+    doublings: int
+
+
+# Figure 1 goes 4, 8, 16, 32, 64. Other powers of two have fewer or more doublings; 28 is 7, 14, 28.
+PYRAMIDS = {
+    16: Pyramid(4, 2),
+    28: Pyramid(7, 2),
+    32: Pyramid(4, 3),
+    64: Pyramid(4, 4),
+    128: Pyramid(4, 5),
+    256: Pyramid(4, 6),
+}
+
+
+class DCGANGenerator(nn.Module):
+    """Noise to an image in [-1, 1]: figure 1, with section 3's guidelines.
+
+    Transposed convolutions with stride 2 and no bias, batch norm and ReLU after all but the last, tanh after
+    the last. The map before the image has ``width`` channels and each map further in twice as many: at 64 px
+    8, 4, 2, 1 times ``width``; at 32 and at 16 px the innermost has 4 and 2 times (28 px: 2), at 128 and 256
+    px 16 and 32 times. The paper's figure 1 is ``width`` 128; the authors' code and this default have 64.
+
+    Args:
+        latent_dim: length of z.
+        shape: (C, H, W) of an image, square: 16, 28, 32, 64, 128 or 256 pixels.
+        width: channels of the last feature map.
+
+    Raises:
+        UserError: ``shape`` is none of these; ``width`` is below 1; labels are given to ``forward``.
+    """
+
+    def __init__(self, latent_dim: int, shape: tuple[int, ...], width: int = 64) -> None:
+        super().__init__()
+        channels, base, widths = plan(shape, width)
+        widths.reverse()
+        self.project = nn.ConvTranspose2d(latent_dim, widths[0], base, bias=False)
+        layers: list[nn.Module] = [nn.BatchNorm2d(widths[0]), nn.ReLU(inplace=True)]
+        for before, after in pairwise(widths):
+            layers += [
+                nn.ConvTranspose2d(before, after, 4, stride=2, padding=1, bias=False),
+                nn.BatchNorm2d(after),
+                nn.ReLU(inplace=True),
+            ]
+        layers += [nn.ConvTranspose2d(widths[-1], channels, 4, stride=2, padding=1, bias=False), nn.Tanh()]
+        self.upsample = nn.Sequential(*layers)
+        self.apply(initialise)
+
+    def forward(self, z: Tensor, y: Tensor | None = None) -> Tensor:
+        """Images (N, C, H, W) in [-1, 1] from noise ``z`` (N, latent_dim)."""
+        refuse_labels(self, y)
+        # a transposed convolution of a 1 x 1 map is a matrix product, which a CPU does four times as fast
+        weight = self.project.weight
+        return self.upsample((z @ weight.flatten(1)).view(-1, *weight.shape[1:]))
+
+
+class DCGANDiscriminator(nn.Module):
+    """An image to a raw score: the generator's mirror, with section 3's guidelines.
+
+    Convolutions with stride 2 and no bias, LeakyReLU(0.2) after all but the last, batch norm after all but
+    the first and the last. The first map has ``width`` channels and each further one twice as many.
+
+    Args:
+        shape: (C, H, W) of an image, square: 16, 28, 32, 64, 128 or 256 pixels.
+        width: channels of the first feature map.
+
+    Raises:
+        UserError: ``shape`` is none of these; ``width`` is below 1; labels are given to ``forward``.
+    """
+
+    def __init__(self, shape: tuple[int, ...], width: int = 64) -> None:
+        super().__init__()
+        channels, base, widths = plan(shape, width)
+        layers: list[nn.Module] = []
+        for before, after in pairwise([channels, *widths]):
+            norm = [nn.BatchNorm2d(after)] if layers else []  # none on the image itself
+            conv = nn.Conv2d(before, after, 4, stride=2, padding=1, bias=False)
+            layers += [conv, *norm, nn.LeakyReLU(0.2, inplace=True)]
+        self.downsample = nn.Sequential(*layers)
+        self.score = nn.Conv2d(widths[-1], 1, base, bias=False)
+        self.apply(initialise)
+
+    def features(self, x: Tensor) -> Tensor:
+        """The last feature map, flattened, for images ``x`` (N, C, H, W) in [-1, 1]."""
+        return self.downsample(x).flatten(1)
+
+    def forward(self, x: Tensor, y: Tensor | None = None) -> Tensor:
+        """Raw scores (N,), no sigmoid, for images ``x`` (N, C, H, W) in [-1, 1]."""
+        refuse_labels(self, y)
+        # a convolution as large as its map is a matrix product
+        return F.linear(self.features(x), self.score.weight.flatten(1)).squeeze(1)
+
+
+def plan(shape: tuple[int, ...], width: int) -> tuple[int, int, list[int]]:
+    """An image's channels, the side of its innermost map, and the maps' widths from the image inwards."""
+    channels, *sides = shape
+    if len(sides) != 2 or sides[0] != sides[1] or sides[0] not in PYRAMIDS:
+        size = "x".join(map(str, sides)) + " px" if len(sides) == 2 else f"shape {tuple(shape)}"
+        sizes = ", ".join(map(str, PYRAMIDS))
+        raise UserError(f"DCGAN cannot make samples of {size}: it makes square images of {sizes} px")
+    if width < 1:
+        raise UserError(f"width is {width}: DCGAN needs at least 1 channel")
+    base, doublings = PYRAMIDS[sides[0]]
+    return channels, base, [width * 2**i for i in range(doublings)]
+
+
+def initialise(module: nn.Module) -> None:
+    """Section 4: weights from N(0, 0.02); batch norm's scales, as in the authors' code, from N(1, 0.02)."""
+    if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
+        nn.init.normal_(module.weight, 0.0, 0.02)
+    elif isinstance(module, nn.BatchNorm2d):
+        nn.init.normal_(module.weight, 1.0, 0.02)
+        nn.init.zeros_(module.bias)
