@@ -74,9 +74,9 @@ class Checkpoints(Checkpoint):
         """Save what is due, between two rounds."""
         step = trainer.global_step
         assert isinstance(pl_module, Game)
+        self._save_best(trainer)
         if pl_module.stop_agreed or (step > self.saved_step and step % self.every_n_steps == 0):
             self._save_last(trainer)
-        self._save_best(trainer)
         if pl_module.stop_agreed:
             raise Stopped(self.signum or signal.SIGTERM, step, self.last_model_path)
 
@@ -95,9 +95,9 @@ class Checkpoints(Checkpoint):
 
     def on_train_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Save the end of training, whatever the cadence."""
+        self._save_best(trainer)
         if trainer.global_step > self.saved_step:
             self._save_last(trainer)
-        self._save_best(trainer)
 
     def teardown(self, trainer: L.Trainer, pl_module: L.LightningModule, stage: str) -> None:
         """Give the signals back."""

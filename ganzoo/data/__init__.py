@@ -1,4 +1,4 @@
-"""Data sets, one a file: a file added to this folder is a data set that the command line finds by its class name."""
+"""Data sets, one a file: add a file to this folder, and the command line finds its class by name."""
 
 import importlib
 import pkgutil

@@ -1,4 +1,4 @@
-"""What all data sets share: sets held in memory, an endless training stream, and the LightningDataModule around them."""
+"""What all data sets share: a set in memory, an endless training stream, a DataModule around them."""
 
 import itertools
 import math
@@ -27,14 +27,16 @@ warnings.filterwarnings("ignore", ".*does not have many workers.*")
 class TensorSet(Dataset[dict[str, Tensor]]):
     """A set held in memory: tensors of N rows each, by name.
 
-    `image` is uint8 (N, C, H, W) in 0..255 or, for points, float32 (N, D); `label`, if any, is int64 (N,). An int gives
-    one sample, a 1-D index tensor a whole batch: one indexing instead of a batch's worth of small ones.
-    Raises ValueError if the tensors differ in N.
+    `image` is uint8 (N, C, H, W) in 0..255 or, for points, float32 (N, D); `label`, if any, is int64 (N,). An
+    int gives one sample, a 1-D index tensor a whole batch: one indexing instead of a batch's worth of small
+    ones. Raises ValueError if the tensors differ in N.
     """
 
     def __init__(self, **tensors: Tensor):
         if len({len(tensor) for tensor in tensors.values()}) != 1:
-            raise ValueError(f"rows differ: { ({name: len(tensor) for name, tensor in tensors.items()}) }")
+            raise ValueError(
+                f"tensors differ in rows: { {name: len(rows) for name, rows in tensors.items()} }"
+            )
         self.tensors = tensors
 
     def __getitem__(self, index: int | Tensor) -> dict[str, Tensor]:
@@ -53,13 +55,14 @@ def permutation(n: int, seed: int, epoch: int) -> np.ndarray:
 class Stream(DistributedSampler[Tensor]):
     """The endless training stream: the k-th sample of a run is `permutation(n, seed, k // n)[k % n]`.
 
-    Yields the indices of one local batch at a time, int64 (batch_size,). The global batch at position k is the samples
-    k .. k + world * batch_size - 1, of which a rank takes `[rank::world]`: so four devices play what one with the
-    whole batch plays. A batch may mix the end of one epoch with the start of the next.
+    Yields the indices of one local batch at a time, int64 (batch_size,). The global batch at position k is
+    the samples k .. k + world * batch_size - 1, of which a rank takes `[rank::world]`: so four devices play
+    what one with the whole batch plays. A batch may mix the end of one epoch with the start of the next.
 
-    Where an iteration starts is asked of `position` when it starts: Lightning iterates anew after every epoch and after
-    a resume, and what workers had fetched by then but nobody had used must come again. A DistributedSampler, since
-    Lightning would split any other sampler over the ranks once more. `len` raises TypeError: no end.
+    Where an iteration starts is asked of `position` when it starts: Lightning iterates anew after every epoch
+    and after a resume, and what workers had fetched by then but nobody had used must come again. A
+    DistributedSampler, since Lightning would split any other sampler over the ranks once more. `len` raises
+    TypeError: no end.
     """
 
     def __init__(
@@ -112,13 +115,14 @@ class Rows(DistributedSampler[Tensor]):
 class DataModule(L.LightningDataModule, ABC):
     """A data set for `ganzoo fit --data NAME`: a subclass says only how to `load` it.
 
-    Batches are dicts. Once on the device, every uint8 tensor becomes floats in [-1, 1] and floats (points) keep their
-    values; both get the run's dtype. After `setup`: `train` and `val` (also the test set), `shape`, which is (C, H, W)
-    or (D,), and `num_classes`, None without labels.
+    Batches are dicts. Once on the device, every uint8 tensor becomes floats in [-1, 1] and floats (points)
+    keep their values; both get the run's dtype. After `setup`: `train` and `val` (also the test set),
+    `shape`, which is (C, H, W) or (D,), and `num_classes`, None without labels.
 
-    `position` counts the training samples used so far by all ranks together. It is all that a checkpoint keeps, and it
-    moves when a batch reaches the device, not when a worker fetches it: a resume loses and repeats nothing.
-    Raises UserError for a batch size that cannot be, or a checkpoint from a training set of another size.
+    `position` counts the training samples used so far by all ranks together. It is all that a checkpoint
+    keeps, and it moves when a batch reaches the device, not when a worker fetches it: a resume loses and
+    repeats nothing. Raises UserError for a batch size that cannot be, or a checkpoint from a training set of
+    another size.
 
     Args:
         batch_size: samples a batch on each device.
@@ -206,21 +210,21 @@ class DataModule(L.LightningDataModule, ABC):
         n, size = len(self.train), self.world * self.batch_size
         if size > n:
             raise UserError(
-                f"--data.batch_size {self.batch_size} on {self.world} device(s) makes batches of {size}, more than"
-                f" the {n} training samples; lower it"
+                f"--data.batch_size {self.batch_size} on {self.world} device(s) makes batches of {size}, more"
+                f" than the {n} training samples; lower it"
             )
         if self._n_of_checkpoint not in (None, n):
             raise UserError(
-                f"the checkpoint was trained on {self._n_of_checkpoint} samples, this training set has {n}: its"
-                f" place in the data means nothing here; resume with the same data"
+                f"the checkpoint was trained on {self._n_of_checkpoint} samples, this training set has {n}:"
+                " its place in the data means nothing here; resume with the same data"
             )
-        if self.trainer and self.trainer.overfit_batches:
+        if self.trainer and self.trainer.overfit_batches:  # type: ignore[attr-defined]
             raise UserError(
                 "--trainer.overfit_batches replaces the training stream; use --trainer.limit_train_batches"
             )
 
     def on_after_batch_transfer(self, batch: Any, dataloader_idx: int) -> Any:
-        """Convert a dict batch to the run's floats, on the device; while training, move `position` past it."""
+        """Convert a dict batch to floats, on the device; while training, move `position` past it."""
         if not isinstance(batch, dict):
             return batch  # predict: sample numbers
         if self.trainer and self.trainer.training:  # neither validation nor the sanity check
@@ -238,7 +242,7 @@ class DataModule(L.LightningDataModule, ABC):
         return {"position": self.position, "n": len(self.train)}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Go to the position of a checkpoint; `n` is checked when training starts, validation does not care."""
+        """Go to a checkpoint's position; `n` is checked when training starts: validation does not care."""
         self.position, self._n_of_checkpoint = state_dict["position"], state_dict["n"]
 
 
@@ -252,8 +256,8 @@ def to_float(tensor: Tensor, dtype: torch.dtype) -> Tensor:
 def resize(images: Tensor, size: int) -> Tensor:
     """Return uint8 images (N, C, H, W) as (N, C, size, size): bilinear, antialiased.
 
-    Antialiasing matters: Parmar et al. 2022, "On Aliased Resizing and Surprising Subtleties in GAN Evaluation".
-    Raises UserError if `size` is below 1.
+    Antialiasing matters: Parmar et al. 2022, "On Aliased Resizing and Surprising Subtleties in GAN
+    Evaluation". Raises UserError if `size` is below 1.
     """
     if size < 1:
         raise UserError(f"--data.image_size is {size}; it must be at least 1")

@@ -12,9 +12,9 @@ __all__ = ["Digits"]
 class Digits(DataModule):
     """1,797 real handwritten digits, 8x8, 17 grey levels, bundled with scikit-learn: no files, no network.
 
-    Resized to uint8 (1, image_size, image_size); labels 0..9. Every sixth sample, from the first on, is held out:
-    1,497 to train, 300 to validate. From the Optical Recognition of Handwritten Digits set (Alpaydin and Kaynak 1998,
-    UCI).
+    Resized to uint8 (1, image_size, image_size); labels 0..9. Every sixth sample, from the first on, is held
+    out: 1,497 to train, 300 to validate. From the Optical Recognition of Handwritten Digits set (Alpaydin and
+    Kaynak 1998, UCI).
 
     Args:
         image_size: side in pixels; 8 leaves them as they are.

@@ -1,12 +1,12 @@
 """MNIST, from its four IDX files."""
 
 import gzip
+import math
 import struct
 import zlib
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -26,10 +26,10 @@ FILES = (
 class MNIST(DataModule):
     """60,000 handwritten digits to train; the 10,000 of "t10k" both to validate and to test.
 
-    uint8 (1, image_size, image_size); labels 0..9. Reads the four IDX files, gzipped or not, from `root` itself or from
-    `root/MNIST/raw`, which is where torchvision puts them; so the data sets that copy MNIST's format work too.
-    Raises UserError for files that are missing, truncated, corrupt or at odds with each other, naming the file.
-    LeCun et al. 1998, "Gradient-based learning applied to document recognition".
+    uint8 (1, image_size, image_size); labels 0..9. Reads the four IDX files, gzipped or not, from `root`
+    itself or from `root/MNIST/raw`, which is where torchvision puts them; so the data sets that copy MNIST's
+    format work too. Raises UserError for files that are missing, truncated, corrupt or at odds with each
+    other, naming the file. LeCun et al. 1998, "Gradient-based learning applied to document recognition".
 
     Args:
         root: the folder.
@@ -57,33 +57,27 @@ class MNIST(DataModule):
         except (OSError, RuntimeError) as error:
             reason = " ".join(str(error).split())
             raise UserError(
-                f"MNIST could not be downloaded into {self.root} ({reason}); put the files there and use --data.root"
+                f"MNIST could not be downloaded into {self.root} ({reason});"
+                " put the four files into a folder and set --data.root DIR"
             ) from error
 
     def load(self) -> tuple[TensorSet, TensorSet]:
         """Return the 60,000 training and the 10,000 test digits."""
-        self._check_root()
-        return self._part("train"), self._part("t10k")
+        train_images, train_labels, test_images, test_labels = self._paths()
+        return self._part(train_images, train_labels), self._part(test_images, test_labels)
 
-    def _check_root(self) -> None:
-        missing = [name for name in FILES if find(self.root, name) is None]
+    def _paths(self) -> list[Path]:
+        paths = [find(self.root, name) for name in FILES]
+        missing = [name for name, path in zip(FILES, paths, strict=True) if path is None]
         if missing:
-            root = Path(self.root)
-            state = (
-                "holds no"
-                if root.is_dir()
-                else "is no folder with"
-                if root.exists()
-                else "does not exist; it needs"
-            )
+            state = "has no" if Path(self.root).is_dir() else "is no folder, so it has no"
             raise UserError(
-                f"--data.root: {root} {state} {', '.join(missing)} (or .gz; there or in MNIST/raw);"
+                f"--data.root: {self.root} {state} {', '.join(missing)} (or .gz; there or in MNIST/raw);"
                 " set --data.root DIR or --data.download true"
             )
+        return [path for path in paths if path]
 
-    def _part(self, part: str) -> TensorSet:
-        images_path, labels_path = (find(self.root, name) for name in FILES if name.startswith(part))
-        assert images_path and labels_path  # _check_root
+    def _part(self, images_path: Path, labels_path: Path) -> TensorSet:
         images, labels = read_idx(images_path, 3), read_idx(labels_path, 1)
         if len(images) != len(labels):
             raise UserError(
@@ -106,26 +100,29 @@ def find(root: str, name: str) -> Path | None:
 def read_idx(path: Path, dims: int) -> Tensor:
     """Return the unsigned bytes of an IDX file, gzipped or not: a uint8 tensor with `dims` dimensions.
 
-    The format: two zero bytes, the type (8: unsigned byte), the number of dimensions; each dimension as a big-endian
-    uint32; the values, last dimension fastest. Raises UserError if the file is anything else.
+    The format: two zero bytes, the type (8: unsigned byte), the number of dimensions; each dimension as a
+    big-endian uint32; the values, last dimension fastest. Raises UserError if the file is anything else.
     """
     raw = read_bytes(path)
     magic, header = bytes([0, 0, 8, dims]), 4 + 4 * dims
-    if raw[:4] != magic:
+    if raw[:4] != magic or len(raw) < header:
+        found = raw[:header].hex() or "nothing"
         raise UserError(
-            f"{path} starts with the bytes {raw[:4].hex() or 'of an empty file'}, not with {magic.hex()}:"
-            f" no IDX file of {dims}-D unsigned bytes; fetch it again"
+            f"{path} starts with {found}, not with {magic.hex()} and {dims} sizes: no IDX file of {dims}-D"
+            " unsigned bytes; fetch it again"
         )
-    shape = struct.unpack(f">{dims}I", raw[4:header]) if len(raw) >= header else (0,)
-    size = len(raw) - header
-    if 0 in shape or size != np.prod(shape, dtype=object):  # object: four huge counts must not overflow
-        expected = " x ".join(map(str, shape))
-        raise UserError(f"{path} holds {max(size, 0)} bytes of data for {expected} values; fetch it again")
-    return torch.from_numpy(np.frombuffer(raw, np.uint8, offset=header).reshape(shape).copy())
+    shape = struct.unpack(f">{dims}I", raw[4:header])
+    if len(raw) - header != math.prod(shape) or 0 in shape:
+        values = " x ".join(map(str, shape))
+        raise UserError(f"{path} holds {len(raw) - header} bytes for {values} values; fetch it again")
+    return torch.frombuffer(bytearray(raw), dtype=torch.uint8, offset=header).view(shape)
 
 
 def read_bytes(path: Path) -> bytes:
-    """Return a file's content, unzipped if it is gzip, whatever it is called. Raises UserError if it can't be read."""
+    """Return a file's content, unzipped if it is gzip, whatever it is called.
+
+    Raises UserError if it cannot be read.
+    """
     try:
         raw = path.read_bytes()
         return gzip.decompress(raw) if raw[:2] == b"\x1f\x8b" else raw

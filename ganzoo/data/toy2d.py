@@ -2,7 +2,7 @@
 
 import math
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 import torch
@@ -24,16 +24,17 @@ class Toy2D(DataModule):
     - grid: 25 Gaussians of standard deviation 0.05 at (-4 + 2i, -4 + 2j); label: 5i + j.
     - spiral: two arms +-t/3 (cos t, sin t), t up to 3 pi, blurred by 0.1; label: the arm.
     - swiss_roll: t/7.5 (cos t, sin t), t from 1.5 pi to 4.5 pi, blurred by 1/30, as in Gulrajani et al. 2017.
-    - two_moons: half circles of radius 1 around (0, 0) and, upside down, (1, 0.5), blurred by 0.05; label: the moon.
+    - two_moons: half a unit circle around (0, 0) and one upside down around (1, 0.5); blurred by 0.05;
+      label: which.
 
-    Ring and grid as in VEEGAN (Srivastava et al. 2017) by PacGAN's account (Lin et al. 2018, section 4.1); their centres
-    are `modes` (K, 2) and their deviation is `std`, both None elsewhere. The 10,000 validation points are drawn apart.
-    Raises UserError for a file that holds anything but two columns of finite numbers.
+    Ring and grid as in VEEGAN (Srivastava et al. 2017) by PacGAN's account (Lin et al. 2018); their
+    centres are `modes` (K, 2) and their deviation is `std`, both None elsewhere. The 10,000 validation
+    points are drawn apart. Raises UserError for a file that holds anything but two columns of finite numbers.
 
     Args:
         name: the distribution.
-        file: a .npy or .csv of your own points, (N, 2), in place of `name`; a .csv may have a header line. Every tenth
-            row, from the first on, is held out for validation. No labels.
+        file: a .npy or .csv of your own points, (N, 2), in place of `name`; a .csv may have a header line.
+            Every tenth row, from the first on, is held out for validation. No labels.
         num_points: training points to draw; a file gives all it has.
         kwargs: the options of DataModule.
     """
@@ -42,6 +43,8 @@ class Toy2D(DataModule):
         self, name: Shape = "ring", file: str | None = None, num_points: int = 50_000, **kwargs: Any
     ):
         super().__init__(**kwargs)
+        if name not in get_args(Shape):
+            raise UserError(f"--data.name is {name!r}; choose one of {', '.join(get_args(Shape))}")
         self.name = name
         self.file = file
         self.num_points = num_points
@@ -84,12 +87,10 @@ class Toy2D(DataModule):
             label = rng.integers(2, size=n)
             arc = polar(1 - 2.0 * label, math.pi * rng.random(n))
             points, blur = arc + label[:, None] * np.array([1.0, 0.5]), 0.05
-        points = torch.from_numpy(points + blur * rng.standard_normal((n, 2))).float()
-        return (
-            TensorSet(image=points)
-            if label is None
-            else TensorSet(image=points, label=torch.from_numpy(label))
-        )
+        image = torch.from_numpy(points + blur * rng.standard_normal((n, 2))).float()
+        if label is None:
+            return TensorSet(image=image)
+        return TensorSet(image=image, label=torch.from_numpy(label))
 
 
 def polar(radius: np.ndarray, angle: np.ndarray) -> np.ndarray:
@@ -98,14 +99,16 @@ def polar(radius: np.ndarray, angle: np.ndarray) -> np.ndarray:
 
 
 def read_points(path: Path) -> np.ndarray:
-    """Return the points of a .npy or .csv, float32 (N, 2), N at least 2. Raises UserError if they aren't that."""
+    """Return the points of a .npy or .csv, float32 (N, 2), N at least 2.
+
+    Raises UserError if the file holds anything else.
+    """
     if path.suffix not in (".npy", ".csv"):
         raise UserError(f"--data.file: {path} is neither .npy nor .csv")
     if not path.is_file():
         raise UserError(f"--data.file: {path} is not there (or no file)")
     try:
-        # Never unpickle: a pickle can run code. numpy then refuses an array of objects.
-        points = np.load(path, allow_pickle=False) if path.suffix == ".npy" else read_csv(path)
+        points = read_npy(path) if path.suffix == ".npy" else read_csv(path)
     except (OSError, EOFError, ValueError) as error:  # UnicodeDecodeError is a ValueError
         raise UserError(f"--data.file: {path} cannot be read as points ({error})") from error
     if points.ndim != 2 or points.shape[1] != 2 or len(points) < 2 or points.dtype.kind not in "fiu":
@@ -124,12 +127,24 @@ def read_points(path: Path) -> np.ndarray:
     return points
 
 
+def read_npy(path: Path) -> np.ndarray:
+    """Return the array of a .npy; ValueError for one of objects, which is a pickle and could run code."""
+    with path.open("rb") as file:
+        return np.lib.format.read_array(file, allow_pickle=False)
+
+
 def read_csv(path: Path) -> np.ndarray:
     """Return the comma-separated numbers of a text file, without its header line if it has one."""
-    lines = [line for line in path.read_text().splitlines() if line.strip()]
-    try:
-        header = not [float(cell) for cell in lines[0].split(",")] if lines else False
-    except ValueError:
-        header = True
-    lines = lines[header:]
+    lines = [line for line in path.read_text(encoding="utf-8-sig").splitlines() if line.strip()]
+    if lines and not any(is_number(cell) for cell in lines[0].split(",")):
+        del lines[0]
     return np.loadtxt(lines, delimiter=",", ndmin=2) if lines else np.empty((0, 2))
+
+
+def is_number(cell: str) -> bool:
+    """Return whether a cell of a .csv is one: of a header line none is."""
+    try:
+        float(cell)
+    except ValueError:
+        return False
+    return True

@@ -98,4 +98,4 @@ def squared_wasserstein(a: Tensor, b: Tensor) -> Tensor:
     a, b = a.sort(0).values, b.sort(0).values
     steps = torch.cat([torch.arange(n + 1) * m, torch.arange(m + 1) * n]).unique().to(a.device)
     left, width = steps[:-1], steps.diff().to(a.dtype) / (n * m)
-    return width @ (a[left // m] - b[left // n]).square()
+    return (width[:, None] * (a[left // m] - b[left // n]).square()).sum(0)
