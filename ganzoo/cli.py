@@ -14,6 +14,7 @@ import lightning as L
 import yaml
 from jsonargparse import auto_cli
 from lightning.pytorch.accelerators import CPUAccelerator
+from lightning.pytorch.callbacks import ProgressBar
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI, SaveConfigCallback
 from lightning.pytorch.utilities import rank_zero_only
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
@@ -81,6 +82,9 @@ class GanzooCLI(LightningCLI):
     def instantiate_trainer(self, **kwargs: Any) -> L.Trainer:
         """Return a trainer that writes metrics.csv beside whatever else logs."""
         wanted = self._get(self.config_init, "trainer")
+        has_bar = any(isinstance(callback, ProgressBar) for callback in wanted.callbacks or [])
+        if wanted.enable_progress_bar is not False and not has_bar:
+            self.trainer_defaults["callbacks"] = [Progress()]
         try:
             trainer = super().instantiate_trainer(**kwargs)
         except MisconfigurationException as error:
@@ -173,7 +177,7 @@ def lightning(args: list[str]) -> None:
         auto_configure_optimizers=False,
         seed_everything_default=0,
         parser_class=LightningParser,
-        trainer_defaults={**TRAINER, "callbacks": [Progress()]},
+        trainer_defaults=dict(TRAINER),
         save_config_callback=RunConfig,
         save_config_kwargs={"save_to_log_dir": False},
         args=args,

@@ -32,7 +32,9 @@ SchedulerCallable = Callable[[torch.optim.Optimizer], torch.optim.lr_scheduler.L
 GeneratorCallable = Callable[[int, tuple[int, ...]], nn.Module]
 DiscriminatorCallable = Callable[[tuple[int, ...]], nn.Module]
 
-warnings.filterwarnings("ignore", ".*Found `dataloader_iter` argument.*")  # we know: a round draws its own batches
+# Known and meant: a round draws its own batches, and the metric averages over the ranks itself.
+for message in (".*`dataloader_iter`.*", ".*sync_dist=True.*"):
+    warnings.filterwarnings("ignore", message)
 VALIDATION_SEED = 1  # validation's fakes are the same at every step, so its curves compare like with like
 
 

@@ -3,6 +3,7 @@
 import difflib
 import importlib
 import re
+import sys
 from collections.abc import Iterable
 from typing import Any, NoReturn
 
@@ -84,19 +85,20 @@ def names_for(key: str) -> list[str]:
     return ganzoo.objectives.__all__ if key.endswith("objective") else ganzoo.models.__all__
 
 
-class CommandParser(ArgumentParser):
+class OneLine:
     """A parser whose errors are one line."""
 
     def error(self, message: str, ex: Exception | None = None) -> NoReturn:
-        """Print the line and exit with status 2."""
-        self.exit(2, f"ganzoo: {explain(message, self)}\n")
+        """Print the line and exit with status 2; a parser inside another just raises."""
+        if not self.exit_on_error:  # type: ignore[attr-defined]
+            super().error(message, ex)  # type: ignore[misc]
+        print(f"ganzoo: {explain(message, self)}", file=sys.stderr)
         raise SystemExit(2)
 
 
-class LightningParser(LightningArgumentParser):
-    """The same for Lightning's commands."""
+class CommandParser(OneLine, ArgumentParser):
+    """The parser of ganzoo's own commands."""
 
-    def error(self, message: str, ex: Exception | None = None) -> NoReturn:
-        """Print the line and exit with status 2."""
-        self.exit(2, f"ganzoo: {explain(message, self)}\n")
-        raise SystemExit(2)
+
+class LightningParser(OneLine, LightningArgumentParser):
+    """The parser of Lightning's commands."""

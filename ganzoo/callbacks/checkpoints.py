@@ -116,6 +116,14 @@ class Checkpoints(Checkpoint):
             self.best_model_path = str(self.folder / "best.ckpt")
             trainer.save_checkpoint(self.best_model_path)
 
+    def on_save_checkpoint(
+        self, trainer: L.Trainer, pl_module: L.LightningModule, checkpoint: dict[str, Any]
+    ) -> None:
+        """Count whole rounds only: Lightning has counted the coming one as ready, and would validate a round early."""
+        progress = checkpoint["loops"]["fit_loop"]["epoch_loop.batch_progress"]
+        for counts in (progress["total"], progress["current"]):
+            counts["ready"] = counts["started"] = counts["processed"] = counts["completed"]
+
     def state_dict(self) -> dict[str, Any]:
         """Return what a resumed run must know."""
         return {"best": self.best}

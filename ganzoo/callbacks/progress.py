@@ -22,6 +22,7 @@ class Progress(TQDMProgressBar):
         super().__init__()
         self.refresh_seconds = refresh_seconds
         self.last = (0.0, 0)  # when the bar was last drawn, and images seen by then
+        self.numbers: dict[str, str] = {}
 
     @property
     def total_train_batches(self) -> int | float:
@@ -43,17 +44,20 @@ class Progress(TQDMProgressBar):
             return
         assert isinstance(pl_module, Game)
         then, images = self.last
-        numbers = {"kimg": f"{pl_module.images_seen / 1000:.1f}"}
+        for player in ("discriminator", "generator"):
+            terms = [float(v) for k, v in pl_module.terms.items() if k.startswith(player) and "norm" not in k]
+            self.numbers[player[0].upper()] = f"{sum(terms):.3f}"
+        self.numbers["kimg"] = f"{pl_module.images_seen / 1000:.1f}"
         if images:
-            numbers["img/s"] = f"{(pl_module.images_seen - images) / max(now - then, 1e-9):.0f}"
-        losses = {"D": 0.0, "G": 0.0}
-        for name, term in pl_module.terms.items():
-            if not name.endswith("/gradient_norm"):
-                losses[name[0].upper()] += float(term)
-        self.train_progress_bar.set_postfix({**{k: f"{v:.3f}" for k, v in losses.items()}, **numbers}, refresh=False)
+            self.numbers["img/s"] = f"{(pl_module.images_seen - images) / max(now - then, 1e-9):.0f}"
+        self.train_progress_bar.set_postfix(self.numbers, refresh=False)
         self.train_progress_bar.n = step
         self.train_progress_bar.refresh()
         self.last = (now, pl_module.images_seen)
+
+    def get_metrics(self, trainer: L.Trainer, pl_module: L.LightningModule) -> dict[str, Any]:
+        """Keep to the last numbers drawn."""
+        return dict(self.numbers)
 
     def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Leave the last losses on the bar."""

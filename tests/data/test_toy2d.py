@@ -35,13 +35,13 @@ def test_counts_shape_and_type(name):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_the_seed_decides_and_validation_is_drawn_apart(name):
-    one, again, other = (made(name=name, num_points=500, seed=seed) for seed in (1, 1, 2))
+    one, again, other = (made(name=name, num_points=10_000, seed=seed) for seed in (1, 1, 2))
     assert torch.equal(points(one), points(again))
     assert torch.equal(one.val.tensors["image"], again.val.tensors["image"])
     assert not torch.equal(points(one), points(other))
     both = torch.cat([points(one), one.val.tensors["image"]])
     assert len(both.unique(dim=0)) == len(both)  # no point is in both
-    assert torch.equal(points(made(name=name, num_points=500, seed=1)), points(one))
+    assert torch.equal(points(made(name=name, num_points=10_000, seed=1)), points(one))
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,98 @@
+"""What the tests share: how to run ganzoo small and quickly."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import lightning as L
+import pytest
+import torch
+
+import ganzoo.models
+from ganzoo.checkpoint import read
+from ganzoo.cli import main
+from ganzoo.game import Game
+
+MODELS = [
+    name for name in ganzoo.models.__all__ if issubclass(getattr(ganzoo.models, name), Game)
+]  # found by looking: a new file in models/ is tested unasked
+DATA = ["--data", "Digits", "--data.image_size", "16", "--data.batch_size", "8"]
+QUIET = ["--trainer.enable_progress_bar", "false", "--trainer.enable_model_summary", "false"]
+
+
+@pytest.fixture(autouse=True)
+def clean_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("PL_GLOBAL_SEED", raising=False)
+    torch.set_num_threads(1)  # as the processes that tests start: sums are the same to the last bit
+
+
+def fit_args(model: str, run: Path, steps: int, *more: str) -> list[str]:
+    """A short run in which everything is on: several critic steps, micro-batches, schedules, an average."""
+    schedule = ["torch.optim.lr_scheduler.LinearLR", "total_iters", "10"]
+    return [
+        *("fit", "--model", model, *DATA, *QUIET, "--run_dir", str(run), "--trainer.max_steps", str(steps)),
+        *("--trainer.val_check_interval", "4", "--trainer.limit_val_batches", "2", "--trainer.log_every_n_steps", "3"),
+        *("--model.n_critic", "2", "--model.micro_batches", "2", "--model.ema", "100"),
+        *(f"--model.generator_schedule={schedule[0]}", f"--model.generator_schedule.{schedule[1]}={schedule[2]}"),
+        *("--checkpoint.every_n_steps", "5"),
+        *more,
+    ]
+
+
+@pytest.fixture
+def fit(tmp_path: Path) -> Callable[..., Path]:
+    """Run `ganzoo fit` in this process, in a new folder; return the folder."""
+
+    def fit(model: str, name: str, steps: int, *more: str) -> Path:
+        main(fit_args(model, tmp_path / name, steps, *more))
+        return tmp_path / name
+
+    return fit
+
+
+class Crash(L.Callback):
+    """Ends the process's run as a power cut would, after the round `at`, before anything else is done."""
+
+    def __init__(self, at: int) -> None:
+        self.at = at
+
+    def on_train_batch_end(self, trainer: L.Trainer, *args: Any) -> None:
+        if trainer.global_step == self.at:
+            raise PowerCut
+
+
+class PowerCut(Exception):
+    pass
+
+
+def last(run: Path) -> dict[str, Any]:
+    return read(run / "checkpoints" / "last.ckpt")
+
+
+def assert_same_run(a: Path, b: Path) -> None:
+    """The two runs are bitwise the same: weights, averages, optimizers, schedules, data, metrics."""
+    first, second = last(a), last(b)
+    for part in ("global_step", "state_dict", "optimizer_states", "lr_schedulers", "Digits", "callbacks"):
+        assert_equal(first[part], second[part], part)
+    assert (a / "metrics.csv").read_bytes() == (b / "metrics.csv").read_bytes()
+
+
+def assert_equal(a: Any, b: Any, where: str) -> None:
+    if isinstance(a, torch.Tensor):
+        assert torch.equal(a, b), where
+    elif isinstance(a, dict):
+        assert a.keys() == b.keys(), where
+        for key in a:
+            assert_equal(a[key], b[key], f"{where}.{key}")
+    elif isinstance(a, (list, tuple)):
+        assert len(a) == len(b), where
+        for i, (x, y) in enumerate(zip(a, b, strict=True)):
+            assert_equal(x, y, f"{where}[{i}]")
+    else:
+        assert a == b, where
+
+
+def environment() -> dict[str, str]:
+    """The environment of a ganzoo process of its own."""
+    return {**os.environ, "OMP_NUM_THREADS": "1"}
