@@ -32,9 +32,19 @@ def fit_args(model: str, run: Path, steps: int, *more: str) -> list[str]:
     schedule = ["torch.optim.lr_scheduler.LinearLR", "total_iters", "10"]
     return [
         *("fit", "--model", model, *DATA, *QUIET, "--run_dir", str(run), "--trainer.max_steps", str(steps)),
-        *("--trainer.val_check_interval", "4", "--trainer.limit_val_batches", "2", "--trainer.log_every_n_steps", "3"),
+        *(
+            "--trainer.val_check_interval",
+            "4",
+            "--trainer.limit_val_batches",
+            "2",
+            "--trainer.log_every_n_steps",
+            "3",
+        ),
         *("--model.n_critic", "2", "--model.micro_batches", "2", "--model.ema", "100"),
-        *(f"--model.generator_schedule={schedule[0]}", f"--model.generator_schedule.{schedule[1]}={schedule[2]}"),
+        *(
+            f"--model.generator_schedule={schedule[0]}",
+            f"--model.generator_schedule.{schedule[1]}={schedule[2]}",
+        ),
         *("--checkpoint.every_n_steps", "5"),
         *more,
     ]

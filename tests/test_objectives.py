@@ -67,9 +67,7 @@ def test_the_generators_gradients_vanish_only_under_minimax() -> None:
 def test_losses_stay_finite_where_the_sigmoid_does_not(objective: Objective, dtype: torch.dtype) -> None:
     extreme = torch.tensor([-1000.0, 1000.0], dtype=dtype, requires_grad=True)
     loss = objective.discriminator(extreme, extreme)
-    assert loss.item() == pytest.approx(
-        1000
-    )  # each half is right on one sample and wrong by 1000 on the other
+    assert loss.item() == pytest.approx(1000)  # each half is right on one sample and wrong by 1000 on the other
     assert objective.generator(None, extreme).item() == pytest.approx(500 if objective != Minimax() else -500)
     (loss + objective.generator(None, extreme)).backward()
     assert extreme.grad is not None

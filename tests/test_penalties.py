@@ -127,9 +127,7 @@ def test_the_penalty_reaches_every_weight_of_a_network() -> None:
     R1()(discriminator, torch.randn(6, 3)).backward()
     # all but the biases, which move a score and, behind LeakyReLU, no slope
     assert all(
-        p.grad is not None and p.grad.abs().sum() > 0
-        for n, p in discriminator.named_parameters()
-        if "weight" in n
+        p.grad is not None and p.grad.abs().sum() > 0 for n, p in discriminator.named_parameters() if "weight" in n
     )
 
 

@@ -101,7 +101,12 @@ def test_both_ranks_stop_together(tmp_path):
 def start(args: list[str]) -> subprocess.Popen:
     command = [sys.executable, "-m", "ganzoo", *args]
     return subprocess.Popen(
-        command, env=environment(), text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, cwd=os.getcwd()
+        command,
+        env=environment(),
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        cwd=os.getcwd(),
     )
 
 

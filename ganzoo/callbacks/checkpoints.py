@@ -70,7 +70,9 @@ class Checkpoints(Checkpoint):
         if threading.current_thread() is threading.main_thread():
             self.handlers = {s: signal.signal(s, ask) for s in (signal.SIGINT, signal.SIGTERM)}
 
-    def on_train_batch_start(self, trainer: L.Trainer, pl_module: L.LightningModule, batch: Any, batch_idx: int) -> None:
+    def on_train_batch_start(
+        self, trainer: L.Trainer, pl_module: L.LightningModule, batch: Any, batch_idx: int
+    ) -> None:
         """Save what is due, between two rounds."""
         step = trainer.global_step
         assert isinstance(pl_module, Game)
@@ -116,9 +118,7 @@ class Checkpoints(Checkpoint):
             self.best_model_path = str(self.folder / "best.ckpt")
             trainer.save_checkpoint(self.best_model_path)
 
-    def on_save_checkpoint(
-        self, trainer: L.Trainer, pl_module: L.LightningModule, checkpoint: dict[str, Any]
-    ) -> None:
+    def on_save_checkpoint(self, trainer: L.Trainer, pl_module: L.LightningModule, checkpoint: dict[str, Any]) -> None:
         """Count whole rounds only: Lightning has counted the coming one as ready, and would validate a round early."""
         progress = checkpoint["loops"]["fit_loop"]["epoch_loop.batch_progress"]
         for counts in (progress["total"], progress["current"]):

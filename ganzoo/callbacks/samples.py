@@ -1,7 +1,7 @@
 """Writing samples from `predict`, each device its share."""
 
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Any
 
 import lightning as L
 from lightning.pytorch.callbacks import BasePredictionWriter

@@ -34,9 +34,7 @@ class TensorSet(Dataset[dict[str, Tensor]]):
 
     def __init__(self, **tensors: Tensor):
         if len({len(tensor) for tensor in tensors.values()}) != 1:
-            raise ValueError(
-                f"tensors differ in rows: { {name: len(rows) for name, rows in tensors.items()} }"
-            )
+            raise ValueError(f"tensors differ in rows: { {name: len(rows) for name, rows in tensors.items()} }")
         self.tensors = tensors
 
     def __getitem__(self, index: int | Tensor) -> dict[str, Tensor]:
@@ -221,9 +219,7 @@ class DataModule(L.LightningDataModule, ABC):
                 " its place in the data means nothing here; resume with the same data"
             )
         if self.trainer and self.trainer.overfit_batches:  # type: ignore[attr-defined]
-            raise UserError(
-                "--trainer.overfit_batches replaces the training stream; use --trainer.limit_train_batches"
-            )
+            raise UserError("--trainer.overfit_batches replaces the training stream; use --trainer.limit_train_batches")
 
     def on_after_batch_transfer(self, batch: Any, dataloader_idx: int) -> Any:
         """Convert a dict batch to floats, on the device; while training, move `position` past it."""

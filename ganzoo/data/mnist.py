@@ -85,9 +85,7 @@ class MNIST(DataModule):
                 " they do not belong together: fetch both again"
             )
         if labels.max() >= 10:
-            raise UserError(
-                f"{labels_path} has a label {int(labels.max())}; MNIST's are 0 to 9: fetch it again"
-            )
+            raise UserError(f"{labels_path} has a label {int(labels.max())}; MNIST's are 0 to 9: fetch it again")
         return TensorSet(image=resize(images.unsqueeze(1), self.image_size), label=labels.long())
 
 

@@ -39,9 +39,7 @@ class Toy2D(DataModule):
         kwargs: the options of DataModule.
     """
 
-    def __init__(
-        self, name: Shape = "ring", file: str | None = None, num_points: int = 50_000, **kwargs: Any
-    ):
+    def __init__(self, name: Shape = "ring", file: str | None = None, num_points: int = 50_000, **kwargs: Any):
         super().__init__(**kwargs)
         if name not in get_args(Shape):
             raise UserError(f"--data.name is {name!r}; choose one of {', '.join(get_args(Shape))}")

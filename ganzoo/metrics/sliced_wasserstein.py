@@ -55,17 +55,13 @@ class SlicedWassersteinDistance(Metric):
     def update(self, x: Tensor, real: bool) -> None:
         """Take in real or generated samples ``x``: images (N, C, H, W) in [-1, 1] or points (N, D)."""
         if not x.is_floating_point():
-            raise ValueError(
-                f"samples are {x.dtype}: SlicedWassersteinDistance takes floats, images in [-1, 1]"
-            )
+            raise ValueError(f"samples are {x.dtype}: SlicedWassersteinDistance takes floats, images in [-1, 1]")
         x = x.detach().flatten(1).to(torch.promote_types(x.dtype, torch.float32))
         with torch.autocast(x.device.type, enabled=False):
             projections = x @ self._directions_for(x).T
         if not projections.isfinite().all():
             bad = int((~projections.isfinite().all(1)).sum())
-            raise ValueError(
-                f"{bad} of {len(x)} {'real' if real else 'generated'} samples hold NaN or infinity"
-            )
+            raise ValueError(f"{bad} of {len(x)} {'real' if real else 'generated'} samples hold NaN or infinity")
         (self.real if real else self.fake).append(projections)
 
     def compute(self) -> Tensor:

@@ -31,9 +31,7 @@ class MLPGenerator(nn.Module):
         UserError: a width is below 1; labels are given to ``forward``.
     """
 
-    def __init__(
-        self, latent_dim: int, shape: tuple[int, ...], hidden: Sequence[int] = (256, 512, 1024)
-    ) -> None:
+    def __init__(self, latent_dim: int, shape: tuple[int, ...], hidden: Sequence[int] = (256, 512, 1024)) -> None:
         super().__init__()
         self.shape = tuple(shape)
         self.hidden = hidden_layers(latent_dim, hidden)

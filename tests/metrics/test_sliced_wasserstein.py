@@ -54,9 +54,7 @@ def test_in_d_dimensions_a_shift_c_is_about_c_over_root_d() -> None:
     assert metric.compute().item() == pytest.approx(expected, rel=0.05)
     # and exactly the root mean square of c along the directions drawn
     assert metric.directions is not None
-    assert metric.compute().item() == pytest.approx(
-        (metric.directions @ c).square().mean().sqrt().item(), rel=1e-9
-    )
+    assert metric.compute().item() == pytest.approx((metric.directions @ c).square().mean().sqrt().item(), rel=1e-9)
 
 
 def test_directions_are_unit_vectors_without_a_favourite() -> None:

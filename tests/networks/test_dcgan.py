@@ -27,9 +27,7 @@ def test_64_px_has_figure_1s_maps() -> None:
     assert [m.out_channels for m in down] == [64, 128, 256, 512, 1]
     assert all(m.bias is None for m in up + down)
     assert sum(isinstance(m, nn.BatchNorm2d) for m in generator.modules()) == 4  # all but the image
-    assert (
-        sum(isinstance(m, nn.BatchNorm2d) for m in discriminator.modules()) == 3
-    )  # not the image, not the score
+    assert sum(isinstance(m, nn.BatchNorm2d) for m in discriminator.modules()) == 3  # not the image, not the score
 
 
 @pytest.mark.parametrize("channels", [1, 3])
