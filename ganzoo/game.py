@@ -25,8 +25,9 @@ PLAYERS: tuple[Player, Player] = ("generator", "discriminator")
 OptimizerCallable = Callable[[Iterable], torch.optim.Optimizer]
 SchedulerCallable = Callable[[torch.optim.Optimizer], torch.optim.lr_scheduler.LRScheduler]
 
-# Known and meant: a round draws its own batches, and the metric averages over the ranks itself.
-for message in (".*`dataloader_iter`.*", ".*sync_dist=True.*"):
+# Known and meant: a round draws its own batches, the metric averages over the ranks itself, and what a checkpoint
+# can't record is listed in it.
+for message in (".*`dataloader_iter`.*", ".*sync_dist=True.*", ".*removed from hparams because it cannot be pickled.*"):
     warnings.filterwarnings("ignore", message)
 
 

@@ -2,10 +2,11 @@
 
 import dataclasses
 import functools
+import inspect
 from collections.abc import Mapping
 from typing import Any
 
-__all__ = ["class_path", "record"]
+__all__ = ["class_path", "options_of", "record"]
 
 
 def class_path(cls: Any) -> str:
@@ -13,19 +14,29 @@ def class_path(cls: Any) -> str:
     return f"{cls.__module__}.{cls.__qualname__}"
 
 
+def options_of(cls: type) -> set[str]:
+    """Return the names of a class's arguments and of those of the classes that it builds on."""
+    options = set()
+    for base in cls.__mro__:
+        if "__init__" in base.__dict__:
+            parameters = list(inspect.signature(base.__init__).parameters.values())[1:]  # type: ignore[misc]
+            options |= {p.name for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)}
+    return options
+
+
 def record(hparams: Mapping[str, Any], cls: type, seed: int) -> dict[str, Any]:
     """Return the class path, the arguments and the seed of a model.
 
-    `unrecorded` lists arguments that Python code gave and that no YAML could say: a lambda, a network already built.
+    `unrecorded` lists arguments that Python code gave and no YAML could say: a lambda, a network already built.
+    Lightning drops some of these from `hparams` by itself.
     """
-    init_args, unrecorded = {}, []
-    for name, value in hparams.items():
-        if name.startswith("_"):  # Lightning's own
-            continue
+    init_args: dict[str, Any] = {}
+    for name in sorted(options_of(cls) & hparams.keys()):
         try:
-            init_args[name] = plain(value)
+            init_args[name] = plain(hparams[name])
         except TypeError:
-            unrecorded.append(name)
+            continue
+    unrecorded = sorted(options_of(cls) - init_args.keys())
     return {"class_path": class_path(cls), "init_args": init_args, "unrecorded": unrecorded, "seed": seed}
 
 

@@ -1,0 +1,65 @@
+"""Two ranks with half the batch each play the game of one process with the whole batch."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from conftest import MODELS, assert_equal, environment, last
+from torch.nn.modules.batchnorm import _BatchNorm
+from two_ranks import args_for
+
+import ganzoo
+from ganzoo.cli import main
+
+# What couples the samples of a batch is not synchronised between ranks: such models are held to equal ranks only.
+COUPLED = {"DCGAN": "batch norm sees each rank's part of the batch"}
+
+
+@pytest.fixture(scope="module")
+def pair(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Train every model on two ranks, in one pair of processes."""
+    folder = tmp_path_factory.mktemp("ranks")
+    script = Path(__file__).with_name("two_ranks.py")
+    done = subprocess.run(
+        [sys.executable, str(script), str(folder)], env=environment(), capture_output=True, text=True, timeout=280
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return folder
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_two_ranks_equal_one_process(pair, tmp_path, model):
+    main(args_for(model, tmp_path / "one", "64-true", 1))
+    one, two = last(tmp_path / "one"), last(pair / f"{model}-64-true")
+    assert one["global_step"] == two["global_step"] == 20
+    assert one["Digits"] == two["Digits"]  # the same data, counted once
+    furthest = max(float((one["state_dict"][k] - two["state_dict"][k]).abs().max()) for k in one["state_dict"])
+    assert (furthest < 1e-9) == (model not in COUPLED)
+    if model not in COUPLED:
+        rows = [(folder / "metrics.csv").read_text().split() for folder in (tmp_path / "one", pair / f"{model}-64-true")]
+        assert len(rows[0]) == len(rows[1]) > 10
+        for a, b in zip(*rows, strict=True):
+            assert [float(x) for x in a.split(",") if x[:1].isdigit()] == pytest.approx(
+                [float(x) for x in b.split(",") if x[:1].isdigit()], abs=1e-5
+            )
+
+
+@pytest.mark.parametrize("precision", ["64-true", "32-true"])
+@pytest.mark.parametrize("model", MODELS)
+def test_ranks_are_the_same_to_the_bit(pair, model, precision):
+    ranks = [torch.load(pair / f"{model}-{precision}" / f"rank{r}.pt", weights_only=True) for r in (0, 1)]
+    assert_equal(ranks[0], ranks[1], "rank 0 and 1")
+    assert any(name.startswith("ema.") for name in ranks[0]["state_dict"])
+
+
+def test_a_loss_spoiled_on_one_rank_stops_both(pair):
+    for rank in (0, 1):
+        assert "is nan in round 2: stopped before" in (pair / f"spoiled-{rank}.txt").read_text()
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_what_couples_a_batch_is_listed(model, pair):
+    network = ganzoo.load(pair / f"{model}-32-true" / "checkpoints" / "last.ckpt")
+    assert any(isinstance(m, _BatchNorm) for m in network.modules()) == (model in COUPLED)

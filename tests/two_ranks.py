@@ -1,0 +1,56 @@
+"""Run by test_ranks.py in a pair of processes: every model, one after the other.
+
+Not a test by itself: `python two_ranks.py FOLDER` starts its own second rank, as `ganzoo fit --trainer.devices 2` does.
+"""
+
+import os
+import sys
+from pathlib import Path
+
+import lightning as L
+import torch
+from conftest import MODELS, fit_args
+
+from ganzoo.cli import run
+from ganzoo.game import NonFiniteLoss
+from ganzoo.models import GAN
+
+
+class KeepRank(L.Callback):
+    """Keeps each rank's own weights, to be compared."""
+
+    def on_train_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        state = {"state_dict": pl_module.state_dict(), "callback_metrics": dict(trainer.callback_metrics)}
+        torch.save(state, Path(trainer.log_dir) / f"rank{trainer.global_rank}.pt")
+
+
+class SpoiledOnRank1(GAN):
+    """Its loss is NaN in round 2, on rank 1 only."""
+
+    def generator_loss(self, batch, z):
+        terms = super().generator_loss(batch, z)
+        if self.global_step == 2 and self.global_rank == 1:
+            terms["spoiled"] = next(self.generator.parameters()).sum() * float("nan")
+        return terms
+
+
+def args_for(model: str, folder: Path, precision: str, devices: int) -> list[str]:
+    return fit_args(
+        *(model, folder, 20, "--trainer.devices", str(devices), "--trainer.precision", precision),
+        *("--data.batch_size", str(8 // devices), "--trainer.limit_val_batches", "1.0"),
+        *("--trainer.callbacks", "two_ranks.KeepRank"),
+    )
+
+
+def main(folder: Path) -> None:
+    for model in MODELS:
+        for precision in ("64-true", "32-true"):
+            run(args_for(model, folder / f"{model}-{precision}", precision, 2))
+    try:
+        run(args_for("two_ranks.SpoiledOnRank1", folder / "spoiled", "32-true", 2))
+    except NonFiniteLoss as error:
+        (folder / f"spoiled-{os.environ['LOCAL_RANK']}.txt").write_text(str(error))
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
