@@ -71,6 +71,9 @@ class Game(Players):
         players: the options of `ganzoo.players.Players`: latent_dim, ema, shape and others.
     """
 
+    couples_batch: str = ""
+    """Why, beside batch norm, the samples of a batch see each other, if they do: then ranks and micro-batches matter."""
+
     weights: dict[Player, list[nn.Parameter]]
     draws: Draws
     """Chance that belongs to the samples of the loss being computed: `self.draws.uniform()` is one number a sample."""

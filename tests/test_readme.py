@@ -1,0 +1,62 @@
+"""What the README says is true."""
+
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from conftest import QUIET, environment
+
+import ganzoo
+from ganzoo.cli import main
+
+README = (Path(__file__).parent.parent / "README.md").read_text()
+
+
+def block(language: str) -> str:
+    (found,) = re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
+    return found
+
+
+TRY = """
+import ganzoo
+from ganzoo.cli import main
+main(["fit", "--config", "lsgan.yaml", *small, "--run_dir", "run", "--trainer.max_steps", "2"])
+main(["resume", "run", "--max_steps", "3"])
+model = ganzoo.load("run/checkpoints/last.ckpt")
+print(ganzoo.__file__, type(model).__name__, tuple(model.sample(2).shape))
+"""
+
+
+def test_a_variant_is_one_file_and_one_yaml(tmp_path):
+    """The README's own variant, put into a copy of the package, trains, resumes, and loads as itself."""
+    shutil.copytree(Path(ganzoo.__file__).parent, tmp_path / "ganzoo")
+    (tmp_path / "ganzoo" / "models" / "lsgan.py").write_text(block("python"))
+    (tmp_path / "lsgan.yaml").write_text(block("yaml"))
+    small = [*QUIET, "--data.batch_size", "4", "--data.image_size", "16", "--trainer.limit_val_batches", "1"]
+    done = subprocess.run(
+        [sys.executable, "-c", f"small = {small}\n{TRY}"],
+        env={**environment(), "PYTHONPATH": str(tmp_path)},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1] == f"{tmp_path / 'ganzoo' / '__init__.py'} LSGAN (2, 1, 16, 16)"
+
+
+def test_the_commands_that_the_readme_names_exist(capsys):
+    names = set(re.findall(r"ganzoo (\w+)", README)) - {"gives"}
+    main(["--help"])
+    listed = set(re.findall(r"^  (\w+)", capsys.readouterr().out, re.M))
+    assert names & listed >= {"fit", "resume", "sample", "list"}
+    assert {name for name in names if name in ("fit", "resume", "sample", "list", "predict")} <= listed
+
+
+@pytest.mark.parametrize("target", sorted(set(re.findall(r"make ([\w-]+)", README))))
+def test_make_has_the_targets_that_the_readme_names(target):
+    makefile = (Path(__file__).parent.parent / "Makefile").read_text()
+    assert re.search(rf"^{target}:", makefile, re.M)
