@@ -2,6 +2,7 @@
 
 import os
 import pickle
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -51,15 +52,19 @@ def read(path: str | Path) -> dict[str, Any]:
         UserError: it is missing, truncated, no checkpoint, not ganzoo's, or holds more than tensors and plain values.
     """
     path = Path(path)
+    if path.is_dir():
+        raise UserError(f"{path} is a folder: give a .ckpt file, such as {path}/checkpoints/last.ckpt of a run.")
     if not path.is_file():
         raise UserError(f"there is no checkpoint {path}: give the path of a .ckpt file of a run.")
     try:
-        checkpoint = torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of odd pickles; what is wrong is said below
+            checkpoint = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         raise UserError(
             f"{path} is no checkpoint, or holds pickled code, which is never run: give a .ckpt file of a ganzoo run."
         ) from error
-    except (RuntimeError, EOFError, OSError, ValueError, KeyError) as error:
+    except Exception as error:  # random bytes make the unpickler fail in any way
         raise UserError(
             f"{path} ({path.stat().st_size:,} bytes) is truncated or no checkpoint: give a whole .ckpt file of a run."
         ) from error
@@ -76,11 +81,14 @@ def load(path: str | Path) -> Game:
     """
     checkpoint = read(path)
     made = checkpoint["ganzoo"]
+    if not isinstance(made, dict) or not {"class_path", "init_args", "unrecorded"} <= made.keys():
+        raise UserError(f"{path} does not say which model it holds: give a .ckpt file of a ganzoo run.")
     networks = [name for name in made["unrecorded"] if name in ("generator", "discriminator")]
     if networks:
         raise UserError(
-            f"{path} was trained with a {networks[0]} built in Python, which a checkpoint can't record: build the model "
-            'as then, call its configure_model() and load_state_dict(ganzoo.checkpoint.read(path)["state_dict"]).'
+            f"{path} was trained with a {networks[0]} built in Python, which a checkpoint can't record: "
+            "build the model as then, call its configure_model() and "
+            'load_state_dict(ganzoo.checkpoint.read(path)["state_dict"]).'
         )
     parser = ArgumentParser(exit_on_error=False)
     parser.add_subclass_arguments(Game, "model")

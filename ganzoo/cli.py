@@ -3,6 +3,7 @@
 import inspect
 import logging
 import os
+import signal
 import sys
 import time
 import warnings
@@ -26,7 +27,7 @@ from ganzoo.data import DataModule
 from ganzoo.errors import UserError
 from ganzoo.game import Game
 from ganzoo.loggers import MetricsCSV
-from ganzoo.mistakes import CommandParser, LightningParser, nearest
+from ganzoo.mistakes import CommandParser, LightningParser, nearest, user_error_in
 from ganzoo.pictures import written
 
 __all__ = ["main"]
@@ -47,18 +48,46 @@ TRAINER = {
     "default_root_dir": "runs",
     "logger": False,
 }
+# Warnings that are known and meant, or that one clear line of ours says better.
+EXPECTED = [
+    ".*LightningCLI's args parameter.*",
+    ".*does not have many workers.*",
+    ".*isinstance.treespec.*",
+    ".*AMP with fp16 is not supported on CPU.*",
+    ".*is supported for historical reasons.*",
+    ".*Couldn't infer the batch indices.*",
+]
 
 
-class RunConfig(SaveConfigCallback):
-    """Keeps the whole configuration in the run's folder, as `config.yaml`, once."""
+class RunFolder(SaveConfigCallback):
+    """Makes the run's folder, with its `config.yaml`, when training starts: a run that can't start leaves nothing."""
+
+    def setup(self, trainer: L.Trainer, pl_module: L.LightningModule, stage: str) -> None:
+        """Do nothing yet."""
+
+    def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Make it, on rank 0; all ranks stop together if that fails."""
+        problem = None
+        if trainer.is_global_zero:
+            try:
+                self.save_config(trainer, pl_module, "fit")
+            except UserError as error:
+                problem = str(error)
+        if problem := trainer.strategy.broadcast(problem):
+            raise UserError(problem)
 
     def save_config(self, trainer: L.Trainer, pl_module: L.LightningModule, stage: str) -> None:
-        """Write it; rank 0 alone comes here."""
-        path = Path(trainer.loggers[0].save_dir or "") / "config.yaml"
-        if stage == "fit" and not path.exists():
+        """Write the whole configuration, unless the run goes on."""
+        folder = Path(trainer.loggers[0].save_dir or "")
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise UserError(f"can't make the run's folder {folder} ({error.strerror}): set --run_dir.") from error
+        print(f"Run: {folder}", flush=True)
+        if not (folder / "config.yaml").exists():
             config = self.config.clone()
             config["run_dir"] = config["ckpt_path"] = None
-            with written(path) as beside:
+            with written(folder / "config.yaml") as beside:
                 self.parser.save(config, beside, skip_none=False, overwrite=True)
 
 
@@ -69,83 +98,135 @@ class GanzooCLI(LightningCLI):
         """Add what a run has beside its model, data and trainer."""
         parser.add_argument(
             "--run_dir",
-            type=str | None,  # type: ignore[arg-type]
+            type=str | None,
             default=None,
             help="The run's folder. Unless set: <trainer.default_root_dir>/<experiment>/<time>.",
         )
         parser.add_lightning_class_args(Checkpoints, "checkpoint")
         parser.add_lightning_class_args(SampleWriter, "samples")
 
+    def parse_arguments(self, parser: LightningArgumentParser, args: Any) -> None:
+        """Parse; refuse a seed that NumPy would refuse."""
+        super().parse_arguments(parser, args)
+        seed = self.config[self.config.subcommand].seed_everything
+        if not isinstance(seed, bool) and not 0 <= seed < 2**32:
+            raise UserError(f"--seed_everything is {seed}: give a whole number from 0 to {2**32 - 1}.")
+
     def _parse_ckpt_path(self) -> None:
         """Let the command line and its config decide: Lightning would let the checkpoint override them silently."""
+
+    def instantiate_classes(self) -> None:
+        """Make the trainer, the model and the data; dig out what their `__init__` says of a user's mistake."""
+        try:
+            super().instantiate_classes()
+        except ValueError as error:
+            if (mistake := user_error_in(error)) is None:
+                raise
+            raise mistake from error
 
     def instantiate_trainer(self, **kwargs: Any) -> L.Trainer:
         """Return a trainer that writes metrics.csv beside whatever else logs."""
         wanted = self._get(self.config_init, "trainer")
-        has_bar = any(isinstance(callback, ProgressBar) for callback in wanted.callbacks or [])
+        given = wanted.callbacks if isinstance(wanted.callbacks, list) else [wanted.callbacks]
+        has_bar = any(isinstance(callback, ProgressBar) for callback in given)
         if wanted.enable_progress_bar is not False and not has_bar:
             self.trainer_defaults["callbacks"] = [Progress()]
         try:
             trainer = super().instantiate_trainer(**kwargs)
-        except MisconfigurationException as error:
-            raise UserError(str(error).splitlines()[0]) from error
-        if str(wanted.precision) in ("16", "16-mixed") and isinstance(trainer.accelerator, CPUAccelerator):
-            raise UserError(f"trainer.precision is {wanted.precision}, which needs CUDA: on the CPU use bf16-mixed.")
-        for name, own in (("gradient_clip_val", "clip"), ("accumulate_grad_batches", None)):
-            if getattr(wanted, name) not in (None, 1):
-                ours = "--model.generator_clip and --model.discriminator_clip" if own else "--model.micro_batches"
-                raise UserError(f"trainer.{name} can't tell two players apart: use {ours}.")
+        except (MisconfigurationException, ValueError, TypeError) as error:
+            raise UserError(f"trainer: {str(error).splitlines()[0]}") from error
+        refuse_what_lightning_ignores(wanted, trainer)
         if self.subcommand == "fit":
             trainer.loggers = [MetricsCSV(self._run_folder()), *trainer.loggers]
+            # the folder is named before the bar is drawn
+            trainer.callbacks.sort(key=lambda callback: not isinstance(callback, RunFolder))  # type: ignore[attr-defined]
         return trainer
 
     def _run_folder(self) -> Path:
         """Return the run's folder, new unless the run goes on. Only rank 0's word counts (`trainer.log_dir`)."""
         if (folder := self._get(self.config, "run_dir")) is not None:
             return Path(folder)
-        root, time_ = Path(self._get(self.config, "trainer").default_root_dir), f"{datetime.now():%Y-%m-%d_%H-%M-%S}"
-        files = self._get(self.config, "config")
-        if files:
-            experiment = Path(files[-1].absolute).resolve().with_suffix("")
-            experiment = Path(experiment.parent.name) / experiment.name
+        if files := self._get(self.config, "config"):
+            file = Path(files[-1].absolute).resolve()
+            # a run's own config.yaml is that of the experiment: runs/<data>/<model>/<time>/config.yaml
+            named = file.parent.parent if file.name == "config.yaml" else file.with_suffix("")
+            experiment = Path(named.parent.name) / named.name
         else:
             experiment = Path(type(self.datamodule).__name__.lower()) / type(self.model).__name__.lower()
-        folder, number = root / experiment / time_, 1
-        while rank_zero_only.rank == 0 and folder.exists():  # two runs started in one second
+        root, now = self._get(self.config, "trainer").default_root_dir, f"{datetime.now():%Y-%m-%d_%H-%M-%S}"
+        folder, number = Path(root) / experiment / now, 1
+        while rank() == 0 and folder.exists():  # two runs started in one second
             number += 1
-            folder = root / experiment / f"{time_}_{number}"
+            folder = folder.with_name(f"{now}_{number}")
         return folder
 
     def before_fit(self) -> None:
-        """Check what a run goes on from, and its folder."""
-        config, folder = self.config["fit"], Path(self.trainer.loggers[0].save_dir or "")
-        going_on = config["ckpt_path"] is not None and str(folder) == str(Path(config["ckpt_path"]).parent.parent)
-        if config["ckpt_path"] is not None:
-            step = read(config["ckpt_path"])["global_step"]
-            rank_zero_only(print)(f"Going on from round {step:,}: {config['ckpt_path']}")
+        """Check what a run goes on from, and that its folder holds no other."""
+        ckpt, folder = self.config["fit"]["ckpt_path"], Path(self.trainer.loggers[0].save_dir or "")
+        if ckpt is not None:
+            step = read(ckpt)["global_step"]
             if step >= self.trainer.max_steps != -1:
                 raise UserError(
                     f"the run is at round {step} and max_steps is {self.trainer.max_steps}: "
-                    f"nothing is left to do; give a larger --trainer.max_steps (resume: --max_steps)."
+                    "nothing is left to do; give a larger --trainer.max_steps (resume: --max_steps)."
                 )
-        if rank_zero_only.rank == 0:
-            if not going_on and (folder / "config.yaml").exists():
-                raise UserError(f"{folder} holds a run already: `ganzoo resume {folder}` goes on with it, or name another.")
-            try:
-                folder.mkdir(parents=True, exist_ok=True)
-            except OSError as error:
-                raise UserError(f"can't make the run's folder {folder} ({error.strerror}): set --run_dir.") from error
-            print(f"Run: {folder}", flush=True)
+            if rank() == 0:
+                print(f"Going on from round {step:,}: {ckpt}", flush=True)
+        goes_on = ckpt is not None and folder.resolve() == Path(ckpt).resolve().parent.parent
+        if rank() == 0 and not goes_on and (folder / "config.yaml").exists():
+            raise UserError(
+                f"{folder} holds a run already: `ganzoo resume {folder}` goes on with it, or give another --run_dir."
+            )
 
     def after_fit(self) -> None:
         """Say where the result is."""
         saver = self.trainer.checkpoint_callback
-        if rank_zero_only.rank == 0 and isinstance(saver, Checkpoints):
+        if rank() == 0 and isinstance(saver, Checkpoints):
             print(f"Done. See what it makes: ganzoo sample {saver.last_model_path}")
+
+    def before_validate(self) -> None:
+        """Refuse to judge weights that were never trained."""
+        self._need_checkpoint()
+
+    def before_test(self) -> None:
+        """Do as for validate."""
+        self._need_checkpoint()
+
+    def after_validate(self) -> None:
+        """Print what was found."""
+        if rank() == 0:
+            for name, value in self.trainer.callback_metrics.items():
+                print(f"{name} {float(value):.6g}")
+
+    after_test = after_validate
 
     def before_predict(self) -> None:
         """Write batch by batch; keep nothing in memory."""
+        self._need_checkpoint()
         self.config_init["predict"]["return_predictions"] = False
+
+    def _need_checkpoint(self) -> None:
+        path = self._get(self.config, "ckpt_path")
+        if path is None:
+            raise UserError(f"{self.subcommand} needs --ckpt_path FILE: the .ckpt of a trained model.")
+        read(path)
+
+
+def refuse_what_lightning_ignores(wanted: Any, trainer: L.Trainer) -> None:
+    """Refuse trainer options that would raise with a traceback, or do something else than was asked for."""
+    if str(wanted.precision) in ("16", "16-mixed") and isinstance(trainer.accelerator, CPUAccelerator):
+        raise UserError(f"trainer.precision is {wanted.precision}, which needs CUDA: on the CPU use bf16-mixed.")
+    for name in ("max_steps", "log_every_n_steps", "val_check_interval"):
+        if getattr(wanted, name) == 0:
+            never = "; --trainer.limit_val_batches 0 never validates" if name == "val_check_interval" else ""
+            raise UserError(f"trainer.{name} is 0: give 1 or more{never}.")
+    if wanted.gradient_clip_val is not None:
+        raise UserError(
+            "trainer.gradient_clip_val can't tell two players apart: "
+            "use --model.generator_clip and --model.discriminator_clip."
+        )
+    if wanted.accumulate_grad_batches != 1:
+        raise UserError("trainer.accumulate_grad_batches can't tell two players apart: use --model.micro_batches.")
 
 
 def resume(run: str, max_steps: int | None = None) -> None:
@@ -158,11 +239,16 @@ def resume(run: str, max_steps: int | None = None) -> None:
     config = Path(run) / "config.yaml"
     if not config.is_file():
         raise UserError(f"{run} is not the folder of a run (it has no config.yaml): give one, such as runs/.../<time>.")
+    if not (Path(run) / "checkpoints" / "last.ckpt").is_file():
+        raise UserError(
+            f"{run} has no checkpoints/last.ckpt to go on from: start afresh with `ganzoo fit --config {config}`."
+        )
     more = [] if max_steps is None else ["--trainer.max_steps", str(max_steps)]
     lightning(["fit", "--config", str(config), "--ckpt_path", "last", *more])
 
 
-COMMANDS = {"resume": resume, "sample": commands.sample, "list": commands.list_}
+# Any: jsonargparse's own type of such a dict accepts no narrower one
+COMMANDS: dict[str, Any] = {"resume": resume, "sample": commands.sample, "list": commands.list_}
 
 
 def lightning(args: list[str]) -> None:
@@ -177,11 +263,24 @@ def lightning(args: list[str]) -> None:
         auto_configure_optimizers=False,
         seed_everything_default=0,
         parser_class=LightningParser,
+        parser_kwargs={name: {"description": text, "usage": usage_of(name)} for name, text in LIGHTNING.items()},
         trainer_defaults=dict(TRAINER),
-        save_config_callback=RunConfig,
+        save_config_callback=RunFolder,
         save_config_kwargs={"save_to_log_dir": False},
         args=args,
     )
+
+
+def usage_of(command: str) -> str:
+    """Return the usage of one of Lightning's commands: the few options that matter, not the hundred there are."""
+    if command == "fit":
+        forms = ["--model NAME --data NAME [options]", "--config FILE [options]"]
+    else:
+        more = {"predict": " --samples.num N --samples.out FOLDER"}.get(command, "")
+        forms = [f"--ckpt_path RUN/checkpoints/last.ckpt{more} [options]"]
+    lines = [f"ganzoo {command} {form}" for form in forms]
+    lines.append(f"ganzoo {command} --model.help NAME, --data.help NAME: the options of a model, of a data set")
+    return "\n       ".join(lines)
 
 
 def values_of(args: list[str], *options: str) -> list[str]:
@@ -191,19 +290,20 @@ def values_of(args: list[str], *options: str) -> list[str]:
 
 
 def find_checkpoint(args: list[str]) -> list[str]:
-    """Resolve `--ckpt_path last` beside `--config`, and a lone checkpoint's config beside it."""
+    """Resolve `--ckpt_path last` (or best) beside `--config`, and a lone checkpoint's config beside it."""
     checkpoints, configs = values_of(args, "--ckpt_path"), values_of(args, "--config", "-c")
-    if checkpoints == ["last"]:
+    if checkpoints in (["last"], ["best"]):
+        (word,) = checkpoints
         folder = Path(configs[-1]).parent if configs else Path()
-        path = folder / "checkpoints" / "last.ckpt"
+        path = folder / "checkpoints" / f"{word}.ckpt"
         if not configs or not path.is_file():
             raise UserError(
-                f"--ckpt_path last: there is no {path} to go on from; give the --config of a run's folder, "
+                f"--ckpt_path {word}: there is no {path} to go on from; give the --config of a run's folder, "
                 "or leave --ckpt_path out to start afresh."
             )
-        args = [str(path) if arg == "last" else arg for arg in args]
-        args = [f"--ckpt_path={path}" if arg == "--ckpt_path=last" else arg for arg in args]
-        if args[0] == "fit" and not values_of(args, "--run_dir"):
+        args = [str(path) if arg == word else arg for arg in args]
+        args = [f"--ckpt_path={path}" if arg == f"--ckpt_path={word}" else arg for arg in args]
+        if args[0] == "fit" and word == "last" and not values_of(args, "--run_dir"):
             args = [*args, "--run_dir", str(folder)]
     elif checkpoints and args[0] != "fit" and not configs and not values_of(args, "--model"):
         config = Path(checkpoints[-1]).parent.parent / "config.yaml"
@@ -233,16 +333,18 @@ def refuse_another_model(args: list[str]) -> None:
 def flags(args: list[str]) -> list[str]:
     """Let a yes-or-no option stand alone: `--raw` for `--raw true`."""
     parameters = inspect.signature(COMMANDS[args[0]]).parameters.values()
-    names = {f"--{p.name}" for p in parameters if p.annotation is bool}
-    alone = [a in names and (i + 1 == len(args) or args[i + 1].startswith("-")) for i, a in enumerate(args)]
-    return [f"{arg}=true" if bare else arg for arg, bare in zip(args, alone, strict=True)]
+    names = {f"--{parameter.name}" for parameter in parameters if parameter.annotation is bool}
+    said = [*(value.lower() in ("true", "false") for value in args[1:]), False]  # what follows each argument
+    return [f"{arg}=true" if arg in names and not value else arg for arg, value in zip(args, said, strict=True)]
 
 
 def usage() -> str:
     """Return what `ganzoo --help` prints."""
     summaries = LIGHTNING | {name: (f.__doc__ or "").splitlines()[0] for name, f in COMMANDS.items()}
     lines = [f"  {name:<10}{summary}" for name, summary in summaries.items()]
-    return "\n".join(["usage: ganzoo COMMAND ...", "", *lines, "", "`ganzoo COMMAND --help` shows a command's options."])
+    return "\n".join(
+        ["usage: ganzoo COMMAND ...", "", *lines, "", "`ganzoo COMMAND --help` shows a command's options."]
+    )
 
 
 def run(args: list[str]) -> None:
@@ -261,7 +363,7 @@ def main(args: list[str] | None = None) -> None:
     """Run the command line; a user's mistake is one line on stderr and exit status 1 (2 for the options)."""
     for noise in ("lightning.pytorch", "lightning.fabric"):
         logging.getLogger(noise).setLevel(logging.WARNING)
-    for message in (".*LightningCLI's args parameter.*", ".*does not have many workers.*", ".*isinstance.treespec.*"):
+    for message in EXPECTED:
         warnings.filterwarnings("ignore", message)
     try:
         run(sys.argv[1:] if args is None else args)
@@ -270,15 +372,27 @@ def main(args: list[str] | None = None) -> None:
     except Stopped as stopped:
         folder = Path(str(stopped).rpartition(" ")[2]).parent.parent
         fail(f"ganzoo: {stopped}. Go on with: ganzoo resume {folder}", 128 + stopped.signum)
+    except (KeyboardInterrupt, SystemExit) as stop:
+        # Lightning turns Ctrl-C into a silent exit with status 1
+        if not isinstance(stop, KeyboardInterrupt) and not isinstance(stop.__context__, KeyboardInterrupt):
+            raise
+        fail("ganzoo: interrupted", 128 + signal.SIGINT)
+
+
+def rank() -> int:
+    """Return this process's number among those of the run; 0 if it is alone."""
+    return getattr(rank_zero_only, "rank", 0)
 
 
 def fail(message: str, status: int) -> None:
     """Print a line on rank 0 and exit."""
-    if rank_zero_only.rank == 0:
+    if rank() == 0:
         print(message, file=sys.stderr, flush=True)
         raise SystemExit(status)
     if status > 128:  # stopped in good order: a status would make rank 0's launcher kill it while it says so
         raise SystemExit(0)
-    time.sleep(3)  # if the mistake is rank 0's too, let it say so first
-    print(f"{message} (rank {rank_zero_only.rank})", file=sys.stderr, flush=True)
+    parent = os.getppid()
+    time.sleep(3)  # if the mistake is rank 0's too, let it say so first: it is the parent, and gone then
+    if os.getppid() == parent:
+        print(f"{message} (rank {rank()})", file=sys.stderr, flush=True)
     os._exit(status)

@@ -1,11 +1,9 @@
-"""What a trained generator, and a stopped run, are for: plain functions, which the command line offers by their names."""
+"""What a trained generator is for, and what there is: plain functions, which the command line offers by name."""
 
 from pathlib import Path
 
 import torch
-from rich.console import Console
 from rich.progress import track
-from rich.table import Table
 
 import ganzoo.data
 import ganzoo.models
@@ -33,20 +31,17 @@ def sample(
     """
     if num < 1 or batch_size < 1:
         raise UserError(f"num is {num} and batch_size {batch_size}: give 1 or more of each.")
-    path = Path(out)
-    suffix = path.suffix.lower()
-    if suffix not in ("", ".png", ".npy", ".csv"):
-        raise UserError(f"out is {out}: give a .png, a folder (no suffix), or for points a .npy or .csv.")
-    if suffix and path.is_dir():
-        raise UserError(f"{out} is a folder: give the path of a file, or a new folder without a suffix.")
+    if seed < 0:
+        raise UserError(f"seed is {seed}: give 0 or more.")
+    path, folder = where(out)
     model = load(ckpt)
     assert model.shape is not None
     points = len(model.shape) == 1
-    if suffix in (".npy", ".csv") and not points:
+    if path.suffix in (".npy", ".csv") and not folder and not points:
         raise UserError(f"{type(model).__name__} makes images {model.shape}, not points: give a .png or a folder.")
     model.to("cuda" if torch.cuda.is_available() else "cpu")
     batches = model.samples(num, seed, raw, batch_size)
-    if not suffix:
+    if folder:
         empty_folder(path)
         start = 0
         for batch in track(batches, "Samples", total=-(-num // batch_size), transient=True):
@@ -58,20 +53,47 @@ def sample(
     print(f"{num} samples of {type(model).__name__}, seed {seed}: {out}")
 
 
+def where(out: str) -> tuple[Path, bool]:
+    """Return the path to write to, and whether it is to be a folder.
+
+    Raises:
+        UserError: it can be neither a folder nor a file of a kind that is known.
+    """
+    path = Path(out)
+    if path.suffix in (".png", ".npy", ".csv") and not out.endswith("/"):
+        if path.is_dir():
+            raise UserError(f"{out} is a folder: give the path of a file, or a new folder without a suffix.")
+        return path, False
+    if path.suffix and not out.endswith("/") and not path.is_dir():
+        raise UserError(f"out is {out}: give a .png, a folder (no suffix), or for points a .npy or .csv.")
+    return path, True
+
+
 def list_() -> None:
     """Show the models, data sets and experiments there are."""
-    console = Console()
     for title, package, base in (("Models", ganzoo.models, Game), ("Data sets", ganzoo.data, DataModule)):
-        table = Table("name", "what", title=title, title_justify="left", box=None, header_style="dim")
-        for name in package.__all__:
-            cls = getattr(package, name)
-            if isinstance(cls, type) and issubclass(cls, base) and cls is not base:
-                table.add_row(name, (cls.__doc__ or "").splitlines()[0])
-        console.print(table, "")
-    table = Table("config", "what", title="Experiments", title_justify="left", box=None, header_style="dim")
-    for path in experiments():
-        table.add_row(str(path), path.read_text().splitlines()[0].lstrip("# "))
-    console.print(table if table.row_count else "No experiments/ here: they come with ganzoo's source.")
+        classes = [(name, getattr(package, name)) for name in package.__all__]
+        classes = [
+            (n, cls) for n, cls in classes if isinstance(cls, type) and issubclass(cls, base) and cls is not base
+        ]
+        show(title, [(name, (cls.__doc__ or "").splitlines()[0]) for name, cls in classes])
+    show("Experiments", [(str(path), first_line(path)) for path in experiments()])
+    print("Train: ganzoo fit --model NAME --data NAME, or ganzoo fit --config EXPERIMENT")
+
+
+def show(title: str, rows: list[tuple[str, str]]) -> None:
+    """Print two columns: no table that cuts paths off, which one wants to copy."""
+    width = max((len(name) for name, _ in rows), default=0)
+    print(title)
+    for name, what in rows or [("none here: they come with ganzoo's source", "")]:
+        print(f"  {name:<{width}}  {what}".rstrip())
+    print()
+
+
+def first_line(path: Path) -> str:
+    """Return what the comment in a YAML's first line says."""
+    lines = path.read_text(encoding="utf-8").splitlines()
+    return lines[0].lstrip("# ") if lines else ""
 
 
 def experiments() -> list[Path]:

@@ -18,7 +18,7 @@ class Draws:
     seeded by where the run is.
     """
 
-    def __init__(self, key: tuple[int, ...], size: int, rows: Tensor, device: torch.device, dtype: torch.dtype):
+    def __init__(self, key: tuple[int, ...], size: int, rows: slice, device: torch.device, dtype: torch.dtype):
         self.key, self.size, self.rows = key, size, rows
         self.device, self.dtype = device, dtype
         self.calls = 0
@@ -38,7 +38,7 @@ class Draws:
     def _draw(self, draw: Callable[[np.random.Generator], np.ndarray]) -> Tensor:
         rng = np.random.default_rng([*self.key, self.calls])  # numpy's SeedSequence mixes the whole key
         self.calls += 1
-        return torch.from_numpy(draw(rng))[self.rows].to(self.device)
+        return torch.from_numpy(draw(rng)[self.rows]).to(self.device)
 
 
 def latents(seed: int, rows: Tensor, latent_dim: int) -> Tensor:

@@ -1,5 +1,6 @@
 """The game: two players, a list of moves, and everything about playing that is the same for every GAN."""
 
+import os
 import warnings
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, nullcontext
@@ -72,7 +73,7 @@ class Game(Players):
     """
 
     couples_batch: str = ""
-    """Why, beside batch norm, the samples of a batch see each other, if they do: then ranks and micro-batches matter."""
+    """Why, beside batch norm, the samples of a batch see each other, if they do: then ranks and parts matter."""
 
     weights: dict[Player, list[nn.Parameter]]
     draws: Draws
@@ -103,6 +104,7 @@ class Game(Players):
         self.compile_networks = compile
         self.images_seen = 0
         self.terms: dict[str, Tensor] = {}  # what the last round's moves cost, by `player/term`
+        self.noted: dict[str, Tensor] = {}  # the same for the move being made
         self.stop_asked = False  # this process was asked to stop
         self.stop_agreed = False  # and all ranks know: they stop after the same round
 
@@ -154,6 +156,8 @@ class Game(Players):
 
     def on_fit_start(self) -> None:
         """Note whose weights are whose, and compile."""
+        if self.device.type == "cpu":  # Lightning's import sets this, and every step of Adam then looks for a driver
+            os.environ["PYTORCH_NVML_BASED_CUDA_CHECK"] = "0"
         self.weights = {player: self._weights(player) for player in PLAYERS}
         if self.compile_networks:
             self.generator.compile()
@@ -168,7 +172,7 @@ class Game(Players):
         first_of_generator = next((i for i, move in enumerate(moves) if move.player == "generator"), None)
         if first_of_generator is None:
             raise ValueError(f"{type(self).__name__}.moves({step}) has no move of the generator: it needs one.")
-        torch.manual_seed(mix(run_seed(), step, self.global_rank))  # noise inside networks: dropout
+        seed_networks(mix(run_seed(), step, self.global_rank), self.device)
         self.terms, batch = {}, None
         with self._no_own_reduction():
             for number, move in enumerate(moves):
@@ -217,22 +221,27 @@ class Game(Players):
 
     def _backward(self, move: Move, batch: Batch, key: tuple[int, ...]) -> Tensor:
         """Add up the gradients of the move's micro-batches; return the mean loss."""
-        local, world, parts = len(batch["image"]), self.trainer.world_size, self.micro_batches
-        rows = self.global_rank + world * torch.arange(local)  # this rank's samples of the global batch
-        total = torch.zeros((), device=self.device)
+        rank, world, parts = self.global_rank, self.trainer.world_size, self.micro_batches
+        local, dtype = len(batch["image"]), self.weights["generator"][0].dtype
+        losses, self.noted = [], {}
         for part in range(parts):
-            chosen = slice(part * local // parts, (part + 1) * local // parts)
-            self.draws = Draws(key, local * world, rows[chosen], self.device, next(self.generator.parameters()).dtype)
+            start, stop = part * local // parts, (part + 1) * local // parts
+            rows = slice(rank + world * start, world * stop, world)  # this rank's samples of the global batch
+            self.draws = Draws(key, local * world, rows, self.device, dtype)
             z = self.draws.normal(self.latent_dim)
-            micro_batch = batch if parts == 1 else {name: value[chosen] for name, value in batch.items()}
-            terms = {name: term / parts for name, term in move.loss(micro_batch, z).items()}
-            loss = torch.stack(list(terms.values())).sum()
+            micro_batch = batch if parts == 1 else {name: value[start:stop] for name, value in batch.items()}
+            terms = move.loss(micro_batch, z)
+            loss = sum(terms.values(), start=torch.zeros((), device=self.device)) / parts
             self.manual_backward(loss)
-            total = total + loss.detach()
+            losses.append(loss.detach())
             for name, term in terms.items():
-                name = f"{move.player}/{name}"
-                self.terms[name] = term.detach() + (self.terms[name] if part else 0)
-        return total
+                self.note(f"{move.player}/{name}", term)
+        self.terms.update(self.noted)
+        return losses[0] if parts == 1 else torch.stack(losses).sum()
+
+    def note(self, name: str, value: Tensor) -> None:
+        """Have a value of the loss being computed logged, as its mean over samples and micro-batches."""
+        self.noted[name] = self.noted.get(name, 0) + value.detach().mean() / self.micro_batches
 
     def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
         """Clip the mover's gradient, unscaled by now, and refuse one that is not finite."""
@@ -300,6 +309,15 @@ class Game(Players):
 def mix(*key: int) -> int:
     """Return one 63-bit seed for a tuple of integers."""
     return int(np.random.SeedSequence(key).generate_state(1, np.uint64)[0] >> np.uint64(1))
+
+
+def seed_networks(seed: int, device: torch.device) -> None:
+    """Seed the noise inside networks (dropout). `torch.manual_seed` would ask every kind of device there is: 1 ms."""
+    torch.default_generator.manual_seed(seed)
+    if device.type == "cuda":
+        torch.cuda.manual_seed(seed)
+    elif device.type == "mps":
+        torch.mps.manual_seed(seed)
 
 
 def has_scaler(precision: Precision) -> bool:

@@ -82,8 +82,11 @@ class MetricsCSV(Logger):
         """Write beside and rename."""
         assert self.columns is not None
         beside = self.path.with_suffix(".writing")
-        with open(beside, "w", newline="") as file:
-            writer = csv.DictWriter(file, self.columns)
-            writer.writeheader()
-            writer.writerows(rows)
-        os.replace(beside, self.path)
+        try:
+            with open(beside, "w", newline="") as file:
+                writer = csv.DictWriter(file, self.columns)
+                writer.writeheader()
+                writer.writerows(rows)
+            os.replace(beside, self.path)
+        finally:
+            beside.unlink(missing_ok=True)

@@ -4,18 +4,37 @@ import difflib
 import importlib
 import re
 import sys
+from argparse import ArgumentError
 from collections.abc import Iterable
 from typing import Any, NoReturn
 
+import torch
 from jsonargparse import ArgumentParser
+from lightning.pytorch import callbacks, loggers
 from lightning.pytorch.cli import LightningArgumentParser
 
 import ganzoo.data
 import ganzoo.models
 import ganzoo.networks
 import ganzoo.objectives
+from ganzoo.errors import UserError
 
-__all__ = ["CommandParser", "LightningParser", "nearest"]
+__all__ = ["CommandParser", "LightningParser", "nearest", "user_error_in"]
+
+# What an option's value must be, in words, by the name of its Python type.
+WORDS = {"int": "a whole number", "float": "a number", "bool": "true or false", "str": "text", "list": "a list"}
+# The class names that make sense for an option, by the last part of its name.
+CLASSES = {
+    "model": ganzoo.models.__all__,
+    "data": ganzoo.data.__all__,
+    "objective": ganzoo.objectives.__all__,
+    "generator": ganzoo.networks.__all__,
+    "discriminator": ganzoo.networks.__all__,
+    "optimizer": [name for name, value in vars(torch.optim).items() if isinstance(value, type)],
+    "schedule": torch.optim.lr_scheduler.__all__,
+    "callbacks": callbacks.__all__,
+    "logger": loggers.__all__,
+}
 
 
 def nearest(name: str, names: Iterable[str]) -> str:
@@ -23,81 +42,150 @@ def nearest(name: str, names: Iterable[str]) -> str:
     names = sorted(set(names))
     close = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
     if not close:
-        close = difflib.get_close_matches(name.lower(), [n.lower() for n in names], n=1, cutoff=0.5)
-        close = [n for n in names if n.lower() in close]
-    return f"; did you mean {close[0]}?" if close else f"; there are: {', '.join(names)}"
+        lower = {n.lower(): n for n in names}
+        close = [lower[n] for n in difflib.get_close_matches(name.lower(), lower, n=1, cutoff=0.5)]
+    if close:
+        return f"; did you mean {close[0]}?"
+    return f"; there are: {', '.join(names)}" if 0 < len(names) <= 30 else ""
 
 
 def explain(message: str, parser: Any) -> str:
     """Turn jsonargparse's report on types and unions into one line."""
-    key = "".join(re.findall(r'Parser key "([\w.]+)"', message)[-1:])
+    key = ".".join(dict.fromkeys(re.findall(r'Parser key "([\w.]+)"', message)))
+    value = found[1] if (found := re.search(r"(?:Got|Given) value: (.+?)(?:\. Got value|$)", message, re.M)) else ""
     if found := re.search(r"Option '(\w+)' is not accepted", message):
-        owner = re.findall(r"class_path[ =]'([\w.]+)'", message[: found.start()] + message[found.end() :])
-        owner_class = import_class(owner[-1] if "expects a function or" in message else owner[0]) if owner else None
-        names = options_of(owner_class)
-        return f"{getattr(owner_class, '__name__', key)} has no option {found[1]}{nearest(found[1], names)}"
-    if found := re.search(r"unrecognized arguments: (--?[\w.]+)", message):
-        return f"unknown option {found[1]}{nearest(found[1], parser._option_string_actions)}"
+        owner = import_class(owner_of_option(message))
+        return f"{getattr(owner, '__name__', key)} has no option {found[1]}{nearest(found[1], options_of(owner))}"
+    if found := re.search(r"unrecognized arguments: (\S+)", message):
+        return unknown_argument(found[1], parser)
+    if found := re.search(r"module '([\w.]+)' has no attribute '(\w+)'", message):
+        return f"--{key}: {found[1]} has no {found[2]}{nearest(found[2], dir(import_module(found[1])))}"
+    if found := re.search(r"does not correspond to a subclass of (\w+)", message):
+        return f"--{key}: {value} is no {found[1]}{nearest(value, classes_for(key))}"
     if found := re.search(r"Expected a dot import path string: (.+)", message):
-        return f"{key} {found[1]} is not known{nearest(found[1], names_for(key))}"
+        return f"--{key}: {found[1]} is not known{nearest(found[1], classes_for(key))}"
     if found := re.search(r"the following arguments are required: (.+)", message):
-        missing = re.sub(r"\b(fit|validate|test|predict)\.", "--", found[1])
-        return f"{missing} is missing: name a class, as in --model DCGAN --data Digits, or give --config FILE"
-    if found := re.search(r"invalid choice: '(\w+)' \(choose from (.*)\)", message):
-        names = re.findall(r"\w+", found[2])
-        return f"unknown command {found[1]}{nearest(found[1], names)}"
-    if found := re.search(r"Expected an? (?:<class ')?([^.'>]+).*?\. Got value: (.+)", message):
-        return f"{key} takes {article(found[1])}, not {found[2]!r}"
-    lines = [line.strip(" -") for line in message.splitlines() if line.strip(" -")]
-    return " ".join(lines[:2]) if len(lines) > 1 and lines[0].endswith(":") else lines[0]
+        return missing(found[1])
+    if found := re.search(r"argument (\S+): expected one argument", message):
+        return f"{found[1]} needs a value"
+    if kinds := expected(message):
+        return f"--{key} takes {' or '.join(kinds)}, not {value}"
+    text = " ".join(re.sub(r'Parser key "([\w.]+)"', r"--\1", message).split())
+    return text if len(text) < 300 else f"{text[:300]} ..."
 
 
-def article(kind: str) -> str:
-    """Return "an int", "a float"."""
-    return f"{'an' if kind[0] in 'aeiou' else 'a'} {kind}"
+def owner_of_option(message: str) -> str:
+    """Return the import path of the class that does not accept an option."""
+    owners = re.findall(r"class_path[ =]'([\w.]+)'", message)
+    # a network's or an optimizer's option: the innermost class; else the model, or the data set
+    return (owners[-1] if "expects a function or" in message else owners[0]) if owners else ""
+
+
+def unknown_argument(argument: str, parser: Any) -> str:
+    """Name the option that may have been meant, above all the one whose owner was left out: `--batch_size`."""
+    name = argument.split("=")[0].lstrip("-")
+    if not argument.startswith("-"):
+        return f"unknown argument {argument}"
+    known = {option.lstrip("-") for option in parser._option_string_actions}
+    known = {option for option in known if not option.endswith((".help", "+")) and len(option) > 1}
+    known |= {f"model.{option}" for model in ganzoo.models.__all__ for option in options_of_class(model)}
+    known |= {f"data.{option}" for data in ganzoo.data.__all__ for option in options_of_class(data)}
+    if "model" not in parser._option_string_actions and "--model" not in parser._option_string_actions:
+        known = {option for option in known if not option.startswith(("model.", "data."))}
+    meant = sorted(option for option in known if option.endswith(f".{name}"))
+    if meant:
+        return f"unknown option --{name}; did you mean --{meant[0]}?"
+    return f"unknown option --{name}{nearest(f'--{name}', [f'--{option}' for option in known])}"
+
+
+def missing(arguments: str) -> str:
+    """Say what a command needs."""
+    command = arguments.split(".")[0]
+    names = [name.rpartition(".")[2] for name in arguments.split(", ")]
+    if "model" in names or "data" in names:
+        wanted = " and ".join(f"--{name}" for name in reversed(names))
+        return f"{wanted} missing: as in `ganzoo {command} --model DCGAN --data Digits`, or give --config FILE"
+    wanted = " ".join(name.upper() for name in names)
+    return f"{wanted} is missing: ganzoo {command} {wanted}; see `ganzoo {command} --help`"
+
+
+def expected(message: str) -> list[str]:
+    """Return, in words, the types that a value was tried as."""
+    kinds: list[str] = []
+    for found in re.finditer(r"Expected an? (?:<class '(\w+)'>|typing\.Literal\[(.+?)\])", message):
+        if found[2]:
+            kinds += [choice.strip(" '") for choice in found[2].split(",")]
+        elif found[1] in WORDS:
+            kinds.append(WORDS[found[1]])
+    return list(dict.fromkeys(kinds))
+
+
+def import_module(path: str) -> Any:
+    """Return a module, or None."""
+    try:
+        return importlib.import_module(path)
+    except (ImportError, ValueError):
+        return None
 
 
 def import_class(path: str) -> Any:
     """Return the class of an import path, or None."""
     module, _, name = path.rpartition(".")
-    try:
-        return getattr(importlib.import_module(module), name)
-    except (ImportError, AttributeError, ValueError):
-        return None
+    return getattr(import_module(module), name, None)
+
+
+def options_of_class(name: str) -> set[str]:
+    """Return the options of a model or data set, by its name."""
+    return options_of(getattr(ganzoo.models, name, None) or getattr(ganzoo.data, name, None))
 
 
 def options_of(cls: Any) -> set[str]:
-    """Return the options of a class and of those it builds on."""
+    """Return the options of a class and of those it builds on, without what the caller gives it."""
     names: set[str] = set()
     for base in getattr(cls, "__mro__", ()):
         code = getattr(base.__dict__.get("__init__"), "__code__", None)
         if code is not None:
-            names |= set(code.co_varnames[1 : code.co_argcount + code.co_kwonlyargcount])
-    return names
+            names.update(code.co_varnames[1 : code.co_argcount + code.co_kwonlyargcount])
+    return names - {"optimizer", "params"}
 
 
-def names_for(key: str) -> list[str]:
+def classes_for(key: str) -> list[str]:
     """Return the class names that make sense for an option."""
-    if key.endswith("data"):
-        return ganzoo.data.__all__
-    if key.endswith(("generator", "discriminator")):
-        return ganzoo.networks.__all__
-    return ganzoo.objectives.__all__ if key.endswith("objective") else ganzoo.models.__all__
+    return next((names for end, names in CLASSES.items() if key.endswith(end)), [])
+
+
+def user_error_in(error: BaseException | None) -> UserError | None:
+    """Return the user's mistake that an error was raised from: jsonargparse buries what a class's `__init__` raises."""
+    while error is not None and not isinstance(error, UserError):
+        error = error.__cause__ or error.__context__
+    return error
 
 
 class OneLine:
-    """A parser whose errors are one line."""
+    """A parser whose errors are one line, and which takes options by their whole names only."""
+
+    exit_on_error: bool
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **{"allow_abbrev": False, **kwargs})
 
     def error(self, message: str, ex: Exception | None = None) -> NoReturn:
         """Print the line and exit with status 2; a parser inside another just raises."""
-        if not self.exit_on_error:  # type: ignore[attr-defined]
-            super().error(message, ex)  # type: ignore[misc]
+        if not self.exit_on_error:
+            raise ArgumentError(None, message) from ex
         print(f"ganzoo: {explain(message, self)}", file=sys.stderr)
         raise SystemExit(2)
 
 
 class CommandParser(OneLine, ArgumentParser):
     """The parser of ganzoo's own commands."""
+
+    def format_help(self, *args: Any) -> str:
+        """Return the help, with a usage line that is short."""
+        arguments = [action.dest.upper() for action in self._actions if not action.option_strings]
+        command = self.prog.split("] ")[-1]
+        self.usage = " ".join(["ganzoo", command, *arguments, "[options]"])
+        return super().format_help(*args)
 
 
 class LightningParser(OneLine, LightningArgumentParser):

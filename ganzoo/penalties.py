@@ -83,10 +83,7 @@ class GradientPenalty(Penalty):
             raise ValueError("GradientPenalty looks between real and generated samples: give it fake and u")
         u = u.view(-1, *[1] * (real.ndim - 1))
         x_hat = u * real + (1 - u) * fake
-        return (
-            self.weight
-            * (torch.linalg.vector_norm(gradient(discriminator, x_hat), dim=1) - 1).square().mean()
-        )
+        return self.weight * (torch.linalg.vector_norm(gradient(discriminator, x_hat), dim=1) - 1).square().mean()
 
 
 def gradient(discriminator: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:

@@ -43,7 +43,8 @@ def test_two_ranks_equal_one_process(pair, tmp_path, model):
         assert furthest > 1e-9  # or the model is stricter than it says
     else:
         assert furthest < 1e-9
-        rows = [(folder / "metrics.csv").read_text().split() for folder in (tmp_path / "one", pair / f"{model}-64-true")]
+        runs = tmp_path / "one", pair / f"{model}-64-true"
+        rows = [(run / "metrics.csv").read_text().split() for run in runs]
         assert len(rows[0]) == len(rows[1]) > 10
         for a, b in zip(*rows, strict=True):
             assert [float(x) for x in a.split(",") if x[:1].isdigit()] == pytest.approx(

@@ -1,10 +1,12 @@
 """The progress bar."""
 
+import sys
 import time
 from typing import Any
 
 import lightning as L
 from lightning.pytorch.callbacks import TQDMProgressBar
+from lightning.pytorch.callbacks.progress.tqdm_progress import Tqdm
 
 from ganzoo.game import Game
 
@@ -24,18 +26,21 @@ class Progress(TQDMProgressBar):
         self.last = (0.0, 0)  # when the bar was last drawn, and images seen by then
         self.numbers: dict[str, str] = {}
 
-    @property
-    def total_train_batches(self) -> int | float:
-        """All rounds of the run: its data is one endless epoch."""
-        return self.trainer.max_steps if self.trainer.max_steps != -1 else float("inf")
+    def init_train_tqdm(self) -> Tqdm:
+        """Return the bar, where the run stands."""
+        total = self.trainer.max_steps if self.trainer.max_steps != -1 else None
+        look = {"dynamic_ncols": True, "smoothing": 0, "bar_format": self.BAR_FORMAT}
+        start = self.trainer.global_step
+        return Tqdm(desc="Round", total=total, initial=start, disable=self.is_disabled, file=sys.stdout, **look)
 
     def on_train_epoch_start(self, trainer: L.Trainer, *args: Any) -> None:
-        """Draw the bar where the run stands."""
-        super().on_train_epoch_start(trainer, *args)
-        bar = self.train_progress_bar
-        bar.set_description("Round")
-        bar.initial = bar.n = trainer.global_step
+        """Keep the bar: a run is one endless epoch."""
         self.last = (time.monotonic(), 0)
+
+    def on_exception(self, *args: Any) -> None:
+        """Leave the bar's line, so that a message has one of its own."""
+        if self._train_progress_bar is not None:
+            self._train_progress_bar.close()
 
     def on_train_batch_end(self, trainer: L.Trainer, pl_module: L.LightningModule, *args: Any) -> None:
         """Draw the bar, if it is time."""

@@ -6,6 +6,7 @@ from typing import Any
 import lightning as L
 from lightning.pytorch.callbacks import BasePredictionWriter
 
+from ganzoo.errors import UserError
 from ganzoo.pictures import empty_folder, save_samples
 
 __all__ = ["SampleWriter"]
@@ -27,10 +28,17 @@ class SampleWriter(BasePredictionWriter):
         """Tell the data how many samples are wanted, and check that there is room for them."""
         if stage != "predict":
             return
+        if self.num < 1:
+            raise UserError(f"samples.num is {self.num}: give 1 or more.")
         trainer.datamodule.num_samples = self.num  # type: ignore[attr-defined]
+        problem = None
         if trainer.is_global_zero:
-            empty_folder(self.out)
-        trainer.strategy.barrier("sample folder")
+            try:
+                empty_folder(self.out)
+            except UserError as error:
+                problem = str(error)
+        if problem := trainer.strategy.broadcast(problem):  # all ranks stop together
+            raise UserError(problem)
 
     def write_on_batch_end(
         self,

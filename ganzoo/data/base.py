@@ -112,6 +112,18 @@ class Rows(DistributedSampler[Tensor]):
         return math.ceil(len(self.rows) / self.batch_size)
 
 
+class Blocks(Rows):
+    """Every row once, in order, in whole batches: rank r takes batches `[r::world]`.
+
+    So a batch, and the file that is made of it, is the same on any number of devices.
+    """
+
+    def __init__(self, dataset: TensorSet, batch_size: int, world: int = 1, rank: int = 0):
+        super().__init__(dataset, batch_size, world, rank)
+        batches = torch.arange(len(dataset)).split(batch_size)[rank::world]
+        self.rows = torch.cat(batches) if batches else torch.arange(0)
+
+
 class DataModule(L.LightningDataModule, ABC):
     """A data set for `ganzoo fit --data NAME`: a subclass says only how to `load` it.
 
@@ -192,8 +204,10 @@ class DataModule(L.LightningDataModule, ABC):
         return self.val_dataloader()
 
     def predict_dataloader(self) -> DataLoader[Any]:
-        """Return the numbers of the `num_samples` samples to draw; Lightning splits them over the ranks."""
-        return DataLoader(range(self.num_samples), batch_size=self.batch_size)  # type: ignore[arg-type]
+        """Return the numbers of the `num_samples` samples to draw, this rank's batches of them."""
+        numbers = torch.arange(self.num_samples)
+        blocks = Blocks(numbers, self.batch_size, self.world, self.rank)  # type: ignore[arg-type]
+        return DataLoader(numbers, sampler=blocks, batch_size=None)  # type: ignore[arg-type]
 
     def _loader(self, dataset: TensorSet, sampler: Stream | Rows) -> DataLoader[dict[str, Tensor]]:
         return DataLoader(

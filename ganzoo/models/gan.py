@@ -56,8 +56,10 @@ class GAN(Game):
 
     def discriminator_loss(self, batch: Batch, z: Tensor) -> dict[str, Tensor]:
         """Tell real samples from fakes: equation 1, for D."""
-        real, fake = batch["image"], self.generator(z)
-        return {"adversarial": self.objective.discriminator(self.discriminator(real), self.discriminator(fake))}
+        real, fake = self.discriminator(batch["image"]), self.discriminator(self.generator(z))
+        self.note("D(real)", real.sigmoid())
+        self.note("D(fake)", fake.sigmoid())
+        return {"adversarial": self.objective.discriminator(real, fake)}
 
     def generator_loss(self, batch: Batch, z: Tensor) -> dict[str, Tensor]:
         """Make fakes that D takes for real: equation 1, for G; z is fresh."""

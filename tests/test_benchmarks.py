@@ -1,0 +1,64 @@
+import importlib
+import itertools
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+import torch
+from torch import Tensor
+
+from ganzoo.data.base import Stream, TensorSet, resize
+from ganzoo.draws import Draws
+
+BENCHMARKS = Path(__file__).parent.parent / "experiments" / "benchmarks"
+
+
+@pytest.fixture
+def step(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    monkeypatch.syspath_prepend(BENCHMARKS)
+    return importlib.import_module("step")
+
+
+def test_all_loops_play_the_same_game(step: ModuleType) -> None:
+    case, seed, rounds = step.CASES["tiny"], 3, 5
+    images = TensorSet(image=resize(step.pictures(case), case.shape[-1]))
+
+    def batches() -> Iterator[Tensor]:
+        for rows in Stream(images, step.BATCH, lambda: 0, seed):
+            yield images[rows]["image"] / 127.5 - 1
+
+    def noise() -> Iterator[Tensor]:
+        for number, move in itertools.product(range(rounds), range(2)):
+            rows = torch.arange(step.BATCH)
+            yield Draws((seed, number, move, 0), step.BATCH, rows, torch.device("cpu"), torch.float32).normal(
+                step.LATENT_DIM
+            )
+
+    model = step.ganzoo(case, seed, rounds, [])
+    start = case.networks(seed)
+    for loop in (step.plain, step.bare):
+        networks = case.networks(seed)
+        play = loop(*networks, batches(), noise().__next__)
+        for _ in range(rounds):
+            play()
+        for mine, network, before in zip((model.generator, model.discriminator), networks, start, strict=True):
+            pairs = zip(mine.parameters(), network.parameters(), before.parameters(), strict=True)
+            for a, b, first in pairs:
+                torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-6)
+                assert not torch.equal(b, first)
+
+
+def test_step_reports_every_loop(step: ModuleType, tmp_path: Path) -> None:
+    out = tmp_path / "step.md"
+    step.main(["--quick", "--threads", "1", "--cases", "tiny", "--settings", "--out", str(out)])
+    row = out.read_text().splitlines()[-1]
+    cells = [cell.strip() for cell in row.strip("|").split("|")]
+    assert cells[0] == step.CASES["tiny"].name
+    assert all(float(cell.split()[0]) > 0 for cell in cells[1:4])
+
+
+def test_memory_of_a_loop(step: ModuleType) -> None:
+    memory = importlib.import_module("memory")
+    seen = memory.train("bare", "tiny", 10, 0)
+    assert seen["late"] > seen["early"] / 2 > 0

@@ -1,0 +1,40 @@
+"""Every experiment that is shipped can be parsed and run: a YAML that is added is tried unasked."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+from conftest import QUIET, last
+from fakes import FAKES
+
+import ganzoo
+from ganzoo.cli import main
+
+FOLDER = Path(__file__).parent.parent / "experiments"
+OTHERS = ("sweeps", "cluster", "benchmarks")
+EXPERIMENTS = sorted(path for path in FOLDER.glob("*/*.yaml") if path.parent.name not in OTHERS)
+IDS = [f"{path.parent.name}/{path.stem}" for path in EXPERIMENTS]
+
+
+def test_there_are_experiments():
+    assert len(EXPERIMENTS) >= 7
+
+
+@pytest.mark.parametrize("path", EXPERIMENTS, ids=IDS)
+def test_says_what_it_is(path):
+    first = path.read_text().splitlines()[0]
+    assert first.startswith("# "), "the first line is a comment that says what it is: `ganzoo list` shows it"
+    assert len(first) > 20
+
+
+@pytest.mark.parametrize("path", EXPERIMENTS, ids=IDS)
+def test_runs(path, tmp_path):
+    data = yaml.safe_load(path.read_text())["data"]["class_path"].rpartition(".")[2]
+    more = FAKES[data](tmp_path / "data") if data in FAKES else []
+    run = tmp_path / "run"
+    short = ["--trainer.max_steps", "2", "--trainer.val_check_interval", "2", "--trainer.limit_val_batches", "1"]
+    main(["fit", "--config", str(path), *short, *QUIET, "--data.batch_size", "8", "--run_dir", str(run), *more])
+    assert last(run)["global_step"] == 2
+    assert "val/swd" in (run / "metrics.csv").read_text()
+    model = ganzoo.load(run / "checkpoints" / "last.ckpt")
+    assert model.sample(2).shape == (2, *model.shape)
