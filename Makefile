@@ -31,6 +31,7 @@ type: setup  ## Check types
 
 bench: setup  ## Measure speed and memory against a plain loop
 	$(BIN)/python experiments/benchmarks/step.py
+	$(BIN)/python experiments/benchmarks/memory.py
 
 clean:  ## Remove what was built, keep runs and .venv
 	rm -rf build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache

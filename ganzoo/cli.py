@@ -1,26 +1,23 @@
 """The command line: Lightning's own fit, validate, test and predict, and plain functions for everything else."""
 
-import inspect
 import logging
 import os
 import signal
 import sys
 import time
 import warnings
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import lightning as L
-import yaml
 from jsonargparse import auto_cli
 from lightning.pytorch.accelerators import CPUAccelerator
 from lightning.pytorch.callbacks import ProgressBar
-from lightning.pytorch.cli import LightningArgumentParser, LightningCLI, SaveConfigCallback
-from lightning.pytorch.utilities import rank_zero_only
+from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
 
 from ganzoo import commands
+from ganzoo.arguments import find_checkpoint, flags, refuse_another_model
 from ganzoo.callbacks import Checkpoints, Progress, SampleWriter, Stopped
 from ganzoo.checkpoint import read
 from ganzoo.data import DataModule
@@ -28,7 +25,7 @@ from ganzoo.errors import UserError
 from ganzoo.game import Game
 from ganzoo.loggers import MetricsCSV
 from ganzoo.mistakes import CommandParser, LightningParser, nearest, user_error_in
-from ganzoo.pictures import written
+from ganzoo.runs import RunFolder, new_folder, rank
 
 __all__ = ["main"]
 
@@ -57,38 +54,6 @@ EXPECTED = [
     ".*is supported for historical reasons.*",
     ".*Couldn't infer the batch indices.*",
 ]
-
-
-class RunFolder(SaveConfigCallback):
-    """Makes the run's folder, with its `config.yaml`, when training starts: a run that can't start leaves nothing."""
-
-    def setup(self, trainer: L.Trainer, pl_module: L.LightningModule, stage: str) -> None:
-        """Do nothing yet."""
-
-    def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Make it, on rank 0; all ranks stop together if that fails."""
-        problem = None
-        if trainer.is_global_zero:
-            try:
-                self.save_config(trainer, pl_module, "fit")
-            except UserError as error:
-                problem = str(error)
-        if problem := trainer.strategy.broadcast(problem):
-            raise UserError(problem)
-
-    def save_config(self, trainer: L.Trainer, pl_module: L.LightningModule, stage: str) -> None:
-        """Write the whole configuration, unless the run goes on."""
-        folder = Path(trainer.loggers[0].save_dir or "")
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise UserError(f"can't make the run's folder {folder} ({error.strerror}): set --run_dir.") from error
-        print(f"Run: {folder}", flush=True)
-        if not (folder / "config.yaml").exists():
-            config = self.config.clone()
-            config["run_dir"] = config["ckpt_path"] = None
-            with written(folder / "config.yaml") as beside:
-                self.parser.save(config, beside, skip_none=False, overwrite=True)
 
 
 class GanzooCLI(LightningCLI):
@@ -146,19 +111,9 @@ class GanzooCLI(LightningCLI):
         """Return the run's folder, new unless the run goes on. Only rank 0's word counts (`trainer.log_dir`)."""
         if (folder := self._get(self.config, "run_dir")) is not None:
             return Path(folder)
-        if files := self._get(self.config, "config"):
-            file = Path(files[-1].absolute).resolve()
-            # a run's own config.yaml is that of the experiment: runs/<data>/<model>/<time>/config.yaml
-            named = file.parent.parent if file.name == "config.yaml" else file.with_suffix("")
-            experiment = Path(named.parent.name) / named.name
-        else:
-            experiment = Path(type(self.datamodule).__name__.lower()) / type(self.model).__name__.lower()
-        root, now = self._get(self.config, "trainer").default_root_dir, f"{datetime.now():%Y-%m-%d_%H-%M-%S}"
-        folder, number = Path(root) / experiment / now, 1
-        while rank() == 0 and folder.exists():  # two runs started in one second
-            number += 1
-            folder = folder.with_name(f"{now}_{number}")
-        return folder
+        files = self._get(self.config, "config")
+        names = type(self.datamodule).__name__.lower(), type(self.model).__name__.lower()
+        return new_folder(self._get(self.config, "trainer").default_root_dir, files and files[-1].absolute, names)
 
     def before_fit(self) -> None:
         """Check what a run goes on from, and that its folder holds no other."""
@@ -283,61 +238,6 @@ def usage_of(command: str) -> str:
     return "\n       ".join(lines)
 
 
-def values_of(args: list[str], *options: str) -> list[str]:
-    """Return the values that an option is given in `--option value` and `--option=value`."""
-    values = [args[i + 1] for i, arg in enumerate(args[:-1]) if arg in options]
-    return values + [arg.split("=", 1)[1] for arg in args if arg.split("=", 1)[0] in options and "=" in arg]
-
-
-def find_checkpoint(args: list[str]) -> list[str]:
-    """Resolve `--ckpt_path last` (or best) beside `--config`, and a lone checkpoint's config beside it."""
-    checkpoints, configs = values_of(args, "--ckpt_path"), values_of(args, "--config", "-c")
-    if checkpoints in (["last"], ["best"]):
-        (word,) = checkpoints
-        folder = Path(configs[-1]).parent if configs else Path()
-        path = folder / "checkpoints" / f"{word}.ckpt"
-        if not configs or not path.is_file():
-            raise UserError(
-                f"--ckpt_path {word}: there is no {path} to go on from; give the --config of a run's folder, "
-                "or leave --ckpt_path out to start afresh."
-            )
-        args = [str(path) if arg == word else arg for arg in args]
-        args = [f"--ckpt_path={path}" if arg == f"--ckpt_path={word}" else arg for arg in args]
-        if args[0] == "fit" and word == "last" and not values_of(args, "--run_dir"):
-            args = [*args, "--run_dir", str(folder)]
-    elif checkpoints and args[0] != "fit" and not configs and not values_of(args, "--model"):
-        config = Path(checkpoints[-1]).parent.parent / "config.yaml"
-        if config.is_file():
-            args = [args[0], "--config", str(config), *args[1:]]
-    return args
-
-
-def refuse_another_model(args: list[str]) -> None:
-    """Refuse to put one model over another's config: jsonargparse would keep the other's settings silently."""
-    asked = values_of(args, "--model", "--model.class_path")
-    for file in values_of(args, "--config", "-c"):
-        try:
-            config = yaml.safe_load(Path(file).read_text())
-            model = config["model"]
-            asked.insert(0, model if isinstance(model, str) else model["class_path"])
-        except (OSError, yaml.YAMLError, KeyError, TypeError):
-            continue  # the parser has the better words for it
-    names = [name.rpartition(".")[2] for name in asked]
-    if len(set(names)) > 1:
-        raise UserError(
-            f"the config is for {names[0]}, and {names[-1]} would silently keep settings of it: "
-            f"choose a config of {names[-1]}, or leave --config out."
-        )
-
-
-def flags(args: list[str]) -> list[str]:
-    """Let a yes-or-no option stand alone: `--raw` for `--raw true`."""
-    parameters = inspect.signature(COMMANDS[args[0]]).parameters.values()
-    names = {f"--{parameter.name}" for parameter in parameters if parameter.annotation is bool}
-    said = [*(value.lower() in ("true", "false") for value in args[1:]), False]  # what follows each argument
-    return [f"{arg}=true" if arg in names and not value else arg for arg, value in zip(args, said, strict=True)]
-
-
 def usage() -> str:
     """Return what `ganzoo --help` prints."""
     summaries = LIGHTNING | {name: (f.__doc__ or "").splitlines()[0] for name, f in COMMANDS.items()}
@@ -354,7 +254,7 @@ def run(args: list[str]) -> None:
     elif args[0] in LIGHTNING:
         lightning(args)
     elif args[0] in COMMANDS:
-        auto_cli(COMMANDS, args=flags(args), parser_class=CommandParser)
+        auto_cli(COMMANDS, args=flags(args, COMMANDS[args[0]]), parser_class=CommandParser)
     else:
         raise UserError(f"unknown command {args[0]}{nearest(args[0], [*LIGHTNING, *COMMANDS])}")
 
@@ -377,11 +277,6 @@ def main(args: list[str] | None = None) -> None:
         if not isinstance(stop, KeyboardInterrupt) and not isinstance(stop.__context__, KeyboardInterrupt):
             raise
         fail("ganzoo: interrupted", 128 + signal.SIGINT)
-
-
-def rank() -> int:
-    """Return this process's number among those of the run; 0 if it is alone."""
-    return getattr(rank_zero_only, "rank", 0)
 
 
 def fail(message: str, status: int) -> None:

@@ -127,6 +127,12 @@ class Game(Players):
                 f"precision {precision.precision} is not supported: "
                 "use 32-true, 64-true, bf16-mixed, or 16-mixed on CUDA."
             )
+        batch_size = getattr(self.trainer.datamodule, "batch_size", self.micro_batches)  # type: ignore[attr-defined]
+        if stage == "fit" and batch_size % self.micro_batches:
+            raise UserError(
+                f"a batch of {batch_size} can't be split into {self.micro_batches} equal micro-batches: "
+                "choose data.batch_size as a multiple of model.micro_batches."
+            )
         if stage == "fit" and self.trainer.max_epochs not in (None, -1) and not self.trainer.fast_dev_run:  # type: ignore[attr-defined]
             raise UserError(
                 f"max_epochs is {self.trainer.max_epochs}, but the data is an endless stream, counted in rounds: "
@@ -189,11 +195,6 @@ class Game(Players):
         batch, _, _ = next(dataloader_iter)
         batch = self.trainer.strategy.batch_to_device(batch)
         batch = self.trainer.precision_plugin.convert_input(batch)
-        if len(batch["image"]) % self.micro_batches:
-            raise UserError(
-                f"a batch of {len(batch['image'])} can't be split into {self.micro_batches} equal micro-batches: "
-                "choose data.batch_size as a multiple of model.micro_batches."
-            )
         if self.channels_last and batch["image"].ndim == 4:
             batch["image"] = batch["image"].contiguous(memory_format=torch.channels_last)
         return batch

@@ -361,6 +361,16 @@ def test_scaled_gradients_are_clipped_unscaled():
         torch.testing.assert_close(a, b, rtol=0, atol=1e-6)
 
 
+@pytest.mark.slow
+def test_compiled_networks_play_the_same_game():
+    plain, compiled = game(ema=100.0), game(ema=100.0, compile=True)
+    play(plain, 3)
+    play(compiled, 3)
+    for a, b in zip(final(plain), final(compiled), strict=True):
+        torch.testing.assert_close(a, b, rtol=0, atol=1e-12)
+    assert plain.state_dict().keys() == compiled.state_dict().keys()
+
+
 def test_two_ranks_draw_the_rows_of_one_batch():
     def draws(rows: slice) -> Draws:
         return Draws((0, 1, 2, 3), 6, rows, torch.device("cpu"), torch.float32)

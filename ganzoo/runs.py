@@ -1,0 +1,72 @@
+"""The folder of a run: its name, its `config.yaml`, and which process writes it."""
+
+from datetime import datetime
+from pathlib import Path
+
+import lightning as L
+from lightning.pytorch.cli import SaveConfigCallback
+from lightning.pytorch.utilities import rank_zero_only
+
+from ganzoo.errors import UserError
+from ganzoo.pictures import written
+
+__all__ = ["RunFolder", "new_folder", "rank"]
+
+
+class RunFolder(SaveConfigCallback):
+    """Makes the run's folder, with its `config.yaml`, when training starts: a run that can't start leaves nothing."""
+
+    def setup(self, trainer: L.Trainer, pl_module: L.LightningModule, stage: str) -> None:
+        """Do nothing yet."""
+
+    def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Make it, on rank 0; all ranks stop together if that fails."""
+        problem = None
+        if trainer.is_global_zero:
+            try:
+                self.save_config(trainer, pl_module, "fit")
+            except UserError as error:
+                problem = str(error)
+        if problem := trainer.strategy.broadcast(problem):
+            raise UserError(problem)
+
+    def save_config(self, trainer: L.Trainer, pl_module: L.LightningModule, stage: str) -> None:
+        """Write the whole configuration, unless the run goes on."""
+        folder = Path(trainer.loggers[0].save_dir or "")
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise UserError(f"can't make the run's folder {folder} ({error.strerror}): set --run_dir.") from error
+        print(f"Run: {folder}", flush=True)
+        if not (folder / "config.yaml").exists():
+            config = self.config.clone()
+            config["run_dir"] = config["ckpt_path"] = None
+            with written(folder / "config.yaml") as beside:
+                self.parser.save(config, beside, skip_none=False, overwrite=True)
+
+
+def new_folder(root: str | Path, config: str | None, names: tuple[str, str]) -> Path:
+    """Return a new run's folder: <root>/<experiment>/<time>.
+
+    Args:
+        root: where all runs are.
+        config: the YAML file that the run is of, if there is one; it names the experiment.
+        names: of the data and of the model, which name it otherwise.
+    """
+    experiment = Path(*names)
+    if config:
+        file = Path(config).resolve()
+        # a run's own config.yaml is that of its experiment: runs/<data>/<model>/<time>/config.yaml
+        named = file.parent.parent if file.name == "config.yaml" else file.with_suffix("")
+        experiment = Path(named.parent.name) / named.name
+    now = f"{datetime.now():%Y-%m-%d_%H-%M-%S}"
+    folder, number = Path(root) / experiment / now, 1
+    while rank() == 0 and folder.exists():  # two runs started in one second
+        number += 1
+        folder = folder.with_name(f"{now}_{number}")
+    return folder
+
+
+def rank() -> int:
+    """Return this process's number among those of the run; 0 if it is alone."""
+    return getattr(rank_zero_only, "rank", 0)
