@@ -2,6 +2,7 @@
 
 import logging
 import os
+import shlex
 import signal
 import sys
 import time
@@ -84,6 +85,8 @@ class GanzooCLI(LightningCLI):
         """Make the trainer, the model and the data; dig out what their `__init__` says of a user's mistake."""
         try:
             super().instantiate_classes()
+        except ImportError as error:
+            raise UserError(f"something asked for is not installed: {str(error).splitlines()[0]}") from error
         except ValueError as error:
             if (mistake := user_error_in(error)) is None:
                 raise
@@ -119,14 +122,18 @@ class GanzooCLI(LightningCLI):
         """Check what a run goes on from, and that its folder holds no other."""
         ckpt, folder = self.config["fit"]["ckpt_path"], Path(self.trainer.loggers[0].save_dir or "")
         if ckpt is not None:
-            step = read(ckpt)["global_step"]
+            checkpoint = read(ckpt)
+            step, made = checkpoint["global_step"], checkpoint["ganzoo"]
             if step >= self.trainer.max_steps != -1:
                 raise UserError(
                     f"the run is at round {step} and max_steps is {self.trainer.max_steps}: "
                     "nothing is left to do; give a larger --trainer.max_steps (resume: --max_steps)."
                 )
             if rank() == 0:
+                seed, now = made["seed"], self.config["fit"]["seed_everything"]
                 print(f"Going on from round {step:,}: {ckpt}", flush=True)
+                if seed != now:
+                    print(f"The seed was {seed} and is now {now}: from here on it is another run.", flush=True)
         goes_on = ckpt is not None and folder.resolve() == Path(ckpt).resolve().parent.parent
         if rank() == 0 and not goes_on and (folder / "config.yaml").exists():
             raise UserError(
@@ -137,7 +144,7 @@ class GanzooCLI(LightningCLI):
         """Say where the result is."""
         saver = self.trainer.checkpoint_callback
         if rank() == 0 and isinstance(saver, Checkpoints):
-            print(f"Done. See what it makes: ganzoo sample {saver.last_model_path}")
+            print(f"Done. See what it makes: ganzoo sample {shlex.quote(saver.last_model_path)}")
 
     def before_validate(self) -> None:
         """Refuse to judge weights that were never trained."""
@@ -270,7 +277,7 @@ def main(args: list[str] | None = None) -> None:
     except UserError as error:
         fail(f"ganzoo: {error}", 1)
     except Stopped as stopped:
-        folder = Path(str(stopped).rpartition(" ")[2]).parent.parent
+        folder = shlex.quote(str(Path(stopped.path).parent.parent))
         fail(f"ganzoo: {stopped}. Go on with: ganzoo resume {folder}", 128 + stopped.signum)
     except (KeyboardInterrupt, SystemExit) as stop:
         # Lightning turns Ctrl-C into a silent exit with status 1

@@ -41,15 +41,14 @@ class Draws:
         return torch.from_numpy(draw(rng)[self.rows]).to(self.device)
 
 
-def latents(seed: int, rows: Tensor, latent_dim: int) -> Tensor:
-    """Return the latents (rows, latent_dim) of the samples with these numbers.
+def latents(seed: int, rows: Tensor, latent_dim: int, latent: str = "normal") -> Tensor:
+    """Return the latents (rows, latent_dim) of the samples with these numbers, `normal` or `uniform` in [-1, 1).
 
     Each row has a generator of its own, so sample 7 of a seed is the same picture however many are asked for, in
     whatever batches and on however many devices.
     """
-    return torch.stack(
-        [
-            torch.from_numpy(np.random.default_rng([seed, row]).standard_normal(latent_dim, dtype=np.float32))
-            for row in rows.tolist()
-        ]
+    key = slice(0, 1), torch.device("cpu"), torch.float32
+    draws = [Draws((seed, row), 1, *key) for row in rows.tolist()]
+    return torch.cat(
+        [draw.normal(latent_dim) if latent == "normal" else 2 * draw.uniform(latent_dim) - 1 for draw in draws]
     )

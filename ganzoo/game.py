@@ -11,7 +11,9 @@ import numpy as np
 import torch
 from lightning.pytorch.plugins.precision import DoublePrecision, MixedPrecision, Precision
 from lightning.pytorch.strategies import DDPStrategy, SingleDeviceStrategy
+from lightning.pytorch.utilities import rank_zero_warn
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from ganzoo.draws import Draws
 from ganzoo.errors import UserError
@@ -102,7 +104,6 @@ class Game(Players):
         self.clip = {"generator": generator_clip, "discriminator": discriminator_clip}
         self.n_critic, self.micro_batches = n_critic, micro_batches
         self.compile_networks = compile
-        self.images_seen = 0
         self.terms: dict[str, Tensor] = {}  # what the last round's moves cost, by `player/term`
         self.noted: dict[str, Tensor] = {}  # the same for the move being made
         self.stop_asked = False  # this process was asked to stop
@@ -133,7 +134,14 @@ class Game(Players):
                 f"a batch of {batch_size} can't be split into {self.micro_batches} equal micro-batches: "
                 "choose data.batch_size as a multiple of model.micro_batches."
             )
-        if stage == "fit" and self.trainer.max_epochs not in (None, -1) and not self.trainer.fast_dev_run:  # type: ignore[attr-defined]
+        if stage == "fit" and self.trainer.fast_dev_run:  # type: ignore[attr-defined]
+            raise UserError("fast_dev_run would cut a round short: use max_steps 1 and limit_val_batches 1.")
+        if stage == "fit" and self.trainer.limit_train_batches not in (None, 1.0):  # type: ignore[attr-defined]
+            raise UserError(
+                f"limit_train_batches is {self.trainer.limit_train_batches}, "  # type: ignore[attr-defined]
+                "but the data is an endless stream and a round draws as many batches as it needs: give max_steps."
+            )
+        if stage == "fit" and self.trainer.max_epochs not in (None, -1):
             raise UserError(
                 f"max_epochs is {self.trainer.max_epochs}, but the data is an endless stream, counted in rounds: "
                 "give max_steps (an epoch is the size of the set divided by the batch over all devices)."
@@ -143,7 +151,10 @@ class Game(Players):
         """Return the optimizers, the generator's first, and their schedules."""
         optimizers, schedules = [], []
         for player in PLAYERS:
-            optimizer = self.make_optimizer[player](self._weights(player))
+            try:
+                optimizer = self.make_optimizer[player](self._weights(player))
+            except ValueError as error:
+                raise UserError(f"{player}_optimizer: {error}.") from error
             if has_scaler(self.trainer.precision_plugin):
                 # fused optimizers would unscale fp16's gradients themselves, after they were clipped: let the scaler
                 optimizer._step_supports_amp_scaling = False  # type: ignore[attr-defined]
@@ -161,7 +172,11 @@ class Game(Players):
         return [p for p in getattr(self, player).parameters() if p.requires_grad]
 
     def on_fit_start(self) -> None:
-        """Note whose weights are whose, and compile."""
+        """Note whose weights are whose, and compile; say what several ranks change."""
+        norm = any(isinstance(m, _BatchNorm) and not isinstance(m, nn.SyncBatchNorm) for m in self.modules())
+        if self.trainer.world_size > 1 and (norm or self.couples_batch):
+            why = self.couples_batch or "batch norm sees each device's part alone (on CUDA: trainer.sync_batchnorm)"
+            rank_zero_warn(f"Several devices play a slightly different game than one with the whole batch: {why}.")
         if self.device.type == "cpu":  # Lightning's import sets this, and every step of Adam then looks for a driver
             os.environ["PYTORCH_NVML_BASED_CUDA_CHECK"] = "0"
         self.weights = {player: self._weights(player) for player in PLAYERS}
@@ -229,7 +244,8 @@ class Game(Players):
             start, stop = part * local // parts, (part + 1) * local // parts
             rows = slice(rank + world * start, world * stop, world)  # this rank's samples of the global batch
             self.draws = Draws(key, local * world, rows, self.device, dtype)
-            z = self.draws.normal(self.latent_dim)
+            normal = self.latent == "normal"
+            z = self.draws.normal(self.latent_dim) if normal else 2 * self.draws.uniform(self.latent_dim) - 1
             micro_batch = batch if parts == 1 else {name: value[start:stop] for name, value in batch.items()}
             terms = move.loss(micro_batch, z)
             loss = sum(terms.values(), start=torch.zeros((), device=self.device)) / parts
@@ -296,7 +312,7 @@ class Game(Players):
             self.stop_agreed = self.stop_asked
         for config in self.trainer.lr_scheduler_configs:
             config.scheduler.step()  # type: ignore[call-arg]  # ReduceLROnPlateau was refused
-        self.images_seen = step * batch_size
+        self.images_seen += batch_size
         self.update_ema(self.images_seen, batch_size)
         if step % self.trainer.log_every_n_steps == 0:  # type: ignore[attr-defined]
             rates = {

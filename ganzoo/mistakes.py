@@ -18,6 +18,7 @@ import ganzoo.models
 import ganzoo.networks
 import ganzoo.objectives
 from ganzoo.errors import UserError
+from ganzoo.record import options_of
 
 __all__ = ["CommandParser", "LightningParser", "nearest", "user_error_in"]
 
@@ -134,19 +135,9 @@ def import_class(path: str) -> Any:
     return getattr(import_module(module), name, None)
 
 
-def options_of_class(name: str) -> set[str]:
+def options_of_class(name: str) -> Iterable[str]:
     """Return the options of a model or data set, by its name."""
     return options_of(getattr(ganzoo.models, name, None) or getattr(ganzoo.data, name, None))
-
-
-def options_of(cls: Any) -> set[str]:
-    """Return the options of a class and of those it builds on, without what the caller gives it."""
-    names: set[str] = set()
-    for base in getattr(cls, "__mro__", ()):
-        code = getattr(base.__dict__.get("__init__"), "__code__", None)
-        if code is not None:
-            names.update(code.co_varnames[1 : code.co_argcount + code.co_kwonlyargcount])
-    return names - {"optimizer", "params"}
 
 
 def classes_for(key: str) -> list[str]:

@@ -4,7 +4,7 @@ import copy
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Literal
 
 import lightning as L
 import torch
@@ -31,6 +31,7 @@ class Players(L.LightningModule):
 
     Args:
         latent_dim: length of the latent vector z.
+        latent: distribution of z: standard `normal`, or `uniform` in [-1, 1] as in the papers of 2014 and 2016.
         ema: half-life, in images, of the moving average of the generator's weights (Karras et al. 2018, section 4).
             None: no average.
         ema_rampup: while fewer images were seen, the half-life is at most this share of them (StyleGAN2's code).
@@ -53,6 +54,7 @@ class Players(L.LightningModule):
     def __init__(
         self,
         latent_dim: int = 100,
+        latent: Literal["normal", "uniform"] = "normal",
         ema: float | None = None,
         ema_rampup: float | None = 0.05,
         raw: bool = False,
@@ -66,13 +68,14 @@ class Players(L.LightningModule):
             raise UserError(f"latent_dim is {latent_dim}: give 1 or more.")
         if ema is not None and ema <= 0:
             raise UserError(f"ema is {ema}: give a half-life in images above 0, or null for no average.")
-        self.latent_dim = latent_dim
+        self.latent_dim, self.latent = latent_dim, latent
         self.ema_halflife, self.ema_rampup, self.raw = ema, ema_rampup, raw
         self.channels_last = channels_last
         self.shape = None if shape is None else tuple(shape)
         self.num_classes = num_classes
         self.ema = None
         self.swd = SlicedWassersteinDistance()
+        self.images_seen = 0  # real images that the generator was trained against, over all ranks
         self.judged = 0  # real samples that this rank's validation has seen
 
     def build_generator(self, shape: tuple[int, ...]) -> nn.Module:
@@ -131,7 +134,7 @@ class Players(L.LightningModule):
     def sample_rows(self, rows: Tensor, seed: int = 0, raw: bool | None = None) -> Tensor:
         """Return the samples with these numbers, (len(rows), *shape), float32, images in [-1, 1]."""
         network = self.sampler(raw)
-        z = latents(seed, rows, self.latent_dim).to(self.device, next(network.parameters()).dtype)
+        z = latents(seed, rows, self.latent_dim, self.latent).to(self.device, next(network.parameters()).dtype)
         with evaluating(network):
             return network(z).float()
 
@@ -192,7 +195,7 @@ class Players(L.LightningModule):
         value = self.swd.compute()  # over all ranks
         self.swd.reset()
         self.judged = 0
-        self.log(f"{stage}/swd", value, logger=False)  # for the table that `validate` and `test` print
+        self.log(f"{stage}/swd", value, logger=False)  # so that `validate` and `test` have it
         if self.trainer.state.fn == "fit" and not self.trainer.sanity_checking:
             self.report({f"{stage}/swd": value})
 
@@ -214,7 +217,7 @@ class Players(L.LightningModule):
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Record what `ganzoo.load` needs to build this very model again, in plain values only."""
-        checkpoint["ganzoo"] = record(self.hparams, type(self), run_seed())
+        checkpoint["ganzoo"] = {**record(self.hparams, type(self), run_seed()), "images_seen": self.images_seen}
         for key in (self.CHECKPOINT_HYPER_PARAMS_KEY, self.CHECKPOINT_HYPER_PARAMS_NAME):
             checkpoint.pop(key, None)  # Lightning's own record may hold classes, which a safe load refuses
 
@@ -226,6 +229,7 @@ class Players(L.LightningModule):
         )
         if found != mine:
             raise UserError(f"the checkpoint belongs to {found}, not to {mine}: use the model that it was made with.")
+        self.images_seen = checkpoint["ganzoo"]["images_seen"]
 
 
 def check_networks(generator: nn.Module, discriminator: nn.Module, latent_dim: int, shape: tuple[int, ...]) -> None:
@@ -236,7 +240,11 @@ def check_networks(generator: nn.Module, discriminator: nn.Module, latent_dim: i
     """
     name_g, name_d = type(generator).__name__, type(discriminator).__name__
     with torch.no_grad(), evaluating(generator), evaluating(discriminator):
-        fake = generator(torch.zeros(2, latent_dim))
+        try:
+            fake = generator(torch.zeros(2, latent_dim))
+        except RuntimeError as error:
+            reason = str(error).splitlines()[0]
+            raise UserError(f"{name_g} can't make samples from latents of length {latent_dim}: {reason}") from error
         if tuple(fake.shape) != (2, *shape):
             raise UserError(
                 f"{name_g} makes samples of shape {tuple(fake.shape[1:])}, but the data has {shape}: "

@@ -2,9 +2,10 @@
 
 import dataclasses
 import functools
-import inspect
 from collections.abc import Mapping
 from typing import Any
+
+from jsonargparse import ArgumentParser
 
 __all__ = ["class_path", "options_of", "record"]
 
@@ -14,14 +15,10 @@ def class_path(cls: Any) -> str:
     return f"{cls.__module__}.{cls.__qualname__}"
 
 
-def options_of(cls: type) -> set[str]:
-    """Return the names of a class's arguments and of those of the classes that it builds on."""
-    options = set()
-    for base in cls.__mro__:
-        if "__init__" in base.__dict__:
-            parameters = list(inspect.signature(base.__init__).parameters.values())[1:]  # type: ignore[misc]
-            options |= {p.name for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)}
-    return options
+@functools.cache
+def options_of(cls: type) -> frozenset[str]:
+    """Return the names of the arguments that a class takes, those it hands on to the classes it builds on included."""
+    return frozenset(ArgumentParser().add_class_arguments(cls, fail_untyped=False))
 
 
 def record(hparams: Mapping[str, Any], cls: type, seed: int) -> dict[str, Any]:

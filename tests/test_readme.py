@@ -49,11 +49,22 @@ def test_a_variant_is_one_file_and_one_yaml(tmp_path):
 
 
 def test_the_commands_that_the_readme_names_exist(capsys):
-    names = set(re.findall(r"ganzoo (\w+)", README)) - {"gives"}
+    names = set(re.findall(r"`(?:ganzoo|.*/ganzoo) (\w+)", README)) | set(
+        re.findall(r"^ +\S*ganzoo (\w+)", README, re.M)
+    )
     main(["--help"])
     listed = set(re.findall(r"^  (\w+)", capsys.readouterr().out, re.M))
-    assert names & listed >= {"fit", "resume", "sample", "list"}
-    assert {name for name in names if name in ("fit", "resume", "sample", "list", "predict")} <= listed
+    assert {"fit", "resume", "sample", "list"} <= names <= listed
+
+
+def test_the_options_that_the_readme_names_exist(capsys):
+    options = re.findall(r"`(--model\.[\w.]+) ([\w.-]+)`", README)
+    assert len(options) > 6
+    args = [part for option, value in options for part in (option, value)]
+    with pytest.raises(SystemExit) as done:
+        main(["fit", "--model", "DCGAN", "--data", "Digits", *args, "--print_config"])
+    assert done.value.code == 0
+    assert "n_critic: 5" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("target", sorted(set(re.findall(r"make ([\w-]+)", README))))

@@ -21,7 +21,7 @@ class Stopped(Exception):
 
     def __init__(self, signum: int, step: int, path: str) -> None:
         super().__init__(f"stopped after round {step}, saved in {path}")
-        self.signum = signum
+        self.signum, self.path = signum, path
 
 
 class Checkpoints(Checkpoint):
@@ -123,6 +123,8 @@ class Checkpoints(Checkpoint):
         progress = checkpoint["loops"]["fit_loop"]["epoch_loop.batch_progress"]
         for counts in (progress["total"], progress["current"]):
             counts["ready"] = counts["started"] = counts["processed"] = counts["completed"]
+
+        checkpoint["callbacks"].pop("Timer", None)  # max_time is a limit of the process, not of all that go on after it
 
     def state_dict(self) -> dict[str, Any]:
         """Return what a resumed run must know."""

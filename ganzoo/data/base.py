@@ -233,7 +233,7 @@ class DataModule(L.LightningDataModule, ABC):
                 " its place in the data means nothing here; resume with the same data"
             )
         if self.trainer and self.trainer.overfit_batches:  # type: ignore[attr-defined]
-            raise UserError("--trainer.overfit_batches replaces the training stream; use --trainer.limit_train_batches")
+            raise UserError("--trainer.overfit_batches replaces the training stream; leave it out")
 
     def on_after_batch_transfer(self, batch: Any, dataloader_idx: int) -> Any:
         """Convert a dict batch to floats, on the device; while training, move `position` past it."""

@@ -17,8 +17,8 @@ class GAN(Game):
     Both networks are multilayer perceptrons unless others are given.
 
     Args:
-        generator: (latent_dim, shape) -> the generator. None: the paper's.
-        discriminator: (shape) -> the discriminator. None: the paper's.
+        generator: (latent_dim, shape) -> the generator. None: MLPGenerator; the paper gives no widths.
+        discriminator: (shape) -> the discriminator. None: MLPDiscriminator.
         objective: what the players want: NonSaturating, as the paper trains (end of its section 3), or Minimax,
             its equation 1 as written.
         game: the options of every variant; see `ganzoo.game.Game`.
