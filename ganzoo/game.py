@@ -136,9 +136,9 @@ class Game(Players):
             )
         if stage == "fit" and self.trainer.fast_dev_run:  # type: ignore[attr-defined]
             raise UserError("fast_dev_run would cut a round short: use max_steps 1 and limit_val_batches 1.")
-        if stage == "fit" and self.trainer.limit_train_batches not in (None, 1.0):  # type: ignore[attr-defined]
+        if stage == "fit" and self.trainer.limit_train_batches not in (None, 1.0):
             raise UserError(
-                f"limit_train_batches is {self.trainer.limit_train_batches}, "  # type: ignore[attr-defined]
+                f"limit_train_batches is {self.trainer.limit_train_batches}, "
                 "but the data is an endless stream and a round draws as many batches as it needs: give max_steps."
             )
         if stage == "fit" and self.trainer.max_epochs not in (None, -1):

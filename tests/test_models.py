@@ -59,7 +59,6 @@ def test_a_record_says_in_plain_values_what_python_said(tmp_path):
     assert made["init_args"]["generator"]["init_args"] == {"hidden": [8]}
     assert made["unrecorded"] == []
     model.configure_model()
-    model.strategy = None
     checkpoint = {"state_dict": model.state_dict(), "global_step": 0}
     model.on_save_checkpoint(checkpoint)
     torch.save(checkpoint, tmp_path / "python.ckpt")
@@ -107,8 +106,11 @@ def test_every_model_is_a_game_with_a_paper():
         assert any(character.isdigit() for character in cls.__doc__.splitlines()[0]), f"{name} names no paper"
 
 
-def test_rounds_are_not_cut_short(fit):
-    for option in (["--trainer.limit_train_batches", "3"], ["--trainer.fast_dev_run", "1"]):
-        with pytest.raises(SystemExit) as stopped:
-            main(fit_args("GAN", fit.__closure__[0].cell_contents / "cut", 3, *option))
-        assert stopped.value.code == 1
+@pytest.mark.parametrize("option", [("limit_train_batches", "3"), ("fast_dev_run", "1")])
+def test_rounds_are_not_cut_short(tmp_path, capsys, option):
+    name, value = option
+    with pytest.raises(SystemExit) as stopped:
+        main(fit_args("GAN", tmp_path / "cut", 3, f"--trainer.{name}", value))
+    assert stopped.value.code == 1
+    assert name in capsys.readouterr().err
+    assert not (tmp_path / "cut").exists()
