@@ -56,7 +56,8 @@ def explain(message: str, parser: Any) -> str:
     value = found[1] if (found := re.search(r"(?:Got|Given) value: (.+?)(?:\. Got value|$)", message, re.M)) else ""
     if found := re.search(r"Option '(\w+)' is not accepted", message):
         owner = import_class(owner_of_option(message))
-        return f"{getattr(owner, '__name__', key)} has no option {found[1]}{nearest(found[1], options_of(owner))}"
+        options = options_of(owner) if isinstance(owner, type) else ()
+        return f"{getattr(owner, '__name__', key)} has no option {found[1]}{nearest(found[1], options)}"
     if found := re.search(r"unrecognized arguments: (\S+)", message):
         return unknown_argument(found[1], parser)
     if found := re.search(r"module '([\w.]+)' has no attribute '(\w+)'", message):
@@ -136,8 +137,9 @@ def import_class(path: str) -> Any:
 
 
 def options_of_class(name: str) -> Iterable[str]:
-    """Return the options of a model or data set, by its name."""
-    return options_of(getattr(ganzoo.models, name, None) or getattr(ganzoo.data, name, None))
+    """Return the options of a model or data set, by its name; `__all__` may name functions too."""
+    cls = getattr(ganzoo.models, name, None) or getattr(ganzoo.data, name, None)
+    return options_of(cls) if isinstance(cls, type) else ()
 
 
 def classes_for(key: str) -> list[str]:

@@ -197,7 +197,7 @@ def test_batch_larger_than_the_set():
 
 
 def test_overfit_batches_is_refused():
-    with pytest.raises(UserError, match="limit_train_batches"):
+    with pytest.raises(UserError, match="overfit_batches replaces the training stream"):
         module(overfit_batches=1).train_dataloader()
 
 
