@@ -128,20 +128,22 @@ class Game(Players):
                 f"precision {precision.precision} is not supported: "
                 "use 32-true, 64-true, bf16-mixed, or 16-mixed on CUDA."
             )
+        if stage != "fit":
+            return
         batch_size = getattr(self.trainer.datamodule, "batch_size", self.micro_batches)  # type: ignore[attr-defined]
-        if stage == "fit" and batch_size % self.micro_batches:
+        if batch_size % self.micro_batches:
             raise UserError(
                 f"a batch of {batch_size} can't be split into {self.micro_batches} equal micro-batches: "
                 "choose data.batch_size as a multiple of model.micro_batches."
             )
-        if stage == "fit" and self.trainer.fast_dev_run:  # type: ignore[attr-defined]
+        if self.trainer.fast_dev_run:  # type: ignore[attr-defined]
             raise UserError("fast_dev_run would cut a round short: use max_steps 1 and limit_val_batches 1.")
-        if stage == "fit" and self.trainer.limit_train_batches not in (None, 1.0):
+        if self.trainer.limit_train_batches not in (None, 1.0):
             raise UserError(
                 f"limit_train_batches is {self.trainer.limit_train_batches}, "
                 "but the data is an endless stream and a round draws as many batches as it needs: give max_steps."
             )
-        if stage == "fit" and self.trainer.max_epochs not in (None, -1):
+        if self.trainer.max_epochs not in (None, -1):
             raise UserError(
                 f"max_epochs is {self.trainer.max_epochs}, but the data is an endless stream, counted in rounds: "
                 "give max_steps (an epoch is the size of the set divided by the batch over all devices)."
