@@ -1,14 +1,39 @@
 """What is done to the arguments of a command before they are parsed."""
 
 import inspect
+import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import yaml
 
 from ganzoo.errors import UserError
+from ganzoo.shipped import DEMO, find_experiment
 
-__all__ = ["find_checkpoint", "flags", "refuse_another_model"]
+__all__ = ["complete", "flags"]
+
+
+def complete(args: list[str]) -> list[str]:
+    """Return the arguments of a Lightning command with what they leave to be understood."""
+    if args == ["fit"]:
+        print(f"Nothing is named to train, so it is the demo, {DEMO}; see `ganzoo list` and `ganzoo fit --help`.")
+        args = ["fit", "--config", DEMO]
+    args = alone(args, "--wandb", os.environ.get("WANDB_MODE", "online"))
+    args = [
+        find_experiment(arg) if before in ("--config", "-c") else arg
+        for before, arg in zip(["", *args[:-1]], args, strict=True)
+    ]
+    args = [f"--config={find_experiment(arg[9:])}" if arg.startswith("--config=") else arg for arg in args]
+    args = find_checkpoint(args)
+    refuse_another_model(args)
+    return args
+
+
+def alone(args: list[str], option: str, value: str) -> list[str]:
+    """Give an option that stands alone its value."""
+    stands = [arg == option and after.startswith("--") for arg, after in zip(args, [*args[1:], "--"], strict=True)]
+    return [f"{arg}={value}" if stand else arg for arg, stand in zip(args, stands, strict=True)]
 
 
 def values_of(args: list[str], *options: str) -> list[str]:
@@ -58,8 +83,10 @@ def refuse_another_model(args: list[str]) -> None:
         )
 
 
-def flags(args: list[str], command: Callable[..., None]) -> list[str]:
+def flags(args: list[str], command: Callable[..., None] | dict[str, Any]) -> list[str]:
     """Let a command's yes-or-no option stand alone: `--raw` for `--raw true`."""
+    if isinstance(command, dict):
+        return args
     parameters = inspect.signature(command).parameters.values()
     names = {f"--{parameter.name}" for parameter in parameters if parameter.annotation is bool}
     said = [*(value.lower() in ("true", "false") for value in args[1:]), False]  # what follows each argument

@@ -16,17 +16,19 @@ from lightning.pytorch.accelerators import CPUAccelerator
 from lightning.pytorch.callbacks import ProgressBar
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
+from rich.progress import track
 
 from ganzoo import commands
-from ganzoo.arguments import find_checkpoint, flags, refuse_another_model
-from ganzoo.callbacks import Checkpoints, Progress, SampleWriter, Stopped
+from ganzoo.arguments import complete, flags
+from ganzoo.callbacks import Checkpoints, Pictures, Progress, SampleWriter, Stopped
 from ganzoo.checkpoint import read
 from ganzoo.data import DataModule
 from ganzoo.errors import UserError
 from ganzoo.game import Game
-from ganzoo.loggers import MetricsCSV
+from ganzoo.loggers import MetricsCSV, WandbMode
 from ganzoo.mistakes import CommandParser, LightningParser, nearest, user_error_in
 from ganzoo.runs import RunFolder, new_folder, rank
+from ganzoo.sweep import agent_commands, check_metric, read_sweep
 
 __all__ = ["main"]
 
@@ -68,7 +70,15 @@ class GanzooCLI(LightningCLI):
             default=None,
             help="The run's folder. Unless set: <trainer.default_root_dir>/<experiment>/<time>.",
         )
+        parser.add_argument(
+            "--wandb",
+            type=WandbMode | None,
+            default=None,
+            help="Log to wandb too: online, offline (kept in the run's folder) or disabled; --wandb alone: as "
+            "WANDB_MODE says, or else online. WANDB_PROJECT, WANDB_NAME and the others hold.",
+        )
         parser.add_lightning_class_args(Checkpoints, "checkpoint")
+        parser.add_lightning_class_args(Pictures, "pictures")
         parser.add_lightning_class_args(SampleWriter, "samples")
 
     def parse_arguments(self, parser: LightningArgumentParser, args: Any) -> None:
@@ -141,10 +151,19 @@ class GanzooCLI(LightningCLI):
             )
 
     def after_fit(self) -> None:
-        """Say where the result is."""
-        saver = self.trainer.checkpoint_callback
-        if rank() == 0 and isinstance(saver, Checkpoints):
-            print(f"Done. See what it makes: ganzoo sample {shlex.quote(saver.last_model_path)}")
+        """Say how it went and where the results are."""
+        saver, folder = self.trainer.checkpoint_callback, Path(self.trainer.loggers[0].save_dir or "")
+        if rank() != 0 or not isinstance(saver, Checkpoints):
+            return
+        print(f"Done: {self.trainer.global_step:,} rounds.")
+        if saver.monitor is not None and saver.best is not None:
+            scores = MetricsCSV(folder).curves()[saver.monitor]
+            first, last = (f"{value:.4g} at round {step:,}" for step, value in (scores[0], scores[-1]))
+            print(f"{saver.monitor}: {first}, {last}; best {saver.best:.4g}")
+        for name in ("samples.png", "real_vs_fake.png", "progress.gif", "curves.png"):
+            if (folder / name).exists():
+                print(f"  {folder / name}")
+        print(f"More samples: ganzoo sample {shlex.quote(saver.last_model_path)}")
 
     def before_validate(self) -> None:
         """Refuse to judge weights that were never trained."""
@@ -209,15 +228,58 @@ def resume(run: str, max_steps: int | None = None) -> None:
     lightning(["fit", "--config", str(config), "--ckpt_path", "last", *more])
 
 
+class ParsingCLI(GanzooCLI):
+    """Parses a command as GanzooCLI does, and leaves it at that."""
+
+    def _set_seed(self) -> None:
+        pass
+
+    def instantiate_classes(self) -> None:
+        """Make nothing."""
+
+    def _run_subcommand(self, subcommand: str) -> None:
+        pass
+
+
+def check_sweep(file: str) -> None:
+    """Check a wandb sweep file offline: its form, each parameter and its type, and the commands that an agent will run.
+
+    Args:
+        file: the YAML file of the sweep.
+    """
+    sweep = read_sweep(file)
+    checked = list(agent_commands(sweep))
+    for command in track(checked, "Parsing", transient=True):
+        run_by = f"in the agent's command: {shlex.join(command)}"
+        try:
+            config = lightning(command[command.index("ganzoo") + 1 :], ParsingCLI).config["fit"]
+        except SystemExit:  # the parser has said what is wrong
+            print(run_by, file=sys.stderr)
+            raise
+        except UserError as error:
+            raise UserError(f"{error}\n{run_by}") from error
+        check_metric(file, sweep, config["data"]["class_path"], config["checkpoint"]["monitor"])
+        if config["wandb"] is None:
+            raise UserError(f"{file}: the command has no --wandb, so the agent would never hear of the run: add it.")
+    print(f"{file}: {len(checked)} commands parse, with every value of {', '.join(sweep['parameters'])}; such as")
+    print(f"  {shlex.join(checked[0])}")
+    print(f"Start: wandb sweep {file}, then on each machine the `wandb agent ...` that it names.")
+
+
 # Any: jsonargparse's own type of such a dict accepts no narrower one
-COMMANDS: dict[str, Any] = {"resume": resume, "sample": commands.sample, "list": commands.list_}
+COMMANDS: dict[str, Any] = {
+    "resume": resume,
+    "sample": commands.sample,
+    "interpolate": commands.interpolate,
+    "list": commands.list_,
+    "sweep": {"_help": "Check a wandb sweep file: ganzoo sweep check FILE.", "check": check_sweep},
+}
 
 
-def lightning(args: list[str]) -> None:
+def lightning(args: list[str], cls: type[GanzooCLI] = GanzooCLI) -> GanzooCLI:
     """Run one of Lightning's commands."""
-    args = find_checkpoint(args)
-    refuse_another_model(args)
-    GanzooCLI(
+    args = complete(args)
+    return cls(
         Game,
         DataModule,
         subclass_mode_model=True,
@@ -247,11 +309,16 @@ def usage_of(command: str) -> str:
 
 def usage() -> str:
     """Return what `ganzoo --help` prints."""
-    summaries = LIGHTNING | {name: (f.__doc__ or "").splitlines()[0] for name, f in COMMANDS.items()}
-    lines = [f"  {name:<10}{summary}" for name, summary in summaries.items()]
+    summaries = LIGHTNING | {name: summary(command) for name, command in COMMANDS.items()}
+    lines = [f"  {name:<13}{text}" for name, text in summaries.items()]
     return "\n".join(
         ["usage: ganzoo COMMAND ...", "", *lines, "", "`ganzoo COMMAND --help` shows a command's options."]
     )
+
+
+def summary(command: Any) -> str:
+    """Return what a command does, in a line."""
+    return command["_help"] if isinstance(command, dict) else (command.__doc__ or "").splitlines()[0]
 
 
 def run(args: list[str]) -> None:
@@ -261,6 +328,9 @@ def run(args: list[str]) -> None:
     elif args[0] in LIGHTNING:
         lightning(args)
     elif args[0] in COMMANDS:
+        parts = COMMANDS[args[0]]
+        if isinstance(parts, dict) and not {*args[1:2]} & {*parts, "-h", "--help"}:
+            raise UserError(f"{shlex.join(args[:2])} is no command: {parts['_help']}")
         auto_cli(COMMANDS, args=flags(args, COMMANDS[args[0]]), parser_class=CommandParser)
     else:
         raise UserError(f"unknown command {args[0]}{nearest(args[0], [*LIGHTNING, *COMMANDS])}")

@@ -1,6 +1,7 @@
 """What a trained generator is for, and what there is: plain functions, which the command line offers by name."""
 
 from pathlib import Path
+from typing import Literal
 
 import torch
 from rich.progress import track
@@ -10,10 +11,22 @@ import ganzoo.models
 from ganzoo.checkpoint import load
 from ganzoo.data import DataModule
 from ganzoo.errors import UserError
+from ganzoo.files import empty_folder, writable
 from ganzoo.game import Game
-from ganzoo.pictures import empty_folder, save_grid, save_points, save_samples
+from ganzoo.latent import walk
+from ganzoo.pictures import (
+    grid,
+    plane_of_walks,
+    save_film,
+    save_grid,
+    save_picture,
+    save_points,
+    save_samples,
+    save_video,
+)
+from ganzoo.shipped import experiment_files
 
-__all__ = ["list_", "sample"]
+__all__ = ["interpolate", "list_", "sample"]
 
 
 def sample(
@@ -53,6 +66,60 @@ def sample(
     print(f"{num} samples of {type(model).__name__}, seed {seed}: {out}")
 
 
+def interpolate(
+    ckpt: str,
+    kind: Literal["slerp", "lerp"] = "slerp",
+    out: str = "walk.gif",
+    num: int = 16,
+    stops: int = 5,
+    steps: int = 12,
+    seed: int = 0,
+    raw: bool = False,
+) -> None:
+    """Walk through a checkpoint's latent space: a film, or a strip of pictures.
+
+    Args:
+        ckpt: a .ckpt file; the checkpoint knows its model.
+        kind: along great arcs, which keep the latents' length, or along straight lines.
+        out: a .gif or .mp4 of walks that come back to their start, side by side; or a .png with one walk a row, from
+            its first stop to its last (for points in the plane: each walk is a line).
+        num: how many walks.
+        stops: latents that a walk visits; the first of them are those of `ganzoo sample` with this seed.
+        steps: pictures from one stop to the next.
+        seed: the same seed gives the same walks.
+        raw: use the generator's raw weights even where the checkpoint holds their moving average.
+    """
+    if num < 1 or stops < 2 or steps < 1:
+        raise UserError(f"num is {num}, stops {stops}, steps {steps}: give at least 1, 2 and 1.")
+    if seed < 0:
+        raise UserError(f"seed is {seed}: give 0 or more.")
+    path = Path(out)
+    if path.suffix not in (".gif", ".png", ".mp4"):
+        raise UserError(f"out is {out}: give a .gif, a .png or an .mp4.")
+    writable(path)
+    model = load(ckpt)
+    if not model.has_latent_space:
+        raise UserError(f"{type(model).__name__} has no latent space to walk in: it makes images from images.")
+    model.to("cuda" if torch.cuda.is_available() else "cpu")
+    film = path.suffix != ".png"
+    visited = model.latents(torch.arange(num * stops), seed).view(stops, num, -1)
+    latents = walk(visited, steps, kind, closed=film)  # (frames, num, latent_dim)
+    samples = torch.stack([model.generate(z, raw).cpu() for z in track(latents, "Walking", transient=True)])
+    if samples.ndim == 3:
+        frames = plane_of_walks(samples, film)
+    elif film:
+        frames = [grid(images) for images in samples]
+    else:
+        frames = [grid(samples.transpose(0, 1).flatten(0, 1), columns=len(samples))]
+    if path.suffix == ".mp4":
+        save_video(frames, path)
+    elif film:
+        save_film(frames, path, seconds=1 / 12)
+    else:
+        save_picture(frames[0], path)
+    print(f"{num} walks ({kind}) of {type(model).__name__}, seed {seed}: {out}")
+
+
 def where(out: str) -> tuple[Path, bool]:
     """Return the path to write to, and whether it is to be a folder.
 
@@ -77,7 +144,7 @@ def list_() -> None:
             (n, cls) for n, cls in classes if isinstance(cls, type) and issubclass(cls, base) and cls is not base
         ]
         show(title, [(name, (cls.__doc__ or "").splitlines()[0]) for name, cls in classes])
-    show("Experiments", [(str(path), first_line(path)) for path in experiments()])
+    show("Experiments", [(str(path), first_line(path)) for path in experiment_files()])
     print("Train: ganzoo fit --model NAME --data NAME, or ganzoo fit --config EXPERIMENT")
 
 
@@ -94,11 +161,3 @@ def first_line(path: Path) -> str:
     """Return what the comment in a YAML's first line says."""
     lines = path.read_text(encoding="utf-8").splitlines()
     return lines[0].lstrip("# ") if lines else ""
-
-
-def experiments() -> list[Path]:
-    """Return the YAML files of the runs in ./experiments, or in that of the checkout which is installed."""
-    here, checkout = Path("experiments"), Path(ganzoo.__file__).parent.parent / "experiments"
-    folder = here if here.is_dir() else checkout
-    files = sorted(folder.glob("*/*.yaml"))
-    return [path for path in files if path.parent.name not in ("sweeps", "cluster", "benchmarks")]

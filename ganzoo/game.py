@@ -128,8 +128,11 @@ class Game(Players):
                 f"precision {precision.precision} is not supported: "
                 "use 32-true, 64-true, bf16-mixed, or 16-mixed on CUDA."
             )
-        if stage != "fit":
-            return
+        if stage == "fit":
+            self._refuse_other_clocks()
+        super().setup(stage)
+
+    def _refuse_other_clocks(self) -> None:
         batch_size = getattr(self.trainer.datamodule, "batch_size", self.micro_batches)  # type: ignore[attr-defined]
         if batch_size % self.micro_batches:
             raise UserError(

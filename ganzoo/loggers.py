@@ -1,17 +1,20 @@
-"""The CSV file that every run writes."""
+"""Where a run's values go: the CSV file that every run writes, and wandb."""
 
 import csv
 import os
 from argparse import Namespace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
-from lightning.pytorch.loggers import Logger
+from lightning.pytorch.loggers import Logger, WandbLogger
 from lightning.pytorch.utilities import rank_zero_only
 
 from ganzoo.errors import UserError
 
-__all__ = ["MetricsCSV"]
+__all__ = ["MetricsCSV", "WandbMode", "start_wandb"]
+
+WandbMode = Literal["online", "offline", "disabled"]
+SERVER_TIMEOUT = 30  # seconds; how long the start and the end of a run wait for wandb's server
 
 
 class MetricsCSV(Logger):
@@ -66,6 +69,12 @@ class MetricsCSV(Logger):
         except OSError as error:
             raise UserError(f"can't write {self.path} ({error.strerror}): make room, or set another folder.") from error
 
+    def curves(self) -> dict[str, list[tuple[int, float]]]:
+        """Return what was logged so far: for each name the steps and values, in order."""
+        rows = self._rows()
+        names = [name for name in (rows[0] if rows else ()) if name != "step"]
+        return {name: [(int(row["step"]), float(row[name])) for row in rows if row[name]] for name in names}
+
     def _open(self, step: int) -> None:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         rows = [row for row in self._rows() if row["step"] and int(row["step"]) < step]
@@ -90,3 +99,57 @@ class MetricsCSV(Logger):
             os.replace(beside, self.path)
         finally:
             beside.unlink(missing_ok=True)
+
+
+def start_wandb(mode: WandbMode, folder: Path) -> WandbLogger:
+    """Return a logger whose wandb run has started; a run that goes on in its folder goes on under its id.
+
+    The project is `$WANDB_PROJECT`, or else ganzoo; the other variables of wandb hold too. A server that can't be
+    reached doesn't stop the run: it is logged offline, and a line says so.
+
+    Args:
+        mode: online, offline (kept in the run's folder, to be uploaded by `wandb sync`), or disabled.
+        folder: the run's.
+
+    Raises:
+        UserError: wandb has no key.
+    """
+    import wandb  # a second that runs without it need not wait for
+
+    settings = wandb.Settings(
+        silent=True,
+        console="off",
+        init_timeout=SERVER_TIMEOUT,
+        finish_timeout=SERVER_TIMEOUT,
+        x_save_requirements=False,
+    )
+    options: dict[str, Any] = {
+        "project": os.environ.get("WANDB_PROJECT", "ganzoo"),
+        "id": wandb_id(folder),
+        "name": os.environ.get("WANDB_NAME") or "/".join(folder.absolute().parts[-3:]),
+        "save_dir": folder,
+    }
+    try:
+        logger = WandbLogger(**options, mode=mode, settings=settings)
+        run = logger.experiment
+    except wandb.errors.UsageError as error:
+        raise UserError(
+            f"--wandb {mode}: {str(error).splitlines()[0]} Or keep the run here: --wandb offline."
+        ) from error
+    except wandb.errors.CommError as error:
+        print(
+            f"wandb's server can't be reached ({str(error).splitlines()[0]}): this run is logged offline.", flush=True
+        )
+        logger = WandbLogger(**options, mode="offline", settings=settings)
+        run = logger.experiment
+    if run.settings.mode == "online":
+        print(f"wandb: {run.url}", flush=True)
+    elif run.settings.mode != "disabled":
+        print(f"wandb: offline; upload with `wandb sync {Path(run.dir).parent}`", flush=True)
+    return logger
+
+
+def wandb_id(folder: Path) -> str | None:
+    """Return the id that a run's folder has at wandb, or None; wandb names its own folders in it by date and id."""
+    names = sorted(path.name.partition("run-")[2] for path in folder.glob("wandb/*run-*-*"))
+    return names[-1].partition("-")[2] if names else None

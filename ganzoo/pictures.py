@@ -1,62 +1,35 @@
-"""Samples as files: grids, single images, points."""
+"""Pictures: grids of samples, real beside generated, points in the plane, films, and the curves of a run."""
 
-import os
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+import io
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
 import torch
 from matplotlib.figure import Figure
+from PIL import Image, ImageDraw
 from torch import Tensor
 from torchvision.transforms.v2.functional import to_pil_image
 from torchvision.utils import make_grid
 
 from ganzoo.errors import UserError
+from ganzoo.files import written
 
-__all__ = ["empty_folder", "save_grid", "save_points", "save_samples", "written"]
+__all__ = [
+    "grid",
+    "plane_of_walks",
+    "save_curves",
+    "save_film",
+    "save_grid",
+    "save_picture",
+    "save_plane",
+    "save_points",
+    "save_samples",
+    "save_side_by_side",
+    "save_video",
+]
 
-
-@contextmanager
-def written(path: str | Path) -> Iterator[Path]:
-    """Give a path beside `path` to write to, and rename it over `path` once it is whole.
-
-    Raises:
-        UserError: `path` is a folder, or can't be written.
-    """
-    path = Path(path)
-    if path.is_dir():
-        raise UserError(f"{path} is a folder: give the path of a file.")
-    beside = path.with_name(f".writing-{path.name}")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        yield beside
-        os.replace(beside, path)
-    except OSError as error:
-        raise UserError(f"can't write {path} ({error.strerror}): give another path.") from error
-    finally:
-        if beside.exists():
-            beside.unlink()
-
-
-def empty_folder(path: str | Path) -> Path:
-    """Return a new or empty folder.
-
-    Raises:
-        UserError: it is a file, holds something already, or can't be made.
-    """
-    path = Path(path)
-    if path.exists() and not path.is_dir():
-        raise UserError(f"{path} exists and is no folder: give another path.")
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-        if any(path.iterdir()):
-            raise UserError(f"the folder {path} is not empty: give a new one, so that nothing is mixed up.")
-        if not os.access(path, os.W_OK):
-            raise UserError(f"the folder {path} can't be written: give another one.")
-    except OSError as error:
-        raise UserError(f"can't use the folder {path} ({error.strerror}): give another path.") from error
-    return path
+REAL, FAKE = "tab:blue", "tab:orange"
 
 
 def to_uint8(images: Tensor) -> Tensor:
@@ -64,11 +37,21 @@ def to_uint8(images: Tensor) -> Tensor:
     return images.add(1).mul(127.5).round().clamp(0, 255).to(torch.uint8)
 
 
+def grid(images: Tensor, columns: int | None = None) -> Image.Image:
+    """Return images (N, C, H, W) in [-1, 1] as one picture, near square unless `columns` is given."""
+    columns = columns or max(1, round(len(images) ** 0.5))
+    return to_pil_image(make_grid(to_uint8(images), nrow=columns, pad_value=255))
+
+
 def save_grid(images: Tensor, path: str | Path) -> None:
     """Write images (N, C, H, W) in [-1, 1] as one picture, near square."""
-    columns = max(1, round(len(images) ** 0.5))
+    save_picture(grid(images), path)
+
+
+def save_picture(picture: Image.Image, path: str | Path) -> None:
+    """Write a picture as PNG."""
     with written(path) as beside:
-        to_pil_image(make_grid(to_uint8(images), nrow=columns, pad_value=255)).save(beside, format="PNG")
+        picture.save(beside, format="PNG")
 
 
 def save_samples(samples: Tensor, rows: Sequence[int], folder: str | Path) -> None:
@@ -86,14 +69,150 @@ def save_samples(samples: Tensor, rows: Sequence[int], folder: str | Path) -> No
 def save_points(points: Tensor, path: str | Path) -> None:
     """Write points (N, 2) as .npy, as .csv (columns x, y), or as a picture (.png)."""
     path = Path(path)
+    if path.suffix == ".png":
+        figure = Figure(figsize=(5, 5), layout="constrained")
+        axes = figure.subplots()
+        axes.scatter(points[:, 0], points[:, 1], s=4, alpha=0.5, linewidths=0, color=FAKE)
+        axes.set_aspect("equal", "datalim")
+        save_figure(figure, path)
+        return
     with written(path) as beside, open(beside, "wb") as file:
         if path.suffix == ".npy":
             np.save(file, points.numpy())
-        elif path.suffix == ".csv":
-            np.savetxt(file, points.numpy(), fmt="%.6g", delimiter=",", header="x,y", comments="")
         else:
-            figure = Figure(figsize=(5, 5), layout="constrained")
-            axes = figure.subplots()
-            axes.scatter(points[:, 0], points[:, 1], s=4, alpha=0.5, linewidths=0)
-            axes.set_aspect("equal", "datalim")
-            figure.savefig(file, format="png", dpi=150)
+            np.savetxt(file, points.numpy(), fmt="%.6g", delimiter=",", header="x,y", comments="")
+
+
+def save_side_by_side(real: Tensor, fake: Tensor, path: str | Path) -> None:
+    """Write real and generated images, (N, C, H, W) in [-1, 1] each, as two grids with titles."""
+    figure = Figure(figsize=(9, 4.8), layout="constrained")
+    for axes, images, title in zip(figure.subplots(1, 2), (real, fake), ("real", "generated"), strict=True):
+        axes.imshow(grid(images), interpolation="nearest")
+        axes.set_title(title)
+        axes.axis("off")
+    save_figure(figure, path)
+
+
+@torch.no_grad()
+def save_plane(
+    real: Tensor, fake: Tensor, scores: Callable[[Tensor], Tensor], path: str | Path, title: str = ""
+) -> None:
+    """Write real and generated points (N, 2), over the map of what the discriminator takes for real.
+
+    Args:
+        real: the real points; they decide which part of the plane is shown.
+        fake: the generated points; those outside are drawn on the edge.
+        scores: the discriminator, (N, 2) -> (N,) raw scores, drawn as D(x) = sigmoid(score).
+        path: the .png to write.
+        title: a line above.
+    """
+    centre, half = (real.amax(0) + real.amin(0)) / 2, 0.65 * float((real.amax(0) - real.amin(0)).max())
+    low, high = centre - half, centre + half
+    side = torch.linspace(0, 1, 101)
+    ys, xs = torch.meshgrid(low[1] + 2 * half * side, low[0] + 2 * half * side, indexing="ij")
+    heat = scores(torch.stack([xs.flatten(), ys.flatten()], 1)).float().sigmoid().view(101, 101).cpu()
+    figure = Figure(figsize=(6.2, 5.4), layout="constrained")
+    axes = figure.subplots()
+    extent = (float(low[0]), float(high[0]), float(low[1]), float(high[1]))
+    picture = axes.imshow(heat, origin="lower", extent=extent, cmap="Greys_r", vmin=0, vmax=1, interpolation="bilinear")
+    figure.colorbar(picture, label="D(x): 1 is taken for real, 0 for generated")
+    fake = torch.minimum(torch.maximum(fake, low), high)
+    for points, colour, name in ((real, REAL, "real"), (fake, FAKE, "generated")):
+        axes.scatter(points[:, 0], points[:, 1], s=5, alpha=0.6, linewidths=0, color=colour, label=name)
+    axes.set(xlim=extent[:2], ylim=extent[2:], title=title)
+    axes.legend(loc="upper right", markerscale=3)
+    save_figure(figure, path)
+
+
+def save_film(
+    frames: Sequence[Image.Image], path: str | Path, captions: Sequence[str] | None = None, seconds: float = 0.25
+) -> None:
+    """Write pictures of one size as an endless GIF, small ones enlarged.
+
+    Args:
+        frames: the pictures.
+        path: the .gif to write.
+        captions: a line below each; the film then tells a story, so its last picture stays longer. None: a loop.
+        seconds: how long a picture is shown.
+    """
+    drawn = [captioned(frame, caption) for frame, caption in zip(frames, captions or [""] * len(frames), strict=True)]
+    times = [round(1000 * seconds)] * len(drawn)
+    times[-1] *= 6 if captions else 1
+    with written(path) as beside:
+        drawn[0].save(beside, format="GIF", save_all=True, append_images=drawn[1:], duration=times, loop=0)
+
+
+def save_video(frames: Sequence[Image.Image], path: str | Path, fps: int = 12) -> None:
+    """Write pictures of one size as an H.264 video, small ones enlarged.
+
+    Raises:
+        UserError: what writes videos is not installed.
+    """
+    try:
+        from imageio_ffmpeg import write_frames
+    except ImportError as error:
+        raise UserError(
+            f"{path}: videos need one more package, pip install 'ganzoo[video]'; or give a .gif."
+        ) from error
+    large = [captioned(frame, "") for frame in frames]
+    with written(path) as beside:
+        # the pixel format needs even sides: to the next multiple of 2, by scaling
+        video = write_frames(str(beside.with_suffix(".mp4")), large[0].size, fps=fps, macro_block_size=2, quality=8)
+        video.send(None)
+        for frame in large:
+            video.send(frame.tobytes())
+        video.close()
+
+
+def plane_of_walks(walks: Tensor, moving: bool) -> list[Image.Image]:
+    """Return pictures of walks (T, N, 2) in the plane: one of all their lines, or if `moving` one for each time."""
+    span = walks.flatten(0, 1)
+    low, high = span.amin(0), span.amax(0)
+    margin = 0.05 * float((high - low).max()) or 1.0
+    pictures = []
+    for time in range(len(walks)) if moving else [len(walks) - 1]:
+        figure = Figure(figsize=(5, 5), dpi=80, layout="constrained")
+        axes = figure.subplots()
+        for n in range(walks.shape[1]):
+            axes.plot(walks[:, n, 0], walks[:, n, 1], lw=1, alpha=0.25 if moving else 0.8)
+        axes.scatter(walks[time, :, 0], walks[time, :, 1], c=np.arange(walks.shape[1]), cmap="tab10", s=30, zorder=3)
+        axes.set(xlim=(low[0] - margin, high[0] + margin), ylim=(low[1] - margin, high[1] + margin))
+        file = io.BytesIO()
+        figure.savefig(file, format="png")
+        pictures.append(Image.open(file).convert("RGB"))
+    return pictures
+
+
+def captioned(frame: Image.Image, caption: str) -> Image.Image:
+    """Return a picture of 400 px or more in width, enlarged by a whole factor, with a line of text below it."""
+    factor = max(1, -(-400 // frame.width))
+    large = frame.convert("RGB").resize((factor * frame.width, factor * frame.height), Image.Resampling.NEAREST)
+    if not caption:
+        return large
+    with_caption = Image.new("RGB", (large.width, large.height + 24), "white")
+    with_caption.paste(large)
+    ImageDraw.Draw(with_caption).text((8, large.height + 4), caption, fill="black", font_size=14)
+    return with_caption
+
+
+def save_curves(panels: dict[str, dict[str, list[tuple[int, float]]]], path: str | Path) -> None:
+    """Write the curves of a run: a panel for each title, in it a line of (round, value) for each name."""
+    columns = max(1, min(3, len(panels)))
+    rows = max(1, -(-len(panels) // columns))
+    figure = Figure(figsize=(4.6 * columns, 3.2 * rows), layout="constrained")
+    for number, (title, curves) in enumerate(panels.items(), 1):
+        axes = figure.add_subplot(rows, columns, number)
+        for name, points in curves.items():
+            steps, values = zip(*points, strict=True)
+            axes.plot(steps, values, label=name, marker="." if len(points) < 20 else None)
+        axes.set(title=title, xlabel="round")
+        axes.grid(alpha=0.3)
+        if len(curves) > 1:
+            axes.legend()
+    save_figure(figure, path)
+
+
+def save_figure(figure: Figure, path: str | Path) -> None:
+    """Write a figure as PNG."""
+    with written(path) as beside, open(beside, "wb") as file:
+        figure.savefig(file, format="png", dpi=110)

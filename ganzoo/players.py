@@ -4,7 +4,7 @@ import copy
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import lightning as L
 import torch
@@ -13,7 +13,7 @@ from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from ganzoo.draws import latents
 from ganzoo.errors import UserError
-from ganzoo.metrics.sliced_wasserstein import SlicedWassersteinDistance
+from ganzoo.metrics import SampleMetric, SlicedWassersteinDistance
 from ganzoo.ranks import average_
 from ganzoo.record import class_path, record
 
@@ -47,6 +47,9 @@ class Players(L.LightningModule):
         ema: the generator with averaged weights, or None.
     """
 
+    has_latent_space: ClassVar[bool] = True
+    """Whether samples are made from latents, not from images."""
+
     generator: nn.Module
     discriminator: nn.Module
     ema: nn.Module | None
@@ -74,9 +77,10 @@ class Players(L.LightningModule):
         self.shape = None if shape is None else tuple(shape)
         self.num_classes = num_classes
         self.ema = None
-        self.swd = SlicedWassersteinDistance()
         self.images_seen = 0  # real images that the generator was trained against, over all ranks
-        self.judged = 0  # real samples that this rank's validation has seen
+        self.metrics: list[SampleMetric] = []  # in a list: a metric's network is no part of the model
+        self.judged = 0  # real samples that this rank's validation has gone past
+        self.real_is_known = False  # the metrics have them all
 
     def build_generator(self, shape: tuple[int, ...]) -> nn.Module:
         """Return a generator of samples of this shape."""
@@ -130,13 +134,20 @@ class Players(L.LightningModule):
         raw = self.raw if raw is None else raw
         return self.generator if raw or self.ema is None else self.ema
 
-    @torch.no_grad()
     def sample_rows(self, rows: Tensor, seed: int = 0, raw: bool | None = None) -> Tensor:
         """Return the samples with these numbers, (len(rows), *shape), float32, images in [-1, 1]."""
+        return self.generate(self.latents(rows, seed), raw)
+
+    def latents(self, rows: Tensor, seed: int = 0) -> Tensor:
+        """Return the latents of the samples with these numbers, (len(rows), latent_dim), float32, on the CPU."""
+        return latents(seed, rows, self.latent_dim, self.latent)
+
+    @torch.no_grad()
+    def generate(self, z: Tensor, raw: bool | None = None) -> Tensor:
+        """Return the samples (N, *shape) of latents (N, latent_dim), float32, images in [-1, 1]."""
         network = self.sampler(raw)
-        z = latents(seed, rows, self.latent_dim, self.latent).to(self.device, next(network.parameters()).dtype)
         with evaluating(network):
-            return network(z).float()
+            return network(z.to(self.device, next(network.parameters()).dtype)).float()
 
     def samples(self, num: int, seed: int = 0, raw: bool | None = None, batch_size: int = 64) -> Iterator[Tensor]:
         """Yield `num` samples in batches, so that tens of thousands need not be held in memory."""
@@ -171,33 +182,60 @@ class Players(L.LightningModule):
 
     # Judging ----------------------------------------------------------------------------------------------
 
+    def setup(self, stage: str) -> None:
+        """Ask the data how its samples are judged."""
+        data = getattr(self.trainer, "datamodule", None)
+        never = stage == "fit" and self.trainer.limit_val_batches == 0
+        if stage != "predict" and not never:
+            self.metrics = data.metrics() if data and hasattr(data, "metrics") else [SlicedWassersteinDistance()]
+            self.real_is_known = False
+
+    @property
+    def scores(self) -> dict[str, bool]:
+        """The scores of a validation by name, the main one first, and whether a higher value is the better one."""
+        return {name: higher for metric in self.metrics for name, higher in metric.scores.items()}
+
+    def on_validation_start(self) -> None:
+        """Take the metrics to where the samples are; MPS has no float64, which they need."""
+        for metric in self.metrics:
+            metric.to("cpu" if self.device.type == "mps" else self.device)
+
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
-        """Gather real samples and as many fakes for the sliced Wasserstein distance."""
+        """Show the metrics as many generated samples as real ones, and the real ones once a run."""
         real = batch["image"]
         rows = self.global_rank + self.trainer.world_size * torch.arange(self.judged, self.judged + len(real))
         self.judged += len(real)
-        self.swd.update(real, real=True)
-        self.swd.update(self.sample_rows(rows, VALIDATION_SEED).to(real.dtype), real=False)
+        fake = self.sample_rows(rows, VALIDATION_SEED).to(real.dtype)
+        for metric in self.metrics:
+            if not self.real_is_known:
+                metric.update(real.to(metric.device), real=True)
+            metric.update(fake.to(metric.device), real=False)
 
     def on_validation_epoch_end(self) -> None:
-        """Report `val/swd`."""
+        """Report the scores as `val/...`."""
         self._judge("val")
+
+    def on_test_start(self) -> None:
+        """Do as in validation."""
+        self.on_validation_start()
 
     def test_step(self, batch: Batch, batch_idx: int) -> None:
         """Do as in validation."""
         self.validation_step(batch, batch_idx)
 
     def on_test_epoch_end(self) -> None:
-        """Report `test/swd`."""
+        """Report the scores as `test/...`."""
         self._judge("test")
 
     def _judge(self, stage: str) -> None:
-        value = self.swd.compute()  # over all ranks
-        self.swd.reset()
-        self.judged = 0
-        self.log(f"{stage}/swd", value, logger=False)  # so that `validate` and `test` have it
+        values: dict[str, Tensor] = {}
+        for metric in self.metrics:
+            values |= {f"{stage}/{name}": value for name, value in metric.compute().items()}  # over all ranks
+            metric.forget() if self.trainer.sanity_checking else metric.reset()
+        self.judged, self.real_is_known = 0, not self.trainer.sanity_checking
+        self.log_dict({name: value.float() for name, value in values.items()}, logger=False)  # for `validate`, `test`
         if self.trainer.state.fn == "fit" and not self.trainer.sanity_checking:
-            self.report({f"{stage}/swd": value})
+            self.report(values)
 
     def report(self, values: dict[str, Any], step: int | None = None) -> None:
         """Send values, averaged over the ranks, to the loggers, at once and on the one axis, and to callbacks.

@@ -4,17 +4,25 @@ from datetime import datetime
 from pathlib import Path
 
 import lightning as L
+import yaml
 from lightning.pytorch.cli import SaveConfigCallback
+from lightning.pytorch.loggers import WandbLogger
 from lightning.pytorch.utilities import rank_zero_only
 
 from ganzoo.errors import UserError
-from ganzoo.pictures import written
+from ganzoo.files import written
+from ganzoo.loggers import start_wandb
 
 __all__ = ["RunFolder", "new_folder", "rank"]
 
 
 class RunFolder(SaveConfigCallback):
-    """Makes the run's folder, with its `config.yaml`, when training starts: a run that can't start leaves nothing."""
+    """Makes the run's folder, with its `config.yaml`, when training starts: a run that can't start leaves nothing.
+
+    Loggers other than the CSV file get the whole configuration, once. `wandb` is started here, where there is a folder.
+    """
+
+    exit_code = 0
 
     def setup(self, trainer: L.Trainer, pl_module: L.LightningModule, stage: str) -> None:
         """Do nothing yet."""
@@ -25,6 +33,7 @@ class RunFolder(SaveConfigCallback):
         if trainer.is_global_zero:
             try:
                 self.save_config(trainer, pl_module, "fit")
+                self._start_loggers(trainer)
             except UserError as error:
                 problem = str(error)
         if problem := trainer.strategy.broadcast(problem):
@@ -43,6 +52,24 @@ class RunFolder(SaveConfigCallback):
             config["run_dir"] = config["ckpt_path"] = None
             with written(folder / "config.yaml") as beside:
                 self.parser.save(config, beside, skip_none=False, overwrite=True)
+
+    def _start_loggers(self, trainer: L.Trainer) -> None:
+        folder = Path(trainer.loggers[0].save_dir or "")
+        if self.config["wandb"] is not None:
+            trainer.loggers = [*trainer.loggers, start_wandb(self.config["wandb"], folder)]
+        config = yaml.safe_load((folder / "config.yaml").read_text())
+        for logger in trainer.loggers:
+            logger.log_hyperparams(config)
+
+    def on_exception(self, trainer: L.Trainer, pl_module: L.LightningModule, exception: BaseException) -> None:
+        """Remember that the run didn't come to its end."""
+        self.exit_code = 1
+
+    def teardown(self, trainer: L.Trainer, pl_module: L.LightningModule, stage: str) -> None:
+        """Close wandb's run, so that another in this process is one of its own."""
+        for logger in trainer.loggers:
+            if isinstance(logger, WandbLogger) and trainer.is_global_zero:
+                logger.experiment.finish(self.exit_code)
 
 
 def new_folder(root: str | Path, config: str | None, names: tuple[str, str]) -> Path:

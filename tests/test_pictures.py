@@ -6,7 +6,8 @@ import torch
 from PIL import Image
 
 from ganzoo.errors import UserError
-from ganzoo.pictures import empty_folder, save_grid, save_points, save_samples, to_uint8, written
+from ganzoo.files import empty_folder, written
+from ganzoo.pictures import save_grid, save_points, save_samples, to_uint8
 
 
 def test_to_uint8_rounds_and_clamps():

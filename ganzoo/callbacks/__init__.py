@@ -1,7 +1,8 @@
 """What watches a run."""
 
 from ganzoo.callbacks.checkpoints import Checkpoints, Stopped
+from ganzoo.callbacks.pictures import Pictures
 from ganzoo.callbacks.progress import Progress
 from ganzoo.callbacks.samples import SampleWriter
 
-__all__ = ["Checkpoints", "Progress", "SampleWriter", "Stopped"]
+__all__ = ["Checkpoints", "Pictures", "Progress", "SampleWriter", "Stopped"]

@@ -16,6 +16,10 @@ from ganzoo.game import Game
 __all__ = ["Checkpoints", "Stopped"]
 
 
+# SLURM sends SIGUSR1 before a job's time is up; Windows has none.
+STOP = [signal.SIGINT, signal.SIGTERM, *([signal.SIGUSR1] if hasattr(signal, "SIGUSR1") else [])]
+
+
 class Stopped(Exception):
     """The run was asked to stop, and did so after a whole round, saved."""
 
@@ -28,18 +32,20 @@ class Checkpoints(Checkpoint):
     """Keeps `checkpoints/last.ckpt` and `checkpoints/best.ckpt` in the run's folder.
 
     A checkpoint is only ever written between two rounds (after the validation of the first of them) or at the end of
-    training, so that a resumed run goes on exactly. Ctrl-C and SIGTERM let the round end, save, and stop all ranks
-    together; a second Ctrl-C stops at once.
+    training, so that a resumed run goes on exactly. Ctrl-C, SIGTERM and SIGUSR1 let the round end, save, and stop all
+    ranks together; a second Ctrl-C stops at once.
 
     Args:
         every_n_steps: rounds between two saves of `last.ckpt`; the end of training is always saved.
-        monitor: the metric, lower is better, whose best value is kept in `best.ckpt`; null keeps none.
+        monitor: the score of validation whose best value is kept in `best.ckpt`. auto: the main one of the data set;
+            null keeps none.
     """
 
-    def __init__(self, every_n_steps: int = 500, monitor: str | None = "val/swd") -> None:
+    def __init__(self, every_n_steps: int = 500, monitor: str | None = "auto") -> None:
         if every_n_steps < 1:
             raise UserError(f"checkpoint.every_n_steps is {every_n_steps}: give 1 or more.")
         self.every_n_steps, self.monitor = every_n_steps, monitor
+        self.higher_is_better = False
         self.best: float | None = None
         self.best_is_new = False
         self.saved_step = -1
@@ -52,6 +58,16 @@ class Checkpoints(Checkpoint):
         trainer.strategy.checkpoint_io = SafeCheckpointIO()
         if stage == "fit":
             self.folder = Path(trainer.log_dir or trainer.default_root_dir) / "checkpoints"  # rank 0's word
+
+    def on_fit_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Look up the score to go by."""
+        assert isinstance(pl_module, Game)
+        scores = {f"val/{name}": higher for name, higher in pl_module.scores.items()}
+        if self.monitor == "auto":
+            self.monitor = next(iter(scores), None)
+        if self.monitor is not None and scores and self.monitor not in scores:
+            raise UserError(f"checkpoint.monitor is {self.monitor}: validation gives {', '.join(scores)}; name one.")
+        self.higher_is_better = scores.get(self.monitor or "", False)
 
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Take over the signals: Lightning's handlers would save in the middle of a round, or not at all."""
@@ -68,7 +84,7 @@ class Checkpoints(Checkpoint):
                 print("\nStopping after this round, saved. Ctrl-C again stops at once.", flush=True)
 
         if threading.current_thread() is threading.main_thread():
-            self.handlers = {s: signal.signal(s, ask) for s in (signal.SIGINT, signal.SIGTERM)}
+            self.handlers = {s: signal.signal(s, ask) for s in STOP}
 
     def on_train_batch_start(
         self, trainer: L.Trainer, pl_module: L.LightningModule, batch: Any, batch_idx: int
@@ -86,12 +102,9 @@ class Checkpoints(Checkpoint):
         """Note the best value, and report it: a sweep optimises what was logged last."""
         if trainer.sanity_checking or trainer.state.fn != "fit" or self.monitor is None:
             return
-        value = trainer.callback_metrics.get(self.monitor)
-        if value is None:
-            names = ", ".join(sorted(trainer.callback_metrics)) or "nothing"
-            raise UserError(f"checkpoint.monitor is {self.monitor}, but the run reports {names}: name one of these.")
-        if self.best is None or float(value) < self.best:
-            self.best, self.best_is_new = float(value), True
+        value = float(trainer.callback_metrics[self.monitor])
+        if self.best is None or (value > self.best if self.higher_is_better else value < self.best):
+            self.best, self.best_is_new = value, True
         assert isinstance(pl_module, Game)
         pl_module.report({f"{self.monitor}_best": torch.tensor(self.best)})
 

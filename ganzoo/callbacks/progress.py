@@ -14,15 +14,16 @@ __all__ = ["Progress"]
 
 
 class Progress(TQDMProgressBar):
-    """A bar over all rounds of the run, with both players' losses, thousands of images seen and images per second.
+    """A bar over all rounds of the run: both losses, D(real) and D(fake), thousands of images seen, images a second.
 
     Args:
-        refresh_seconds: time between two updates of the bar; reading the losses waits for the device.
+        refresh_seconds: time between two updates of the bar; reading the losses waits for the device. None: half a
+            second, or half a minute where the output is no terminal but a file.
     """
 
-    def __init__(self, refresh_seconds: float = 0.5) -> None:
+    def __init__(self, refresh_seconds: float | None = None) -> None:
         super().__init__()
-        self.refresh_seconds = refresh_seconds
+        self.refresh_seconds = refresh_seconds or (0.5 if sys.stdout.isatty() else 30.0)
         self.last = (0.0, 0)  # when the bar was last drawn, and images seen by then
         self.numbers: dict[str, str] = {}
 
@@ -52,6 +53,9 @@ class Progress(TQDMProgressBar):
         for player in ("discriminator", "generator"):
             terms = [float(v) for k, v in pl_module.terms.items() if k.startswith(player) and "norm" not in k]
             self.numbers[player[0].upper()] = f"{sum(terms):.3f}"
+        for name in ("D(real)", "D(fake)"):
+            if name in pl_module.terms:
+                self.numbers[name] = f"{float(pl_module.terms[name]):.2f}"
         self.numbers["kimg"] = f"{pl_module.images_seen / 1000:.1f}"
         if images:
             self.numbers["img/s"] = f"{(pl_module.images_seen - images) / max(now - then, 1e-9):.0f}"
@@ -59,6 +63,22 @@ class Progress(TQDMProgressBar):
         self.train_progress_bar.n = step
         self.train_progress_bar.refresh()
         self.last = (now, pl_module.images_seen)
+
+    def on_validation_batch_end(self, *args: Any, **kwargs: Any) -> None:
+        """Draw validation's bar, if it is time."""
+        self._draw_in_time(self.val_progress_bar)
+
+    def on_test_batch_end(self, *args: Any, **kwargs: Any) -> None:
+        """Do as in validation."""
+        self._draw_in_time(self.test_progress_bar)
+
+    def on_predict_batch_end(self, *args: Any, **kwargs: Any) -> None:
+        """Do as in validation."""
+        self._draw_in_time(self.predict_progress_bar)
+
+    def _draw_in_time(self, bar: Tqdm) -> None:
+        bar.mininterval, bar.miniters = self.refresh_seconds, 1
+        bar.update()
 
     def get_metrics(self, trainer: L.Trainer, pl_module: L.LightningModule) -> dict[str, Any]:
         """Keep to the last numbers drawn."""

@@ -7,7 +7,8 @@ import lightning as L
 from lightning.pytorch.callbacks import BasePredictionWriter
 
 from ganzoo.errors import UserError
-from ganzoo.pictures import empty_folder, save_samples
+from ganzoo.files import empty_folder
+from ganzoo.pictures import save_samples
 
 __all__ = ["SampleWriter"]
 

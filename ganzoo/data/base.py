@@ -7,7 +7,7 @@ import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from functools import lru_cache
-from typing import Any, NoReturn
+from typing import Any, ClassVar, NoReturn
 
 import lightning as L
 import numpy as np
@@ -17,6 +17,7 @@ from torch.nn import functional as F
 from torch.utils.data import DataLoader, Dataset, DistributedSampler
 
 from ganzoo.errors import UserError
+from ganzoo.metrics import SampleMetric, SlicedWassersteinDistance
 
 __all__ = ["DataModule", "Rows", "Stream", "TensorSet", "resize"]
 
@@ -142,6 +143,7 @@ class DataModule(L.LightningDataModule, ABC):
         seed: of the order of the samples (and of what a data set draws). None: the run's `seed_everything`.
     """
 
+    main_score: ClassVar[str] = "swd"  #: what runs go by: the first score of the first metric
     num_classes: int | None = None
     num_samples: int = 64  #: rows of noise that `predict` turns into samples
     train: TensorSet
@@ -171,6 +173,15 @@ class DataModule(L.LightningDataModule, ABC):
         if not hasattr(self, "train"):
             self.train, self.val = self.load()
             self.shape = tuple(self.train[0]["image"].shape)
+
+    def metrics(self) -> list[SampleMetric]:
+        """Return how generated samples are judged, by `main_score` first."""
+        return [SlicedWassersteinDistance()]
+
+    def on_rank_0(self, make: Callable[[], Any]) -> Any:
+        """Return what `make` gives on rank 0, on every rank."""
+        made = make() if self.rank == 0 else None
+        return self.trainer.strategy.broadcast(made) if self.trainer else made
 
     @property
     def run_seed(self) -> int:

@@ -5,6 +5,7 @@ from typing import Any
 import torch
 
 from ganzoo.data.base import DataModule, TensorSet, resize
+from ganzoo.metrics import DigitScores, SampleMetric, judge_of
 
 __all__ = ["Digits"]
 
@@ -21,6 +22,7 @@ class Digits(DataModule):
         kwargs: the options of DataModule.
     """
 
+    main_score = "fid_digits"
     num_classes = 10
 
     def __init__(self, image_size: int = 32, **kwargs: Any):
@@ -38,3 +40,7 @@ class Digits(DataModule):
         held_out = torch.arange(len(label)) % 6 == 0
         train, val = (TensorSet(image=image[rows], label=label[rows]) for rows in (~held_out, held_out))
         return train, val
+
+    def metrics(self) -> list[SampleMetric]:
+        """Return the scores by a judge that was trained on the training digits."""
+        return [DigitScores(self.on_rank_0(lambda: judge_of(**self.train.tensors)))]

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from ganzoo.data.base import DataModule, TensorSet, resize
 from ganzoo.errors import UserError
+from ganzoo.metrics import DigitScores, SampleMetric, judge_of
 
 __all__ = ["MNIST"]
 
@@ -38,6 +39,7 @@ class MNIST(DataModule):
         kwargs: the options of DataModule.
     """
 
+    main_score = "fid_digits"
     num_classes = 10
 
     def __init__(self, root: str = "data", image_size: int = 32, download: bool = False, **kwargs: Any):
@@ -65,6 +67,10 @@ class MNIST(DataModule):
         """Return the 60,000 training and the 10,000 test digits."""
         train_images, train_labels, test_images, test_labels = self._paths()
         return self._part(train_images, train_labels), self._part(test_images, test_labels)
+
+    def metrics(self) -> list[SampleMetric]:
+        """Return the scores by a judge that was trained on the training digits."""
+        return [DigitScores(self.on_rank_0(lambda: judge_of(**self.train.tensors)))]
 
     def _paths(self) -> list[Path]:
         paths = [find(self.root, name) for name in FILES]

@@ -10,11 +10,12 @@ from torch import Tensor
 
 from ganzoo.data.base import DataModule, TensorSet
 from ganzoo.errors import UserError
+from ganzoo.metrics import ModesFound, SampleMetric, SlicedWassersteinDistance
 
 __all__ = ["Toy2D"]
 
 Shape = Literal["ring", "grid", "spiral", "swiss_roll", "two_moons"]
-NUM_VAL = 10_000
+NUM_VAL = 2_500  # as many as VEEGAN and PacGAN judge
 
 
 class Toy2D(DataModule):
@@ -28,7 +29,7 @@ class Toy2D(DataModule):
       label: which.
 
     Ring and grid as in VEEGAN (Srivastava et al. 2017) by PacGAN's account (Lin et al. 2018); their
-    centres are `modes` (K, 2) and their deviation is `std`, both None elsewhere. The 10,000 validation
+    centres are `modes` (K, 2) and their deviation is `std`, both None elsewhere. The 2,500 validation
     points are drawn apart. Raises UserError for a file that holds anything but two columns of finite numbers.
 
     Args:
@@ -67,6 +68,11 @@ class Toy2D(DataModule):
         if "label" in train.tensors:
             self.num_classes = 2 if self.modes is None else len(self.modes)
         return train, val
+
+    def metrics(self) -> list[SampleMetric]:
+        """Return the distance to the validation points and, on ring and grid, how the modes are met."""
+        known = [] if self.modes is None or self.std is None else [ModesFound(self.modes, self.std)]
+        return [SlicedWassersteinDistance(), *known]
 
     def _drawn(self, n: int, stream: int) -> TensorSet:
         rng = np.random.default_rng([self.run_seed, 0, stream])  # (seed, epoch) alone is the order's

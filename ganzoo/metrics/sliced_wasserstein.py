@@ -5,13 +5,14 @@ from typing import Any, ClassVar
 import torch
 import torch.nn.functional as F
 from torch import Tensor
-from torchmetrics import Metric
 from torchmetrics.utilities import dim_zero_cat
+
+from ganzoo.metrics.base import SampleMetric
 
 __all__ = ["SlicedWassersteinDistance"]
 
 
-class SlicedWassersteinDistance(Metric):
+class SlicedWassersteinDistance(SampleMetric):
     """The root mean square, over random directions, of the 2-Wasserstein distance of the projected samples.
 
     In [0, inf), 0 for equal sets; in the unit of the samples (so for images, of the range [-1, 1]). On a line
@@ -33,10 +34,9 @@ class SlicedWassersteinDistance(Metric):
             ``compute`` without real or without generated samples.
     """
 
-    name: ClassVar[str] = "swd"
-    higher_is_better: bool = False
+    scores: ClassVar[dict[str, bool]] = {"swd": False}
+    of_real: ClassVar[tuple[str, ...]] = ("real",)
     is_differentiable: bool = False
-    full_state_update: bool = False
 
     real: list[Tensor]
     fake: list[Tensor]
@@ -64,12 +64,12 @@ class SlicedWassersteinDistance(Metric):
             raise ValueError(f"{bad} of {len(x)} {'real' if real else 'generated'} samples hold NaN or infinity")
         (self.real if real else self.fake).append(projections)
 
-    def compute(self) -> Tensor:
-        """The distance between the real and the generated samples so far, a scalar."""
+    def compute(self) -> dict[str, Tensor]:
+        """The distance `swd` between the real and the generated samples so far, a scalar."""
         if not len(self.real) or not len(self.fake):
             counts = f"{len(self.real)} batches of real and {len(self.fake)} of generated samples"
             raise ValueError(f"SlicedWassersteinDistance has seen {counts}: it needs both")
-        return squared_wasserstein(dim_zero_cat(self.real), dim_zero_cat(self.fake)).mean().sqrt()
+        return {"swd": squared_wasserstein(dim_zero_cat(self.real), dim_zero_cat(self.fake)).mean().sqrt()}
 
     def _directions_for(self, x: Tensor) -> Tensor:
         """The unit directions (num_projections, D), drawn when D is known, where and as ``x`` is."""

@@ -1,0 +1,156 @@
+"""Pictures of a run while it goes on: samples from fixed noise, real beside generated, the curves, a film."""
+
+from pathlib import Path
+from typing import Any
+
+import lightning as L
+import numpy as np
+import torch
+from lightning.pytorch.loggers import Logger, TensorBoardLogger
+from lightning.pytorch.utilities import rank_zero_only
+from PIL import Image
+from torch import Tensor
+
+from ganzoo.callbacks.checkpoints import Stopped
+from ganzoo.data.base import to_float
+from ganzoo.errors import UserError
+from ganzoo.game import Game
+from ganzoo.loggers import MetricsCSV
+from ganzoo.pictures import save_curves, save_film, save_grid, save_plane, save_points, save_side_by_side
+
+__all__ = ["Pictures"]
+
+NUM_POINTS = 2_500  # drawn of a distribution in the plane
+MOST_FRAMES = 60  # of a film
+
+
+class Pictures(L.Callback):
+    """Draws into the run's folder, on rank 0, and sends the samples to loggers that show pictures.
+
+    * `samples/<round>.png`: the same samples (those of `ganzoo sample`, seed 0) as training goes on; of points in the
+      plane real against generated, over the discriminator's map.
+    * `samples.png`: the last of them; `progress.gif`: all, as a film.
+    * `real_vs_fake.png`: validation data beside samples.
+    * `curves.png`: losses, D(real) and D(fake), scores.
+
+    Args:
+        every_n_steps: rounds between two pictures; 0 draws none at all.
+        num: images in a picture.
+    """
+
+    def __init__(self, every_n_steps: int = 500, num: int = 64) -> None:
+        if every_n_steps < 0 or num < 1:
+            raise UserError(f"pictures: every_n_steps is {every_n_steps} and num {num}; give at least 0 and 1.")
+        self.every_n_steps, self.num = every_n_steps, num
+        self.drawn = -1  # the round of the last picture
+
+    def setup(self, trainer: L.Trainer, pl_module: L.LightningModule, stage: str) -> None:
+        """Fix the folder."""
+        self.folder = Path(trainer.log_dir or trainer.default_root_dir)
+
+    def on_train_batch_start(self, trainer: L.Trainer, pl_module: Game, *args: Any) -> None:  # type: ignore[override]
+        """Draw between two rounds, the untrained generator first."""
+        if self.every_n_steps and trainer.global_step % self.every_n_steps == 0:
+            self._samples(trainer, pl_module)
+
+    def on_validation_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Draw the curves again."""
+        if self.every_n_steps and trainer.state.fn == "fit" and not trainer.sanity_checking:
+            self._curves(trainer, pl_module)
+
+    def on_train_end(self, trainer: L.Trainer, pl_module: Game) -> None:  # type: ignore[override]
+        """Draw everything."""
+        if self.every_n_steps:
+            self._everything(trainer, pl_module)
+
+    def on_exception(self, trainer: L.Trainer, pl_module: Game, exception: BaseException) -> None:  # type: ignore[override]
+        """Draw everything there is of a run that was asked to stop."""
+        if self.every_n_steps and isinstance(exception, Stopped):
+            self._everything(trainer, pl_module)
+
+    @rank_zero_only
+    def _everything(self, trainer: L.Trainer, model: Game) -> None:
+        self._samples(trainer, model)
+        self._curves(trainer, model)
+        real = some_real(trainer, self.num)
+        if real is not None and real.ndim == 4:
+            save_side_by_side(real, model.sample(self.num).cpu(), self.folder / "real_vs_fake.png")
+        self._film(trainer.global_step)
+
+    @rank_zero_only
+    def _samples(self, trainer: L.Trainer, model: Game) -> None:
+        step = trainer.global_step
+        if step == self.drawn:
+            return
+        self.drawn = step
+        path = self.folder / "samples" / f"{step:07d}.png"
+        assert model.shape is not None
+        if len(model.shape) == 3:
+            samples = model.sample(self.num).cpu()
+            save_grid(samples, path)
+            save_grid(samples, self.folder / "samples.png")
+        elif model.shape == (2,):
+            self._plane(trainer, model, path)
+        else:
+            return
+        for logger in trainer.loggers:
+            show(logger, path, step)
+
+    def _plane(self, trainer: L.Trainer, model: Game, path: Path) -> None:
+        fake, real = model.sample(NUM_POINTS).cpu(), some_real(trainer, NUM_POINTS)
+        save_points(fake, self.folder / "samples.png")
+        real = fake if real is None else real
+        dtype = next(model.discriminator.parameters()).dtype
+
+        def scores(x: Tensor) -> Tensor:
+            return model.discriminator(x.to(model.device, dtype))
+
+        training = model.discriminator.training
+        model.discriminator.eval()
+        for picture in (path, self.folder / "real_vs_fake.png"):
+            save_plane(real, fake, scores, picture, f"round {trainer.global_step:,}")
+        model.discriminator.train(training)
+
+    @rank_zero_only
+    def _curves(self, trainer: L.Trainer, model: L.LightningModule) -> None:
+        (metrics,) = [logger for logger in trainer.loggers if isinstance(logger, MetricsCSV)]
+        curves = {name: points for name, points in metrics.curves().items() if points}
+        panels = {
+            "losses": {
+                n: p for n, p in curves.items() if n.startswith(("generator/", "discriminator/")) and is_loss(n)
+            },
+            "what D takes for real": {n: p for n, p in curves.items() if n in ("D(real)", "D(fake)")},
+        }
+        panels |= {n: {n: p} for n, p in curves.items() if n.startswith("val/") and not n.endswith("_best")}
+        save_curves({title: lines for title, lines in panels.items() if lines}, self.folder / "curves.png")
+
+    def _film(self, step: int) -> None:
+        paths = sorted(path for path in (self.folder / "samples").glob("*.png") if int(path.stem) <= step)
+        chosen = np.linspace(0, len(paths) - 1, min(len(paths), MOST_FRAMES)).round().astype(int)
+        paths = [paths[i] for i in chosen]
+        if paths:
+            frames = [Image.open(path).convert("RGB") for path in paths]
+            save_film(frames, self.folder / "progress.gif", [f"round {int(path.stem):,}" for path in paths])
+
+
+def is_loss(name: str) -> bool:
+    """Say whether a logged value of a player is one of its loss's terms."""
+    return not name.endswith(("/gradient_norm", "/lr"))
+
+
+def some_real(trainer: L.Trainer, num: int) -> Tensor | None:
+    """Return the first real samples of the validation set as the networks see them, on the CPU."""
+    data = trainer.datamodule  # type: ignore[attr-defined]
+    if not hasattr(data, "val"):
+        return None
+    rows = torch.arange(min(num, len(data.val)))
+    return to_float(data.val[rows]["image"], torch.float32)
+
+
+def show(logger: Logger, path: Path, step: int) -> None:
+    """Send a picture to a logger that can show it, on the axis of the scalars."""
+    picture = Image.open(path).convert("RGB")
+    if isinstance(logger, TensorBoardLogger):
+        logger.experiment.add_image("samples", np.asarray(picture), step, dataformats="HWC")
+    elif hasattr(logger, "log_image"):
+        logger.log_image("samples", [picture], step=step)

@@ -1,0 +1,67 @@
+"""Writing files that are whole or not there."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from ganzoo.errors import UserError
+
+__all__ = ["empty_folder", "writable", "written"]
+
+
+@contextmanager
+def written(path: str | Path) -> Iterator[Path]:
+    """Give a path beside `path` to write to, and rename it over `path` once it is whole.
+
+    Raises:
+        UserError: `path` is a folder, or can't be written.
+    """
+    path = Path(path)
+    if path.is_dir():
+        raise UserError(f"{path} is a folder: give the path of a file.")
+    beside = path.with_name(f".writing-{path.name}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        yield beside
+        os.replace(beside, path)
+    except OSError as error:
+        raise UserError(f"can't write {path} ({error.strerror}): give another path.") from error
+    finally:
+        if beside.exists():
+            beside.unlink()
+
+
+def empty_folder(path: str | Path) -> Path:
+    """Return a new or empty folder.
+
+    Raises:
+        UserError: it is a file, holds something already, or can't be made.
+    """
+    path = Path(path)
+    if path.exists() and not path.is_dir():
+        raise UserError(f"{path} exists and is no folder: give another path.")
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        if any(path.iterdir()):
+            raise UserError(f"the folder {path} is not empty: give a new one, so that nothing is mixed up.")
+        if not os.access(path, os.W_OK):
+            raise UserError(f"the folder {path} can't be written: give another one.")
+    except OSError as error:
+        raise UserError(f"can't use the folder {path} ({error.strerror}): give another path.") from error
+    return path
+
+
+def writable(path: str | Path) -> None:
+    """Find out early, before the work, that a file could not be written.
+
+    Raises:
+        UserError: `path` is a folder, or can't be written.
+    """
+    with suppress(NotWanted), written(path) as beside:
+        beside.touch()
+        raise NotWanted
+
+
+class NotWanted(Exception):
+    """Ends `written` before it renames."""
