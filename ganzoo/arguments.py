@@ -16,9 +16,11 @@ __all__ = ["complete", "flags"]
 
 def complete(args: list[str]) -> list[str]:
     """Return the arguments of a Lightning command with what they leave to be understood."""
-    if args == ["fit"]:
-        print(f"Nothing is named to train, so it is the demo, {DEMO}; see `ganzoo list` and `ganzoo fit --help`.")
-        args = ["fit", "--config", DEMO]
+    named = values_of(args, "--config", "-c", "--model", "--model.class_path", "--data", "--data.class_path")
+    if args[0] == "fit" and not named and not any(arg == "-h" or arg.endswith("help") for arg in args):
+        if "--print_config" not in args:
+            print(f"Nothing is named to train, so it is the demo, {DEMO}; see `ganzoo list` and `ganzoo fit --help`.")
+        args = ["fit", "--config", DEMO, *args[1:]]
     args = alone(args, "--wandb", os.environ.get("WANDB_MODE", "online"))
     args = [
         find_experiment(arg) if before in ("--config", "-c") else arg

@@ -52,9 +52,9 @@ def read(path: str | Path) -> dict[str, Any]:
         UserError: it is missing, truncated, no checkpoint, not ganzoo's, or holds more than tensors and plain values.
     """
     path = Path(path)
-    if path.is_dir():
+    if os.path.isdir(path):  # not path.is_dir(), which raises in a folder that is closed to the user
         raise UserError(f"{path} is a folder: give a .ckpt file, such as {path}/checkpoints/last.ckpt of a run.")
-    if not path.is_file():
+    if not os.path.isfile(path):
         raise UserError(f"there is no checkpoint {path}: give the path of a .ckpt file of a run.")
     try:
         with warnings.catch_warnings():

@@ -27,7 +27,7 @@ from ganzoo.errors import UserError
 from ganzoo.game import Game
 from ganzoo.loggers import MetricsCSV, WandbMode
 from ganzoo.mistakes import CommandParser, LightningParser, nearest, user_error_in
-from ganzoo.runs import RunFolder, new_folder, rank
+from ganzoo.runs import RunFolder, leave_no_empty_folder, new_folder, rank
 from ganzoo.sweep import agent_commands, check_metric, read_sweep
 
 __all__ = ["main"]
@@ -354,6 +354,8 @@ def main(args: list[str] | None = None) -> None:
         if not isinstance(stop, KeyboardInterrupt) and not isinstance(stop.__context__, KeyboardInterrupt):
             raise
         fail("ganzoo: interrupted", 128 + signal.SIGINT)
+    finally:
+        leave_no_empty_folder()
 
 
 def fail(message: str, status: int) -> None:

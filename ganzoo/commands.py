@@ -1,5 +1,6 @@
 """What a trained generator is for, and what there is: plain functions, which the command line offers by name."""
 
+import os
 from pathlib import Path
 from typing import Literal
 
@@ -23,6 +24,7 @@ from ganzoo.pictures import (
     save_points,
     save_samples,
     save_video,
+    video_writer,
 )
 from ganzoo.shipped import experiment_files
 
@@ -97,6 +99,8 @@ def interpolate(
     if path.suffix not in (".gif", ".png", ".mp4"):
         raise UserError(f"out is {out}: give a .gif, a .png or an .mp4.")
     writable(path)
+    if path.suffix == ".mp4":
+        video_writer(path)  # find out now, not after the walk, whether there is one
     model = load(ckpt)
     if not model.has_latent_space:
         raise UserError(f"{type(model).__name__} has no latent space to walk in: it makes images from images.")
@@ -128,10 +132,10 @@ def where(out: str) -> tuple[Path, bool]:
     """
     path = Path(out)
     if path.suffix in (".png", ".npy", ".csv") and not out.endswith("/"):
-        if path.is_dir():
+        if os.path.isdir(path):
             raise UserError(f"{out} is a folder: give the path of a file, or a new folder without a suffix.")
         return path, False
-    if path.suffix and not out.endswith("/") and not path.is_dir():
+    if path.suffix and not out.endswith("/") and not os.path.isdir(path):
         raise UserError(f"out is {out}: give a .png, a folder (no suffix), or for points a .npy or .csv.")
     return path, True
 

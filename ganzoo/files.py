@@ -18,7 +18,7 @@ def written(path: str | Path) -> Iterator[Path]:
         UserError: `path` is a folder, or can't be written.
     """
     path = Path(path)
-    if path.is_dir():
+    if os.path.isdir(path):  # not path.is_dir(), which raises in a folder that is closed to the user
         raise UserError(f"{path} is a folder: give the path of a file.")
     beside = path.with_name(f".writing-{path.name}")
     try:
@@ -28,7 +28,7 @@ def written(path: str | Path) -> Iterator[Path]:
     except OSError as error:
         raise UserError(f"can't write {path} ({error.strerror}): give another path.") from error
     finally:
-        if beside.exists():
+        if os.path.exists(beside):
             beside.unlink()
 
 
@@ -39,7 +39,7 @@ def empty_folder(path: str | Path) -> Path:
         UserError: it is a file, holds something already, or can't be made.
     """
     path = Path(path)
-    if path.exists() and not path.is_dir():
+    if os.path.exists(path) and not os.path.isdir(path):
         raise UserError(f"{path} exists and is no folder: give another path.")
     try:
         path.mkdir(parents=True, exist_ok=True)

@@ -3,6 +3,8 @@
 import csv
 import os
 from argparse import Namespace
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal
 
@@ -11,7 +13,7 @@ from lightning.pytorch.utilities import rank_zero_only
 
 from ganzoo.errors import UserError
 
-__all__ = ["MetricsCSV", "WandbMode", "start_wandb"]
+__all__ = ["MetricsCSV", "Wandb", "WandbMode", "start_wandb"]
 
 WandbMode = Literal["online", "offline", "disabled"]
 SERVER_TIMEOUT = 30  # seconds; how long the start and the end of a run wait for wandb's server
@@ -101,47 +103,80 @@ class MetricsCSV(Logger):
             beside.unlink(missing_ok=True)
 
 
-def start_wandb(mode: WandbMode, folder: Path) -> WandbLogger:
+class Wandb(WandbLogger):
+    """A WandbLogger that can't stop a run: if wandb's own process is lost, a line says so, and training goes on."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self._wandb_init.pop("anonymous", None)  # Lightning hands it on, and wandb warns of it as if the user had
+        self.lost = False
+
+    @rank_zero_only
+    def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
+        """Log values, and pictures too."""
+        self._while_there(lambda: super(Wandb, self).log_metrics(metrics, step))
+
+    @rank_zero_only
+    def finalize(self, status: str) -> None:
+        """Close the run, so that another in this process is one of its own. Lightning calls it after all that logs."""
+        self._while_there(lambda: self.experiment.finish(0 if status == "success" else 1))
+
+    def _while_there(self, act: Callable[[], None]) -> None:
+        if self.lost:
+            return
+        try:
+            act()
+        except Exception as error:  # of sockets, of wandb's mailboxes, ...: they have no base in common
+            import wandb
+
+            self.lost = True
+            print(f"wandb has stopped ({type(error).__name__}): this run goes on without it.", flush=True)
+            with suppress(Exception):
+                wandb.teardown(1)  # or it would try at the end of the process, with a traceback
+            wandb.run = None  # another run in this process starts its own
+
+
+def start_wandb(mode: WandbMode, folder: Path) -> Wandb:
     """Return a logger whose wandb run has started; a run that goes on in its folder goes on under its id.
 
     The project is `$WANDB_PROJECT`, or else ganzoo; the other variables of wandb hold too. A server that can't be
-    reached doesn't stop the run: it is logged offline, and a line says so.
+    used doesn't stop the run: it is logged offline, and a line says so.
 
     Args:
         mode: online, offline (kept in the run's folder, to be uploaded by `wandb sync`), or disabled.
         folder: the run's.
 
     Raises:
-        UserError: wandb has no key.
+        UserError: wandb has no key, or one that can be none.
     """
     import wandb  # a second that runs without it need not wait for
 
-    settings = wandb.Settings(
-        silent=True,
-        console="off",
-        init_timeout=SERVER_TIMEOUT,
-        finish_timeout=SERVER_TIMEOUT,
-        x_save_requirements=False,
-    )
     options: dict[str, Any] = {
         "project": os.environ.get("WANDB_PROJECT", "ganzoo"),
         "id": wandb_id(folder),
         "name": os.environ.get("WANDB_NAME") or "/".join(folder.absolute().parts[-3:]),
         "save_dir": folder,
     }
+
+    def start(mode: WandbMode) -> Wandb:
+        settings = wandb.Settings(silent=True, console="off", x_save_requirements=False)
+        if mode == "online":  # what is only written here takes the time that it takes
+            settings.init_timeout = settings.finish_timeout = SERVER_TIMEOUT
+        logger = Wandb(**options, mode=mode, settings=settings)
+        _ = logger.experiment
+        return logger
+
     try:
-        logger = WandbLogger(**options, mode=mode, settings=settings)
-        run = logger.experiment
-    except wandb.errors.UsageError as error:
+        logger = start(mode)
+    except (wandb.errors.UsageError, wandb.errors.AuthenticationError) as error:
         raise UserError(
             f"--wandb {mode}: {str(error).splitlines()[0]} Or keep the run here: --wandb offline."
         ) from error
     except wandb.errors.CommError as error:
-        print(
-            f"wandb's server can't be reached ({str(error).splitlines()[0]}): this run is logged offline.", flush=True
-        )
-        logger = WandbLogger(**options, mode="offline", settings=settings)
-        run = logger.experiment
+        print(f"wandb's server can't be used ({str(error).splitlines()[0]}): this run is logged offline.", flush=True)
+        wandb.teardown()  # or the id, if there is one already, would be "in use" by what was tried
+        logger = start("offline")
+    run = logger.experiment
     if run.settings.mode == "online":
         print(f"wandb: {run.url}", flush=True)
     elif run.settings.mode != "disabled":

@@ -3,6 +3,7 @@
 import io
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -27,6 +28,7 @@ __all__ = [
     "save_samples",
     "save_side_by_side",
     "save_video",
+    "video_writer",
 ]
 
 REAL, FAKE = "tab:blue", "tab:orange"
@@ -117,10 +119,10 @@ def save_plane(
     picture = axes.imshow(heat, origin="lower", extent=extent, cmap="Greys_r", vmin=0, vmax=1, interpolation="bilinear")
     figure.colorbar(picture, label="D(x): 1 is taken for real, 0 for generated")
     fake = torch.minimum(torch.maximum(fake, low), high)
-    for points, colour, name in ((real, REAL, "real"), (fake, FAKE, "generated")):
-        axes.scatter(points[:, 0], points[:, 1], s=5, alpha=0.6, linewidths=0, color=colour, label=name)
+    for points, colour, name, area in ((real, REAL, "real", 14), (fake, FAKE, "generated", 4)):
+        axes.scatter(points[:, 0], points[:, 1], s=area, alpha=0.6, linewidths=0, color=colour, label=name)
     axes.set(xlim=extent[:2], ylim=extent[2:], title=title)
-    axes.legend(loc="upper right", markerscale=3)
+    axes.legend(loc="upper right", markerscale=2)
     save_figure(figure, path)
 
 
@@ -148,12 +150,7 @@ def save_video(frames: Sequence[Image.Image], path: str | Path, fps: int = 12) -
     Raises:
         UserError: what writes videos is not installed.
     """
-    try:
-        from imageio_ffmpeg import write_frames
-    except ImportError as error:
-        raise UserError(
-            f"{path}: videos need one more package, pip install 'ganzoo[video]'; or give a .gif."
-        ) from error
+    write_frames = video_writer(path)
     large = [captioned(frame, "") for frame in frames]
     with written(path) as beside:
         # the pixel format needs even sides: to the next multiple of 2, by scaling
@@ -162,6 +159,21 @@ def save_video(frames: Sequence[Image.Image], path: str | Path, fps: int = 12) -
         for frame in large:
             video.send(frame.tobytes())
         video.close()
+
+
+def video_writer(path: str | Path) -> Callable[..., Any]:
+    """Return what writes videos.
+
+    Raises:
+        UserError: it is not installed, so `path` can't be written.
+    """
+    try:
+        from imageio_ffmpeg import write_frames
+    except ImportError as error:
+        raise UserError(
+            f"{path}: videos need one more package, pip install 'ganzoo[video]'; or give a .gif."
+        ) from error
+    return write_frames
 
 
 def plane_of_walks(walks: Tensor, moving: bool) -> list[Image.Image]:

@@ -1,19 +1,19 @@
 """The folder of a run: its name, its `config.yaml`, and which process writes it."""
 
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 
 import lightning as L
 import yaml
 from lightning.pytorch.cli import SaveConfigCallback
-from lightning.pytorch.loggers import WandbLogger
 from lightning.pytorch.utilities import rank_zero_only
 
 from ganzoo.errors import UserError
 from ganzoo.files import written
 from ganzoo.loggers import start_wandb
 
-__all__ = ["RunFolder", "new_folder", "rank"]
+__all__ = ["RunFolder", "leave_no_empty_folder", "new_folder", "rank"]
 
 
 class RunFolder(SaveConfigCallback):
@@ -22,7 +22,7 @@ class RunFolder(SaveConfigCallback):
     Loggers other than the CSV file get the whole configuration, once. `wandb` is started here, where there is a folder.
     """
 
-    exit_code = 0
+    is_new = False  # config.yaml was written by this process
 
     def setup(self, trainer: L.Trainer, pl_module: L.LightningModule, stage: str) -> None:
         """Do nothing yet."""
@@ -43,37 +43,37 @@ class RunFolder(SaveConfigCallback):
         """Write the whole configuration, unless the run goes on."""
         folder = Path(trainer.loggers[0].save_dir or "")
         try:
+            made = [place for place in (folder, *folder.parents) if not place.exists()]
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise UserError(f"can't make the run's folder {folder} ({error.strerror}): set --run_dir.") from error
+        claimed.extend(made)
         print(f"Run: {folder}", flush=True)
+        if self.config["ckpt_path"] is None and (folder / "config.yaml").exists():
+            raise UserError(f"{folder} holds a run that has just started: give another --run_dir.")
         if not (folder / "config.yaml").exists():
             config = self.config.clone()
             config["run_dir"] = config["ckpt_path"] = None
             with written(folder / "config.yaml") as beside:
                 self.parser.save(config, beside, skip_none=False, overwrite=True)
+            self.is_new = True
 
     def _start_loggers(self, trainer: L.Trainer) -> None:
         folder = Path(trainer.loggers[0].save_dir or "")
         if self.config["wandb"] is not None:
-            trainer.loggers = [*trainer.loggers, start_wandb(self.config["wandb"], folder)]
+            try:
+                trainer.loggers = [*trainer.loggers, start_wandb(self.config["wandb"], folder)]
+            except UserError:
+                if self.is_new:  # the folder must not look like that of a run
+                    (folder / "config.yaml").unlink()
+                raise
         config = yaml.safe_load((folder / "config.yaml").read_text())
         for logger in trainer.loggers:
             logger.log_hyperparams(config)
 
-    def on_exception(self, trainer: L.Trainer, pl_module: L.LightningModule, exception: BaseException) -> None:
-        """Remember that the run didn't come to its end."""
-        self.exit_code = 1
-
-    def teardown(self, trainer: L.Trainer, pl_module: L.LightningModule, stage: str) -> None:
-        """Close wandb's run, so that another in this process is one of its own."""
-        for logger in trainer.loggers:
-            if isinstance(logger, WandbLogger) and trainer.is_global_zero:
-                logger.experiment.finish(self.exit_code)
-
 
 def new_folder(root: str | Path, config: str | None, names: tuple[str, str]) -> Path:
-    """Return a new run's folder: <root>/<experiment>/<time>.
+    """Make a new run's folder, <root>/<experiment>/<time>, at once, so that no other run takes it; return its path.
 
     Args:
         root: where all runs are.
@@ -88,10 +88,30 @@ def new_folder(root: str | Path, config: str | None, names: tuple[str, str]) -> 
         experiment = Path(named.parent.name) / named.name
     now = f"{datetime.now():%Y-%m-%d_%H-%M-%S}"
     folder, number = Path(root) / experiment / now, 1
-    while rank() == 0 and folder.exists():  # two runs started in one second
-        number += 1
-        folder = folder.with_name(f"{now}_{number}")
+    while rank() == 0:
+        made = [place for place in (folder, *folder.parents) if not place.exists()]
+        try:
+            folder.mkdir(parents=True)
+        except FileExistsError:  # two runs started in one second
+            number += 1
+            folder = folder.with_name(f"{now}_{number}")
+        except OSError as error:
+            raise UserError(f"can't make the run's folder {folder} ({error.strerror}): set --run_dir.") from error
+        else:
+            claimed.extend(made)
+            break
     return folder
+
+
+claimed: list[Path] = []  # folders that this process made for its runs, inner ones first
+
+
+def leave_no_empty_folder() -> None:
+    """Remove the folders that were made for runs which then could not start."""
+    for folder in claimed:
+        with suppress(OSError):  # it holds something
+            folder.rmdir()
+    claimed.clear()
 
 
 def rank() -> int:

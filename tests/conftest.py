@@ -45,7 +45,7 @@ def fit_args(model: str, run: Path, steps: int, *more: str) -> list[str]:
             f"--model.generator_schedule={schedule[0]}",
             f"--model.generator_schedule.{schedule[1]}={schedule[2]}",
         ),
-        *("--checkpoint.every_n_steps", "5"),
+        *("--checkpoint.every_n_steps", "5", "--pictures.every_n_steps", "0"),
         *more,
     ]
 

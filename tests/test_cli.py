@@ -64,7 +64,7 @@ def contents(folder):
 
 
 OPTIONS = [  # what is typed after `ganzoo`, and words of the answer
-    (["fit"], "--model and --data missing"),
+    (["fit", "--data", "Digits"], "--model missing"),
     (["fit", "--model", "GAN"], "--data missing"),
     (["fit", "--model", "DCGN", "--data", "Digits"], "DCGN is not known; did you mean DCGAN?"),
     (["fit", "--model", "gan", "--data", "Digits"], "did you mean GAN?"),
@@ -303,7 +303,10 @@ def test_a_run_has_one_folder_named_after_its_experiment(place, capsys):
     main([*GAN, *SMALL, "--trainer.max_steps", "1"])
     (folder,) = (place / "runs" / "digits" / "gan").iterdir()
     names = sorted(str(path.relative_to(folder)) for path in folder.rglob("*"))
-    assert names == ["checkpoints", "checkpoints/last.ckpt", "config.yaml"]  # neither logging nor validation was due
+    pictures = ["curves.png", "progress.gif", "real_vs_fake.png", "samples.png"]
+    pictures += ["samples", "samples/0000000.png", "samples/0000001.png"]
+    # neither logging nor validation was due
+    assert names == sorted([*pictures, "checkpoints", "checkpoints/last.ckpt", "config.yaml"])
     assert f"Run: {folder.relative_to(place)}" in capsys.readouterr().out
     # a config of one's own names it, also that of a run
     (place / "mine").mkdir()

@@ -125,7 +125,7 @@ def test_validate_and_test_find_the_config_beside_the_checkpoint(images, capsys)
     files = sorted(images.parent.parent.rglob("*"))
     for command in ("validate", "test"):
         main([command, "--ckpt_path", str(images), "--trainer.enable_progress_bar", "false"])
-        assert "swd" in capsys.readouterr().out
+        assert "fid_digits" in capsys.readouterr().out
     assert sorted(images.parent.parent.rglob("*")) == files  # judging leaves the run as it is
 
 

@@ -8,6 +8,7 @@ from conftest import QUIET, last
 from fakes import FAKES
 
 import ganzoo
+import ganzoo.data
 from ganzoo.cli import main
 
 FOLDER = Path(__file__).parent.parent / "experiments"
@@ -35,6 +36,6 @@ def test_runs(path, tmp_path):
     short = ["--trainer.max_steps", "2", "--trainer.val_check_interval", "2", "--trainer.limit_val_batches", "1"]
     main(["fit", "--config", str(path), *short, *QUIET, "--data.batch_size", "8", "--run_dir", str(run), *more])
     assert last(run)["global_step"] == 2
-    assert "val/swd" in (run / "metrics.csv").read_text()
+    assert f"val/{getattr(ganzoo.data, data).main_score}_best" in (run / "metrics.csv").read_text()
     model = ganzoo.load(run / "checkpoints" / "last.ckpt")
     assert model.sample(2).shape == (2, *model.shape)

@@ -22,7 +22,7 @@ def test_fit_resume_validate_test_sample_and_load(fit, tmp_path, capsys, model):
     ckpt = str(run / "checkpoints" / "last.ckpt")
     for command in ("validate", "test"):
         main([command, "--ckpt_path", ckpt])
-        assert f"{command[:3] if command == 'validate' else command}/swd" in capsys.readouterr().out
+        assert f"{command[:3] if command == 'validate' else command}/fid_digits" in capsys.readouterr().out
     main(["predict", "--ckpt_path", ckpt, "--samples.num", "3", "--samples.out", str(tmp_path / "predicted")])
     assert len(list((tmp_path / "predicted").iterdir())) == 3
     for raw in ([], ["--raw"]):

@@ -48,6 +48,13 @@ class Pictures(L.Callback):
         """Fix the folder."""
         self.folder = Path(trainer.log_dir or trainer.default_root_dir)
 
+    def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Drop the pictures from the round on at which a run goes on: where it was stopped none may be due."""
+        if self.every_n_steps and trainer.is_global_zero:
+            for step, path in self._drawn():
+                if step >= trainer.global_step:
+                    path.unlink()
+
     def on_train_batch_start(self, trainer: L.Trainer, pl_module: Game, *args: Any) -> None:  # type: ignore[override]
         """Draw between two rounds, the untrained generator first."""
         if self.every_n_steps and trainer.global_step % self.every_n_steps == 0:
@@ -125,12 +132,17 @@ class Pictures(L.Callback):
         save_curves({title: lines for title, lines in panels.items() if lines}, self.folder / "curves.png")
 
     def _film(self, step: int) -> None:
-        paths = sorted(path for path in (self.folder / "samples").glob("*.png") if int(path.stem) <= step)
+        paths = [path for drawn, path in self._drawn() if drawn <= step]
         chosen = np.linspace(0, len(paths) - 1, min(len(paths), MOST_FRAMES)).round().astype(int)
         paths = [paths[i] for i in chosen]
         if paths:
             frames = [Image.open(path).convert("RGB") for path in paths]
             save_film(frames, self.folder / "progress.gif", [f"round {int(path.stem):,}" for path in paths])
+
+    def _drawn(self) -> list[tuple[int, Path]]:
+        """Return the rounds that there are pictures of, in order: no others that lie beside them."""
+        paths = (self.folder / "samples").glob("*.png")
+        return sorted((int(path.stem), path) for path in paths if path.stem.isdecimal())
 
 
 def is_loss(name: str) -> bool:

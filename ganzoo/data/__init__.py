@@ -1,16 +1,11 @@
 """Data sets, one a file: add a file to this folder, and the command line finds its class by name."""
 
-import importlib
-import pkgutil
 from typing import TYPE_CHECKING, Any
 
-__all__: list[str] = []
+from ganzoo.found import publish
 
-for _module in pkgutil.iter_modules(__path__):
-    _public = importlib.import_module(f"{__name__}.{_module.name}")
-    globals().update({name: getattr(_public, name) for name in _public.__all__})
-    __all__ += _public.__all__
+__all__ = publish(__name__, __path__, globals())
 
-if TYPE_CHECKING:  # a type checker cannot run the loop: any name may be imported from here
+if TYPE_CHECKING:  # a type checker does not look for files: any name may be imported from here
 
     def __getattr__(name: str) -> Any: ...

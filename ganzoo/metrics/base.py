@@ -33,6 +33,8 @@ class SampleMetric(Metric):
     def reset(self) -> None:
         """Forget the generated samples."""
         kept = {name: getattr(self, name) for name in self.of_real}
+        # torchmetrics empties a list in place
+        kept = {name: list(value) if isinstance(value, list) else value for name, value in kept.items()}
         super().reset()
         for name, value in kept.items():
             setattr(self, name, value)

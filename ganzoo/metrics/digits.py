@@ -95,6 +95,11 @@ class DigitScores(SampleMetric):
             "rarest": p.min(),
         }
 
+    def merge_state(self, incoming_state: Any) -> None:
+        """Take in what another DigitScores has seen."""
+        super().merge_state(incoming_state)
+        self.fid.merge_state(incoming_state.fid)
+
     def reset(self) -> None:
         """Forget the generated images."""
         super().reset()
@@ -127,7 +132,8 @@ def judge_of(image: Tensor, label: Tensor, num_classes: int = 10) -> Judge:
     """
     digest = hashlib.sha256(image.numpy().tobytes() + label.numpy().tobytes() + f"{image.shape}{VERSION}".encode())
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache", "ganzoo", f"judge-{digest.hexdigest()}.pt")
-    judge = Judge(num_classes)
+    with torch.random.fork_rng(devices=[]):  # a run's own chance doesn't depend on how it is judged
+        judge = Judge(num_classes)
     try:
         judge.load_state_dict(torch.load(cache, weights_only=True))
     except Exception:  # it is not there, or spoiled in any way

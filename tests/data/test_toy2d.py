@@ -25,7 +25,7 @@ def points(data):
 @pytest.mark.parametrize("name", NAMES)
 def test_counts_shape_and_type(name):
     data = made(name=name, num_points=1000)
-    assert (len(data.train), len(data.val), data.shape) == (1000, 10_000, (2,))
+    assert (len(data.train), len(data.val), data.shape) == (1000, 2_500, (2,))
     assert points(data).dtype == torch.float32
     if data.num_classes is None:
         assert "label" not in data.train.tensors

@@ -12,7 +12,7 @@ def distance(real: Tensor, fake: Tensor, **kwargs: int) -> Tensor:
     metric = SlicedWassersteinDistance(**kwargs)
     metric.update(real, real=True)
     metric.update(fake, real=False)
-    return metric.compute()
+    return metric.compute()["swd"]
 
 
 def normal(n: int, *shape: int, seed: int = 0) -> Tensor:
@@ -51,10 +51,11 @@ def test_in_d_dimensions_a_shift_c_is_about_c_over_root_d() -> None:
     metric.update(x, real=True)
     metric.update(x + c, real=False)
     expected = c.norm().item() / d**0.5
-    assert metric.compute().item() == pytest.approx(expected, rel=0.05)
+    found = metric.compute()["swd"].item()
+    assert found == pytest.approx(expected, rel=0.05)
     # and exactly the root mean square of c along the directions drawn
     assert metric.directions is not None
-    assert metric.compute().item() == pytest.approx((metric.directions @ c).square().mean().sqrt().item(), rel=1e-9)
+    assert found == pytest.approx((metric.directions @ c).square().mean().sqrt().item(), rel=1e-9)
 
 
 def test_directions_are_unit_vectors_without_a_favourite() -> None:
@@ -99,7 +100,7 @@ def test_many_small_updates_are_one_large_one() -> None:
         metric.update(batch, real=True)
     for batch in fake.split(7):
         metric.update(batch, real=False)
-    torch.testing.assert_close(metric.compute(), distance(real, fake))
+    torch.testing.assert_close(metric.compute()["swd"], distance(real, fake))
 
 
 def test_two_ranks_states_merge_into_one_processs() -> None:
@@ -109,7 +110,7 @@ def test_two_ranks_states_merge_into_one_processs() -> None:
         metric.update(real[rank::2], real=True)
         metric.update(fake[rank::2], real=False)
     ranks[0].merge_state(ranks[1])
-    torch.testing.assert_close(ranks[0].compute(), distance(real, fake))
+    torch.testing.assert_close(ranks[0].compute()["swd"], distance(real, fake))
 
 
 def test_directions_follow_the_seed_and_not_the_global_generator() -> None:
@@ -129,15 +130,28 @@ def test_nothing_enters_a_state_dict() -> None:
     assert metric.state_dict() == {}
 
 
-def test_reset_forgets_the_samples_and_allows_another_size() -> None:
+def test_reset_keeps_the_real_samples_alone() -> None:
+    real, fakes = normal(30, 6), [normal(20, 6, seed=seed) + 1 for seed in (1, 2, 3)]
+    metric = SlicedWassersteinDistance()
+    metric.update(real, real=True)
+    for fake in fakes:  # three validations: the real samples come once
+        metric.update(fake, real=False)
+        torch.testing.assert_close(metric.compute()["swd"], distance(real, fake))
+        metric.reset()
+    with pytest.raises(ValueError, match="before had 6"):
+        metric.update(normal(4, 7), real=False)
+
+
+def test_forget_forgets_all_samples_and_allows_another_size() -> None:
     metric = SlicedWassersteinDistance()
     metric.update(normal(4, 6), real=True)
     with pytest.raises(ValueError, match="7 numbers each, but those before had 6"):
         metric.update(normal(4, 7), real=False)
-    metric.reset()
+    metric.forget()
+    assert metric.real == metric.fake == []
     metric.update(normal(4, 7), real=True)
     metric.update(normal(4, 7) + 1, real=False)
-    assert metric.compute() > 0
+    assert metric.compute()["swd"] > 0
 
 
 def test_autocast_does_not_reach_the_projections() -> None:
@@ -183,5 +197,7 @@ def test_one_set_alone_has_no_distance(real: bool) -> None:
 
 def test_it_says_how_to_read_it() -> None:
     metric = SlicedWassersteinDistance()
-    assert metric.name == "swd"
-    assert metric.higher_is_better is False
+    metric.update(normal(4, 6), real=True)
+    metric.update(normal(4, 6), real=False)
+    assert metric.scores == {"swd": False}  # lower is better
+    assert metric.compute().keys() == metric.scores.keys()
