@@ -186,8 +186,9 @@ def plane_of_walks(walks: Tensor, moving: bool) -> list[Image.Image]:
         figure = Figure(figsize=(5, 5), dpi=80, layout="constrained")
         axes = figure.subplots()
         for n in range(walks.shape[1]):
-            axes.plot(walks[:, n, 0], walks[:, n, 1], lw=1, alpha=0.25 if moving else 0.8)
-        axes.scatter(walks[time, :, 0], walks[time, :, 1], c=np.arange(walks.shape[1]), cmap="tab10", s=30, zorder=3)
+            colour = f"C{n % 10}"
+            axes.plot(walks[:, n, 0], walks[:, n, 1], lw=1, alpha=0.25 if moving else 0.8, color=colour)
+            axes.plot(*walks[time, n], "o", ms=5, color=colour)
         axes.set(xlim=(low[0] - margin, high[0] + margin), ylim=(low[1] - margin, high[1] + margin))
         file = io.BytesIO()
         figure.savefig(file, format="png")

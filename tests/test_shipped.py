@@ -42,9 +42,19 @@ def test_fit_alone_is_the_demo_from_any_folder(elsewhere, capsys):
     assert DEMO in capsys.readouterr().out  # and it says so
 
 
-@pytest.mark.parametrize("more", [["--print_config"], ["--model", "GAN"], ["--help"]])
-def test_fit_with_anything_named_is_not_the_demo(elsewhere, more):
-    assert not any("dcgan_cpu" in arg for arg in complete(["fit", *more]))
+@pytest.mark.parametrize("more", [["--print_config"], ["--trainer.max_steps", "5"]])
+def test_fit_with_settings_alone_is_the_demo_with_these(elsewhere, capsys, more):
+    args = complete(["fit", *more])
+    assert Path(args[2]).samefile(ROOT / DEMO)
+    assert args[3:] == more  # after the config, so that they have the last word
+    assert (DEMO in capsys.readouterr().out) == (more != ["--print_config"])  # what is printed there is YAML
+
+
+@pytest.mark.parametrize(
+    "more", [["--model", "GAN"], ["--data=Digits"], ["--config", "mine.yaml"], ["--help"], ["--model.help", "GAN"]]
+)
+def test_fit_with_something_named_is_not_the_demo(elsewhere, more):
+    assert complete(["fit", *more]) == ["fit", *more]
 
 
 @pytest.mark.parametrize("path", EXPERIMENTS, ids=str)
@@ -124,19 +134,11 @@ def test_the_wheel_holds_every_experiment_and_every_module(wheel):
     assert "ganzoo/py.typed" in names
 
 
-def test_the_installed_package_finds_its_experiments(wheel, tmp_path):
+def test_the_installed_package_finds_its_experiments(wheel, tmp_path, elsewhere, monkeypatch):
     zipfile.ZipFile(wheel).extractall(tmp_path / "site")
-    (tmp_path / "work").mkdir()
-    code = f"from ganzoo.shipped import *; print(find_experiment({DEMO!r})); print(len(experiment_files()))"
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        env={**environment(), "PYTHONPATH": str(tmp_path / "site")},
-        cwd=tmp_path / "work",
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    demo, count = done.stdout.split()
-    assert Path(demo) == tmp_path / "site" / "ganzoo" / DEMO
-    assert Path(demo).is_file()
-    assert int(count) == len(experiment_files())
+    monkeypatch.setattr(ganzoo, "__file__", str(tmp_path / "site" / "ganzoo" / "__init__.py"))
+    demo = Path(find_experiment(DEMO))
+    assert demo == tmp_path / "site" / "ganzoo" / DEMO
+    assert demo.read_bytes() == (ROOT / DEMO).read_bytes()
+    if not Path("experiments").is_dir():  # those of the working folder are listed first
+        assert len(experiment_files()) == len([path for path in EXPERIMENTS if path.parts[1] != "sweeps"])

@@ -8,6 +8,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import wandb
 import wandb.wandb_agent
 import yaml
 from conftest import QUIET
@@ -44,7 +45,8 @@ def place(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))  # the judge of these digits is no other's
     monkeypatch.chdir(tmp_path)
     write_mnist(tmp_path / "mnist")
-    return tmp_path
+    yield tmp_path
+    wandb.teardown()  # it remembers the sweep
 
 
 @pytest.fixture

@@ -1,5 +1,6 @@
 """Pictures of a run while it goes on: samples from fixed noise, real beside generated, the curves, a film."""
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from torch import Tensor
 from ganzoo.callbacks.checkpoints import Stopped
 from ganzoo.data.base import to_float
 from ganzoo.errors import UserError
+from ganzoo.files import written
 from ganzoo.game import Game
 from ganzoo.loggers import MetricsCSV
 from ganzoo.pictures import save_curves, save_film, save_grid, save_plane, save_points, save_side_by_side
@@ -114,9 +116,10 @@ class Pictures(L.Callback):
 
         training = model.discriminator.training
         model.discriminator.eval()
-        for picture in (path, self.folder / "real_vs_fake.png"):
-            save_plane(real, fake, scores, picture, f"round {trainer.global_step:,}")
+        save_plane(real, fake, scores, path, f"round {trainer.global_step:,}")
         model.discriminator.train(training)
+        with written(self.folder / "real_vs_fake.png") as beside:
+            shutil.copyfile(path, beside)
 
     @rank_zero_only
     def _curves(self, trainer: L.Trainer, model: L.LightningModule) -> None:

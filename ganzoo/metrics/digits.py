@@ -85,7 +85,13 @@ class DigitScores(SampleMetric):
         counts += found.bincount(minlength=len(counts))
 
     def compute(self) -> dict[str, Tensor]:
-        """Return the four scores."""
+        """Return the four scores.
+
+        Raises:
+            UserError: there are fewer than two samples.
+        """
+        if min(self.real_classes.sum(), self.fake_classes.sum()) < 2:
+            raise UserError("a validation of fewer than 2 samples has no fid_digits: raise trainer.limit_val_batches.")
         p = self.fake_classes.double() / self.fake_classes.sum()
         q = self.real_classes.double() / self.real_classes.sum()
         return {
