@@ -15,6 +15,7 @@ from jsonargparse import auto_cli
 from lightning.pytorch.accelerators import CPUAccelerator
 from lightning.pytorch.callbacks import ProgressBar
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
+from lightning.pytorch.plugins.environments import SLURMEnvironment
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
 from rich.progress import track
 
@@ -109,6 +110,9 @@ class GanzooCLI(LightningCLI):
         has_bar = any(isinstance(callback, ProgressBar) for callback in given)
         if wanted.enable_progress_bar is not False and not has_bar:
             self.trainer_defaults["callbacks"] = [Progress()]
+        if SLURMEnvironment.detect() and wanted.plugins is None:
+            # Lightning would save in the middle of a round and queue the job again: see Checkpoints, experiments/cluster
+            kwargs["plugins"] = SLURMEnvironment(auto_requeue=False)
         try:
             trainer = super().instantiate_trainer(**kwargs)
         except (MisconfigurationException, ValueError, TypeError) as error:
