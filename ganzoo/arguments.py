@@ -9,6 +9,7 @@ from typing import Any
 import yaml
 
 from ganzoo.errors import UserError
+from ganzoo.runs import rank
 from ganzoo.shipped import DEMO, find_experiment
 
 __all__ = ["complete", "flags"]
@@ -18,7 +19,7 @@ def complete(args: list[str]) -> list[str]:
     """Return the arguments of a Lightning command with what they leave to be understood."""
     named = values_of(args, "--config", "-c", "--model", "--model.class_path", "--data", "--data.class_path")
     if args[0] == "fit" and not named and not any(arg == "-h" or arg.endswith("help") for arg in args):
-        if "--print_config" not in args:
+        if "--print_config" not in args and rank() == 0:
             print(f"Nothing is named to train, so it is the demo, {DEMO}; see `ganzoo list` and `ganzoo fit --help`.")
         args = ["fit", "--config", DEMO, *args[1:]]
     args = alone(args, "--wandb", os.environ.get("WANDB_MODE", "online"))

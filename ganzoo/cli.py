@@ -111,7 +111,7 @@ class GanzooCLI(LightningCLI):
         if wanted.enable_progress_bar is not False and not has_bar:
             self.trainer_defaults["callbacks"] = [Progress()]
         if SLURMEnvironment.detect() and wanted.plugins is None:
-            # Lightning would save in the middle of a round and queue the job again: see Checkpoints, experiments/cluster
+            # Lightning's way saves in the middle of a round; ours is Checkpoints and the scripts in experiments/cluster
             kwargs["plugins"] = SLURMEnvironment(auto_requeue=False)
         try:
             trainer = super().instantiate_trainer(**kwargs)

@@ -20,7 +20,7 @@ def written(path: str | Path) -> Iterator[Path]:
     path = Path(path)
     if os.path.isdir(path):  # not path.is_dir(), which raises in a folder that is closed to the user
         raise UserError(f"{path} is a folder: give the path of a file.")
-    beside = path.with_name(f".writing-{path.name}")
+    beside = path.with_name(f".writing-{os.getpid()}-{path.name}")  # two processes may write the same
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield beside

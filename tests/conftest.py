@@ -14,6 +14,9 @@ from ganzoo.checkpoint import read
 from ganzoo.cli import main
 from ganzoo.game import Game
 
+# judges of digits, trained once for all tests, and not in the user's own cache
+os.environ.setdefault("XDG_CACHE_HOME", str(Path(__file__).parent.parent / ".pytest_cache" / "home"))
+
 MODELS = [
     name for name in ganzoo.models.__all__ if issubclass(getattr(ganzoo.models, name), Game)
 ]  # found by looking: a new file in models/ is tested unasked

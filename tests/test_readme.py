@@ -1,6 +1,7 @@
 """What the README says is true."""
 
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -8,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from conftest import QUIET, environment
+from fakes import write_mnist
 
 import ganzoo
 from ganzoo.cli import main
@@ -71,3 +73,31 @@ def test_the_options_that_the_readme_names_exist(capsys):
 def test_make_has_the_targets_that_the_readme_names(target):
     makefile = (Path(__file__).parent.parent / "Makefile").read_text()
     assert re.search(rf"^{target}:", makefile, re.M)
+
+
+def test_what_the_readme_points_to_is_there():
+    root = Path(__file__).parent.parent
+    named = set(re.findall(r"\]\(((?!http)[^)]+)\)", README)) | set(re.findall(r"experiments/[\w/]+\.\w+", README))
+    named.remove("experiments/digits/lsgan.yaml")  # the reader writes it
+    assert len(named) > 6
+    assert [path for path in sorted(named) if not (root / path).exists()] == []
+
+
+def test_what_comes_before_the_reference_fits_on_two_screens():
+    before, _ = README.split("\n# Reference\n")
+    assert len(before.splitlines()) <= 100
+
+
+def test_the_commands_of_the_readme_run(tmp_path, monkeypatch, capsys):
+    """Every command that stands on a line of its own, made short, in the order in which it stands."""
+    commands = [shlex.split(line.split("  #")[0]) for line in re.findall(r"^    ganzoo (.+)$", README, re.M)]
+    assert [command[0] for command in commands] == ["list", "fit", "sample", "interpolate"]
+    monkeypatch.chdir(tmp_path)
+    mnist = write_mnist(tmp_path / "DIR", train=64, test=16)[1]
+    short = ["--trainer.max_steps", "2", "--trainer.val_check_interval", "2", *QUIET, "--run_dir", "RUN"]
+    for command in commands:
+        command = [mnist if word == "DIR" else word for word in command]
+        main([*command, *short] if command[0] == "fit" else command)
+    assert (tmp_path / "digits.png").is_file()
+    assert (tmp_path / "walk.gif").is_file()
+    assert "DCGAN" in capsys.readouterr().out

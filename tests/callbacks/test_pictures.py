@@ -216,7 +216,7 @@ def test_points_are_drawn_over_what_d_takes_for_real_and_the_run_is_the_same_wit
     for name in drawn(run):
         assert pixels(run / name).shape[1] > 400
     real, fake, heat, name, title = maps[-1]
-    assert (name, title) == ("real_vs_fake.png", "round 3")
+    assert (name, title) == ("0000003.png", "round 3")
     assert len(real) == len(fake) == 2500
     model = ganzoo.load(run / "checkpoints" / "last.ckpt").to(heat.dtype)
     torch.testing.assert_close(fake, model.sample(2500))
