@@ -161,9 +161,16 @@ class GanzooCLI(LightningCLI):
             return
         print(f"Done: {self.trainer.global_step:,} rounds.")
         if saver.monitor is not None and saver.best is not None:
-            scores = MetricsCSV(folder).curves()[saver.monitor]
+            curves = MetricsCSV(folder).curves()
+            scores = curves[saver.monitor]
             first, last = (f"{value:.4g} at round {step:,}" for step, value in (scores[0], scores[-1]))
             print(f"{saver.monitor}: {first}, {last}; best {saver.best:.4g}")
+            others = [(name, points[-1][1]) for name, points in curves.items() if name.startswith("val/")]
+            others = [(name, value) for name, value in others if name not in (saver.monitor, f"{saver.monitor}_best")]
+            for name, value in others:
+                print(f"{name}: {value:.4g} at the end")
+        elif self.trainer.max_steps < (interval := self.trainer.val_check_interval or 0):
+            print(f"No score: trainer.val_check_interval is {interval}, and the run ended before.")
         for name in ("samples.png", "real_vs_fake.png", "progress.gif", "curves.png"):
             if (folder / name).exists():
                 print(f"  {folder / name}")
@@ -233,13 +240,13 @@ def resume(run: str, max_steps: int | None = None) -> None:
 
 
 class ParsingCLI(GanzooCLI):
-    """Parses a command as GanzooCLI does, and leaves it at that."""
+    """Parses a command as GanzooCLI does, makes its model and data, and leaves it at that."""
 
     def _set_seed(self) -> None:
         pass
 
-    def instantiate_classes(self) -> None:
-        """Make nothing."""
+    def instantiate_trainer(self, **kwargs: Any) -> Any:
+        """Make none."""
 
     def _run_subcommand(self, subcommand: str) -> None:
         pass
@@ -253,7 +260,7 @@ def check_sweep(file: str) -> None:
     """
     sweep = read_sweep(file)
     checked = list(agent_commands(sweep))
-    for command in track(checked, "Parsing", transient=True):
+    for command in track(checked, "Parsing", transient=True, disable=not sys.stdout.isatty()):
         run_by = f"in the agent's command: {shlex.join(command)}"
         try:
             config = lightning(command[command.index("ganzoo") + 1 :], ParsingCLI).config["fit"]
@@ -261,7 +268,7 @@ def check_sweep(file: str) -> None:
             print(run_by, file=sys.stderr)
             raise
         except UserError as error:
-            raise UserError(f"{error}\n{run_by}") from error
+            raise UserError(f"{error} ({run_by})") from error
         check_metric(file, sweep, config["data"]["class_path"], config["checkpoint"]["monitor"])
         if config["wandb"] is None:
             raise UserError(f"{file}: the command has no --wandb, so the agent would never hear of the run: add it.")
@@ -334,7 +341,7 @@ def run(args: list[str]) -> None:
     elif args[0] in COMMANDS:
         parts = COMMANDS[args[0]]
         if isinstance(parts, dict) and not {*args[1:2]} & {*parts, "-h", "--help"}:
-            raise UserError(f"{shlex.join(args[:2])} is no command: {parts['_help']}")
+            raise UserError(f"{shlex.join(args[:2])} is no whole command. {parts['_help']}")
         auto_cli(COMMANDS, args=flags(args, COMMANDS[args[0]]), parser_class=CommandParser)
     else:
         raise UserError(f"unknown command {args[0]}{nearest(args[0], [*LIGHTNING, *COMMANDS])}")

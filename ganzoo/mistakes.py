@@ -102,7 +102,7 @@ def unknown_argument(argument: str, parser: Any) -> str:
 
 def missing(arguments: str) -> str:
     """Say what a command needs."""
-    command = arguments.split(".")[0]
+    command = " ".join(arguments.split(", ")[0].split(".")[:-1])
     names = [name.rpartition(".")[2] for name in arguments.split(", ")]
     if "model" in names or "data" in names:
         wanted = " and ".join(f"--{name}" for name in reversed(names))

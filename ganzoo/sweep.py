@@ -1,16 +1,21 @@
 """Checking a wandb sweep file before any agent runs it, without a network."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from ganzoo import metrics
 from ganzoo.errors import UserError
-from ganzoo.mistakes import import_class
+from ganzoo.mistakes import import_class, nearest
+from ganzoo.shipped import find_experiment
 
 __all__ = ["agent_commands", "check_metric", "read_sweep"]
 
+START = "${env}, ${interpreter}, -m"
+MACROS = ("env", "interpreter", "program", "args")
 METHODS = ("grid", "random", "bayes")
 # wandb's distributions that make sense for options, and the keys each needs
 # (docs.wandb.ai/models/sweeps/sweep-config-keys).
@@ -28,6 +33,9 @@ KEYS = (
 )
 
 
+SCORED = [metrics.SlicedWassersteinDistance, metrics.ModesFound, metrics.DigitScores]
+
+
 def read_sweep(file: str) -> dict[str, Any]:
     """Return a sweep file's content, with its form checked.
 
@@ -35,7 +43,7 @@ def read_sweep(file: str) -> dict[str, Any]:
         UserError: it can't be read, or is no sweep.
     """
     try:
-        sweep = yaml.safe_load(Path(file).read_text(encoding="utf-8"))
+        sweep = yaml.safe_load(Path(find_experiment(file)).read_text(encoding="utf-8"))
     except OSError as error:
         raise UserError(f"{file} can't be read ({error.strerror}): give the YAML file of a sweep.") from error
     except yaml.YAMLError as error:
@@ -48,8 +56,16 @@ def read_sweep(file: str) -> dict[str, Any]:
         raise UserError(f"{file}: method is {sweep.get('method')}; choose one of {', '.join(METHODS)}.")
     command = sweep.get("command")
     if not isinstance(command, list) or "ganzoo" not in command or "fit" not in command or "${args}" not in command:
-        form = '[${env}, ${interpreter}, -m, ganzoo, fit, --config=FILE, --wandb, "${args}"]'
+        form = f'[{START}, ganzoo, fit, --config=FILE, --wandb, "${{args}}"]'
         raise UserError(f"{file}: command is {command}; the agent needs {form}.")
+    for word in command:
+        macro = re.fullmatch(r"\$\{(\w+)\}", str(word))
+        if macro and macro[1] not in MACROS:
+            raise UserError(f"{file}: command has {word}, which is no macro of wandb{nearest(macro[1], MACROS)}")
+    if command[: command.index("ganzoo")] not in (["${env}", "${interpreter}", "-m"], ["${interpreter}", "-m"], []):
+        raise UserError(
+            f"{file}: command starts with {command[: command.index('ganzoo')]}; give [{START}, ganzoo, ...]."
+        )
     for name, parameter in sweep["parameters"].items():
         check_parameter(file, name, parameter, sweep["method"])
     return sweep
@@ -63,13 +79,19 @@ def check_metric(file: str, sweep: dict[str, Any], data: str, monitor: str | Non
     if monitor == "auto":
         monitor = f"val/{import_class(data).main_score}"
     found = metric if isinstance(metric, dict) else {}
+    known = {f"val/{name}": higher for cls in SCORED for name, higher in cls.scores.items()}
+    if monitor not in known:
+        raise UserError(
+            f"{file}: checkpoint.monitor is {monitor}, which no run reports; there are: {', '.join(known)}."
+        )
     if found.get("name") != f"{monitor}_best":
         raise UserError(
             f"{file}: metric.name is {found.get('name')}; the runs report {monitor}_best, the best value so far "
             "(a sweep goes by the value logged last)."
         )
-    if found.get("goal", "minimize") != "minimize":
-        raise UserError(f"{file}: metric.goal is {found['goal']}, but {monitor} is better the lower it is: minimize.")
+    goal = "maximize" if known[monitor] else "minimize"
+    if found.get("goal", "minimize") != goal:
+        raise UserError(f"{file}: metric.goal is {found.get('goal', 'minimize')}, but {monitor} wants {goal}.")
 
 
 def check_parameter(file: str, name: str, parameter: Any, method: str) -> None:

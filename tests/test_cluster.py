@@ -166,6 +166,11 @@ def test_there_are_scripts():
     assert SCRIPTS == [ONE, SEVERAL]
 
 
+def test_the_scripts_differ_in_what_they_say_and_in_their_nodes_only():
+    one, several = (set(script.read_text().splitlines()) for script in SCRIPTS)
+    assert {line for line in one ^ several if not line.startswith("# ")} == {"#SBATCH --nodes=1", "#SBATCH --nodes=4"}
+
+
 @PLACES
 def test_bash_can_read_it(script):
     done = subprocess.run(["bash", "-n", str(script)], capture_output=True, text=True)

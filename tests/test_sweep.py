@@ -27,6 +27,7 @@ COMMAND = [
     *("${env}", "${interpreter}", "-m", "ganzoo", "fit", "--config=experiments/toy2d/gan_ring.yaml", "--wandb"),
     "${args}",
 ]
+MODES = "--checkpoint.monitor=val/modes"
 SWEEP: dict[str, Any] = {
     "method": "random",
     "metric": {"name": "val/swd_best", "goal": "minimize"},
@@ -187,7 +188,21 @@ LINES = {
     ),
     "the last value, not the best": (changed(metric={"name": "val/swd", "goal": "minimize"}), "report val/swd_best"),
     "bayes without metric": (changed(metric=None, method="bayes"), "metric.name is None"),
-    "goal": (changed(metric={"name": "val/swd_best", "goal": "maximize"}), "val/swd is better the lower it is: minimi"),
+    "goal": (changed(metric={"name": "val/swd_best", "goal": "maximize"}), "but val/swd wants minimize."),
+    "goal of a score that is to be high": (
+        changed(command=[*COMMAND[:-1], MODES, "${args}"], metric={"name": "val/modes_best", "goal": "minimize"}),
+        "but val/modes wants maximize.",
+    ),
+    "monitor of no run": (
+        changed(command=[*COMMAND[:-1], "--checkpoint.monitor=val/mode", "${args}"]),
+        "checkpoint.monitor is val/mode, which no run reports; there are: val/swd,",
+    ),
+    "macro of no agent": (
+        changed(command=["${interp}", *COMMAND]),
+        "${interp}, which is no macro of wandb; did you mean",
+    ),
+    "start of no agent": (changed(command=["time", *COMMAND]), "command starts with ['time'"),
+    "value that the model refuses": (over("model.n_critic", values=[0]), "n_critic is 0: give 1 or more."),
     "no config": (changed(command=["ganzoo", "fit", "--config=none.yaml", "--wandb", "${args}"]), "none.yaml"),
     "no YAML": ("method: [grid", "sweep.yaml is no YAML: "),
     "no sweep": ("model: GAN\n", "is no sweep: it needs method, metric, parameters and command."),
@@ -259,3 +274,15 @@ def test_commands_are_those_of_wandbs_agent(monkeypatch):
     assert "--run_dir=NOWHERE" in command
     assert "--betas=[0.0, 0.999]" in command
     assert sweep["command"][2] == "${program}"  # the sweep is as it was
+
+
+def test_a_score_that_is_to_be_high_can_be_the_metric(place):
+    metric = {"name": "val/modes_best", "goal": "maximize"}
+    (place / "sweep.yaml").write_text(yaml.safe_dump(changed(command=[*COMMAND[:-1], MODES, "${args}"], metric=metric)))
+    main(["sweep", "check", "sweep.yaml"])
+
+
+def test_a_shipped_sweep_is_found_from_any_folder(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    main(["sweep", "check", "experiments/sweeps/toy2d.yaml"])
+    assert "commands parse" in capsys.readouterr().out

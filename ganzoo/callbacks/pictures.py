@@ -1,6 +1,7 @@
 """Pictures of a run while it goes on: samples from fixed noise, real beside generated, the curves, a film."""
 
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from ganzoo.files import written
 from ganzoo.game import Game
 from ganzoo.loggers import MetricsCSV
 from ganzoo.pictures import save_curves, save_film, save_grid, save_plane, save_points, save_side_by_side
+from ganzoo.players import evaluating
 
 __all__ = ["Pictures"]
 
@@ -60,24 +62,31 @@ class Pictures(L.Callback):
     def on_train_batch_start(self, trainer: L.Trainer, pl_module: Game, *args: Any) -> None:  # type: ignore[override]
         """Draw between two rounds, the untrained generator first."""
         if self.every_n_steps and trainer.global_step % self.every_n_steps == 0:
-            self._samples(trainer, pl_module)
+            self._safely(self._samples, trainer, pl_module)
 
     def on_validation_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Draw the curves again."""
         if self.every_n_steps and trainer.state.fn == "fit" and not trainer.sanity_checking:
-            self._curves(trainer, pl_module)
+            self._safely(self._curves, trainer, pl_module)
 
     def on_train_end(self, trainer: L.Trainer, pl_module: Game) -> None:  # type: ignore[override]
         """Draw everything."""
         if self.every_n_steps:
-            self._everything(trainer, pl_module)
+            self._safely(self._everything, trainer, pl_module)
 
     def on_exception(self, trainer: L.Trainer, pl_module: Game, exception: BaseException) -> None:  # type: ignore[override]
         """Draw everything there is of a run that was asked to stop."""
         if self.every_n_steps and isinstance(exception, Stopped):
-            self._everything(trainer, pl_module)
+            self._safely(self._everything, trainer, pl_module)
 
     @rank_zero_only
+    def _safely(self, draw: Callable[..., None], *args: Any) -> None:
+        """Draw, on rank 0; what can't be written is no reason to stop, and the other ranks would wait for ever."""
+        try:
+            draw(*args)
+        except UserError as error:
+            print(f"No picture: {error}", flush=True)
+
     def _everything(self, trainer: L.Trainer, model: Game) -> None:
         self._samples(trainer, model)
         self._curves(trainer, model)
@@ -86,7 +95,6 @@ class Pictures(L.Callback):
             save_side_by_side(real, model.sample(self.num).cpu(), self.folder / "real_vs_fake.png")
         self._film(trainer.global_step)
 
-    @rank_zero_only
     def _samples(self, trainer: L.Trainer, model: Game) -> None:
         step = trainer.global_step
         if step == self.drawn:
@@ -114,14 +122,11 @@ class Pictures(L.Callback):
         def scores(x: Tensor) -> Tensor:
             return model.discriminator(x.to(model.device, dtype))
 
-        training = model.discriminator.training
-        model.discriminator.eval()
-        save_plane(real, fake, scores, path, f"round {trainer.global_step:,}")
-        model.discriminator.train(training)
+        with evaluating(model.discriminator):
+            save_plane(real, fake, scores, path, f"round {trainer.global_step:,}")
         with written(self.folder / "real_vs_fake.png") as beside:
             shutil.copyfile(path, beside)
 
-    @rank_zero_only
     def _curves(self, trainer: L.Trainer, model: L.LightningModule) -> None:
         (metrics,) = [logger for logger in trainer.loggers if isinstance(logger, MetricsCSV)]
         curves = {name: points for name, points in metrics.curves().items() if points}
@@ -132,7 +137,8 @@ class Pictures(L.Callback):
             "what D takes for real": {n: p for n, p in curves.items() if n in ("D(real)", "D(fake)")},
         }
         panels |= {n: {n: p} for n, p in curves.items() if n.startswith("val/") and not n.endswith("_best")}
-        save_curves({title: lines for title, lines in panels.items() if lines}, self.folder / "curves.png")
+        if panels := {title: lines for title, lines in panels.items() if lines}:
+            save_curves(panels, self.folder / "curves.png")
 
     def _film(self, step: int) -> None:
         paths = [path for drawn, path in self._drawn() if drawn <= step]
