@@ -35,7 +35,7 @@ def complete(args: list[str]) -> list[str]:
 
 def alone(args: list[str], option: str, value: str) -> list[str]:
     """Give an option that stands alone its value."""
-    stands = [arg == option and after.startswith("--") for arg, after in zip(args, [*args[1:], "--"], strict=True)]
+    stands = [arg == option and after.startswith("-") for arg, after in zip(args, [*args[1:], "--"], strict=True)]
     return [f"{arg}={value}" if stand else arg for arg, stand in zip(args, stands, strict=True)]
 
 

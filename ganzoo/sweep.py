@@ -31,9 +31,7 @@ KEYS = (
     *("program", "command", "method", "metric", "parameters", "name", "description", "project", "entity"),
     *("early_terminate", "run_cap"),
 )
-
-
-SCORED = [metrics.SlicedWassersteinDistance, metrics.ModesFound, metrics.DigitScores]
+NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?")  # as everywhere but in YAML, where 1e-5 is a text
 
 
 def read_sweep(file: str) -> dict[str, Any]:
@@ -79,7 +77,8 @@ def check_metric(file: str, sweep: dict[str, Any], data: str, monitor: str | Non
     if monitor == "auto":
         monitor = f"val/{import_class(data).main_score}"
     found = metric if isinstance(metric, dict) else {}
-    known = {f"val/{name}": higher for cls in SCORED for name, higher in cls.scores.items()}
+    classes = [getattr(metrics, name) for name in metrics.__all__]
+    known = {f"val/{name}": higher for cls in classes for name, higher in getattr(cls, "scores", {}).items()}
     if monitor not in known:
         raise UserError(
             f"{file}: checkpoint.monitor is {monitor}, which no run reports; there are: {', '.join(known)}."
@@ -100,7 +99,7 @@ def check_parameter(file: str, name: str, parameter: Any, method: str) -> None:
     if not isinstance(parameter, dict):
         raise UserError(f"{where} is {parameter}; give it value, values, or min and max.")
     for value in [parameter.get(key) for key in ("value", "min", "max", "mu", "sigma")] + listed(parameter):
-        if isinstance(value, str) and is_number(value):
+        if isinstance(value, str) and NUMBER.fullmatch(value):
             raise UserError(f"{where}: YAML reads {value} as text, not as a number; write {with_point(value)}.")
     distribution = parameter.get("distribution") or distribution_of(parameter)
     if distribution not in DISTRIBUTIONS:
@@ -133,15 +132,6 @@ def listed(parameter: dict[str, Any]) -> list[Any]:
     """Return the values of a list of choices."""
     values = parameter.get("values")
     return values if isinstance(values, list) else []
-
-
-def is_number(text: str) -> bool:
-    """Return whether a text would be a number anywhere but in YAML."""
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
 
 
 def with_point(text: str) -> str:

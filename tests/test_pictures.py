@@ -1,5 +1,7 @@
 """Samples as files."""
 
+import math
+
 import numpy as np
 import pytest
 import torch
@@ -7,7 +9,7 @@ from PIL import Image
 
 from ganzoo.errors import UserError
 from ganzoo.files import empty_folder, written
-from ganzoo.pictures import save_grid, save_points, save_samples, to_uint8
+from ganzoo.pictures import save_curves, save_grid, save_points, save_samples, to_uint8
 
 
 def test_to_uint8_rounds_and_clamps():
@@ -83,3 +85,8 @@ def test_empty_folder(tmp_path):
     for path, words in ((tmp_path, "not empty"), (tmp_path / "file", "no folder"), (tmp_path / "file" / "x", "Not a")):
         with pytest.raises(UserError, match=words):
             empty_folder(path)
+
+
+def test_curves_show_values_that_are_not_finite(tmp_path):
+    save_curves({"losses": {"a": [(1, math.nan), (2, math.inf), (3, 1.0)]}}, tmp_path / "curves.png")
+    assert Image.open(tmp_path / "curves.png").width > 400

@@ -1,5 +1,6 @@
 """Pictures of a run while it goes on: samples from fixed noise, real beside generated, the curves, a film."""
 
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -54,10 +55,13 @@ class Pictures(L.Callback):
 
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Drop the pictures from the round on at which a run goes on: where it was stopped none may be due."""
-        if self.every_n_steps and trainer.is_global_zero:
-            for step, path in self._drawn():
-                if step >= trainer.global_step:
-                    path.unlink()
+        if self.every_n_steps and trainer.global_step:
+            self._safely(self._drop_from, trainer.global_step)
+
+    def _drop_from(self, start: int) -> None:
+        for step, path in self._drawn():
+            if step >= start:
+                path.unlink()
 
     def on_train_batch_start(self, trainer: L.Trainer, pl_module: Game, *args: Any) -> None:  # type: ignore[override]
         """Draw between two rounds, the untrained generator first."""
@@ -84,7 +88,7 @@ class Pictures(L.Callback):
         """Draw, on rank 0; what can't be written is no reason to stop, and the other ranks would wait for ever."""
         try:
             draw(*args)
-        except UserError as error:
+        except (UserError, OSError) as error:  # PIL's for a spoiled picture is an OSError
             print(f"No picture: {error}", flush=True)
 
     def _everything(self, trainer: L.Trainer, model: Game) -> None:
@@ -149,9 +153,9 @@ class Pictures(L.Callback):
             save_film(frames, self.folder / "progress.gif", [f"round {int(path.stem):,}" for path in paths])
 
     def _drawn(self) -> list[tuple[int, Path]]:
-        """Return the rounds that there are pictures of, in order: no others that lie beside them."""
+        """Return the rounds that there are pictures of, in order: none of others, such as those of `ganzoo sample`."""
         paths = (self.folder / "samples").glob("*.png")
-        return sorted((int(path.stem), path) for path in paths if path.stem.isdecimal())
+        return sorted((int(path.stem), path) for path in paths if re.fullmatch(r"\d{7,}", path.stem))
 
 
 def is_loss(name: str) -> bool:

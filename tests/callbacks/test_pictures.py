@@ -236,3 +236,14 @@ def test_the_map_is_bright_where_d_says_real(tmp_path, axis, bright, dark):
     plane = pixels(tmp_path / "plane.png")  # rows from the top, so y grows towards row 0
     assert plane[bright].tolist() == [255, 255, 255]
     assert plane[dark].tolist() == [0, 0, 0]
+
+
+@pytest.mark.usefixtures("samples_only")
+def test_a_new_run_takes_no_picture_of_others_away(fit, tmp_path):
+    others = [tmp_path / "run" / "samples" / name for name in ("000003.png", "0000009.png")]  # of `ganzoo sample`, say
+    others[0].parent.mkdir(parents=True)
+    for other in others:
+        other.write_bytes(b"theirs")
+    run = fit("GAN", "run", 4, *EVERY_4)
+    assert [other.read_bytes() for other in others] == [b"theirs", b"theirs"]
+    assert frames(run / "progress.gif") == 2
