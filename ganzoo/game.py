@@ -5,12 +5,12 @@ import warnings
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import torch
-from lightning.pytorch.plugins.precision import DoublePrecision, MixedPrecision, Precision
-from lightning.pytorch.strategies import DDPStrategy, SingleDeviceStrategy
+from lightning.pytorch.plugins.precision import Precision
+from lightning.pytorch.strategies import DDPStrategy
 from lightning.pytorch.utilities import rank_zero_warn
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
@@ -20,6 +20,7 @@ from ganzoo.errors import UserError
 from ganzoo.optimizers import Adam
 from ganzoo.players import Batch, DiscriminatorCallable, GeneratorCallable, Players, run_seed
 from ganzoo.ranks import average_
+from ganzoo.refusals import refuse_other_clocks, refuse_other_games
 
 __all__ = ["Batch", "DiscriminatorCallable", "Game", "GeneratorCallable", "Move", "NonFiniteLoss"]
 
@@ -74,6 +75,9 @@ class Game(Players):
         players: the options of `ganzoo.players.Players`: latent_dim, ema, shape and others.
     """
 
+    logged_as: ClassVar[dict[Player, str]] = {"generator": "generator", "discriminator": "discriminator"}
+    """What the players are called in logs: some papers say `critic`."""
+
     couples_batch: str = ""
     """Why, beside batch norm, the samples of a batch see each other, if they do: then ranks and parts matter."""
 
@@ -106,6 +110,7 @@ class Game(Players):
         self.compile_networks = compile
         self.terms: dict[str, Tensor] = {}  # what the last round's moves cost, by `player/term`
         self.noted: dict[str, Tensor] = {}  # the same for the move being made
+        self.round = 0  # being played; `global_step` is the number of rounds whose generator has moved
         self.stop_asked = False  # this process was asked to stop
         self.stop_agreed = False  # and all ranks know: they stop after the same round
 
@@ -117,40 +122,10 @@ class Game(Players):
 
     def setup(self, stage: str) -> None:
         """Refuse what would silently train something else than was asked for."""
-        strategy, precision = self.trainer.strategy, self.trainer.precision_plugin
-        if not isinstance(strategy, (SingleDeviceStrategy, DDPStrategy)):
-            raise UserError(
-                f"strategy {type(strategy).__name__} wraps or splits networks in a way that two players can't "
-                "share: use ddp (the default for several devices)."
-            )
-        if type(precision) not in (Precision, DoublePrecision, MixedPrecision):
-            raise UserError(
-                f"precision {precision.precision} is not supported: "
-                "use 32-true, 64-true, bf16-mixed, or 16-mixed on CUDA."
-            )
+        refuse_other_games(self.trainer)
         if stage == "fit":
-            self._refuse_other_clocks()
+            refuse_other_clocks(self.trainer, self.micro_batches)
         super().setup(stage)
-
-    def _refuse_other_clocks(self) -> None:
-        batch_size = getattr(self.trainer.datamodule, "batch_size", self.micro_batches)  # type: ignore[attr-defined]
-        if batch_size % self.micro_batches:
-            raise UserError(
-                f"a batch of {batch_size} can't be split into {self.micro_batches} equal micro-batches: "
-                "choose data.batch_size as a multiple of model.micro_batches."
-            )
-        if self.trainer.fast_dev_run:  # type: ignore[attr-defined]
-            raise UserError("fast_dev_run would cut a round short: use max_steps 1 and limit_val_batches 1.")
-        if self.trainer.limit_train_batches not in (None, 1.0):
-            raise UserError(
-                f"limit_train_batches is {self.trainer.limit_train_batches}, "
-                "but the data is an endless stream and a round draws as many batches as it needs: give max_steps."
-            )
-        if self.trainer.max_epochs not in (None, -1):
-            raise UserError(
-                f"max_epochs is {self.trainer.max_epochs}, but the data is an endless stream, counted in rounds: "
-                "give max_steps (an epoch is the size of the set divided by the batch over all devices)."
-            )
 
     def configure_optimizers(self) -> Any:
         """Return the optimizers, the generator's first, and their schedules."""
@@ -193,7 +168,7 @@ class Game(Players):
 
     def training_step(self, dataloader_iter: Iterator[Any]) -> None:
         """Play one round."""
-        step = self.global_step
+        step = self.round = self.global_step
         moves = [move for move in self.moves(step) if step % move.every == 0]
         first_of_generator = next((i for i, move in enumerate(moves) if move.player == "generator"), None)
         if first_of_generator is None:
@@ -239,6 +214,10 @@ class Game(Players):
             self.trainer.strategy.optimizer_step(optimizer.optimizer, closure, model=self)
         for p in self.weights[move.player]:
             p.grad = None
+        self.moved(move.player)
+
+    def moved(self, player: Player) -> None:
+        """Do what a variant does after each move of a player."""
 
     def _backward(self, move: Move, batch: Batch, key: tuple[int, ...]) -> Tensor:
         """Add up the gradients of the move's micro-batches; return the mean loss."""
@@ -257,7 +236,7 @@ class Game(Players):
             self.manual_backward(loss)
             losses.append(loss.detach())
             for name, term in terms.items():
-                self.note(f"{move.player}/{name}", term)
+                self.note(f"{self.logged_as[move.player]}/{name}", term)
         self.terms.update(self.noted)
         return losses[0] if parts == 1 else torch.stack(losses).sum()
 
@@ -274,13 +253,13 @@ class Game(Players):
             self._stop_if_not_finite(norm, f"the gradient of the {player}")
         if (clip := self.clip[player]) is not None:
             torch.nn.utils.clip_grads_with_norm_(self.weights[player], clip, norm)
-        self.terms[f"{player}/gradient_norm"] = norm
+        self.terms[f"{self.logged_as[player]}/gradient_norm"] = norm
 
     def _stop_if_not_finite(self, value: Tensor, what: Move | str) -> None:
         if torch.isfinite(value):
             return
         if isinstance(what, Move):
-            terms = [f"{k} {float(v):g}" for k, v in self.terms.items() if k.startswith(what.player)]
+            terms = [f"{k} {float(v):g}" for k, v in self.terms.items() if k.startswith(self.logged_as[what.player])]
             what = f"the {what.player}'s loss, {getattr(what.loss, '__name__', 'its move')} ({', '.join(terms)}),"
         saver = self.trainer.checkpoint_callback
         last = getattr(saver, "last_model_path", "") or "none was written yet"
@@ -321,7 +300,7 @@ class Game(Players):
         self.update_ema(self.images_seen, batch_size)
         if step % self.trainer.log_every_n_steps == 0:  # type: ignore[attr-defined]
             rates = {
-                f"{player}/lr": optimizer.param_groups[0]["lr"]
+                f"{self.logged_as[player]}/lr": optimizer.param_groups[0]["lr"]
                 for player, optimizer in zip(PLAYERS, self.trainer.optimizers, strict=True)
                 if self.make_schedule[player] is not None
             }

@@ -1,4 +1,4 @@
-"""What keeps the discriminator smooth: terms on the gradient of its scores by its input.
+"""What keeps the discriminator smooth: terms on the gradient of its scores by its input, and a bound on its weights.
 
 A gradient's gradient loses too much in bfloat16, so every penalty is computed in float32 at least, whatever
 the run's precision. A sample's gradient is taken from the sum of all scores, which supposes that samples do
@@ -7,13 +7,18 @@ section 4, leave it out.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
 
-__all__ = ["R1", "GradientPenalty", "Penalty"]
+from ganzoo.draws import Draws
+from ganzoo.errors import UserError
+
+__all__ = ["DRAGAN", "R1", "R2", "GradientPenalty", "Penalty", "clip_weights_"]
+
+Discriminator = Callable[[Tensor], Tensor]
 
 
 @dataclass(frozen=True)
@@ -21,36 +26,33 @@ class Penalty(ABC):
     """A scalar added to the discriminator's loss, computed with autocast off.
 
     A frozen dataclass, so that a checkpoint can record it as a class path and its fields.
+
+    Attributes:
+        every: a lazy penalty (Karras et al. 2020, section 3.1) is computed in every so many rounds only, and is then so
+            many times as strong: its mean strength stays.
     """
 
-    def __call__(
-        self,
-        discriminator: Callable[[Tensor], Tensor],
-        real: Tensor,
-        fake: Tensor | None = None,
-        u: Tensor | None = None,
-    ) -> Tensor:
+    every: int = field(default=1, kw_only=True)
+
+    def __post_init__(self) -> None:
+        if self.every < 1:
+            raise UserError(f"{type(self).__name__}'s every is {self.every}: give 1 (every round) or more.")
+
+    def __call__(self, discriminator: Discriminator, real: Tensor, fake: Tensor, draws: Draws) -> Tensor:
         """The penalty, a scalar, differentiable by the discriminator's weights.
 
         Args:
             discriminator: samples (N, *shape) to raw scores (N,); its weights are float32 or float64.
             real: real samples (N, *shape).
-            fake: generated samples (N, *shape), if the penalty looks at them.
-            u: mixing weights (N,), uniform in [0, 1], if the penalty interpolates. The caller draws them,
-                because noise belongs to the sample, not to the rank that happens to hold it.
-
-        Raises:
-            ValueError: the penalty needs ``fake`` or ``u`` and was not given it.
+            fake: generated samples (N, *shape).
+            draws: chance, which belongs to the sample, not to the rank that happens to hold it.
         """
-        fake, u = (x if x is None else full_precision(x) for x in (fake, u))
         with torch.autocast(real.device.type, enabled=False):
-            return self.value(discriminator, full_precision(real), fake, u)
+            return self.every * self.value(discriminator, full_precision(real), full_precision(fake), draws)
 
     @abstractmethod
-    def value(
-        self, discriminator: Callable[[Tensor], Tensor], real: Tensor, fake: Tensor | None, u: Tensor | None
-    ) -> Tensor:
-        """The formula: what ``__call__`` returns, for inputs cut from the graph, in float32 or more."""
+    def value(self, discriminator: Discriminator, real: Tensor, fake: Tensor, draws: Draws) -> Tensor:
+        """The formula, for inputs cut from the graph, in float32 or more."""
 
 
 @dataclass(frozen=True)
@@ -59,38 +61,84 @@ class R1(Penalty):
 
     gamma: float = 10.0
 
-    def value(
-        self, discriminator: Callable[[Tensor], Tensor], real: Tensor, fake: Tensor | None, u: Tensor | None
-    ) -> Tensor:
+    def value(self, discriminator: Discriminator, real: Tensor, fake: Tensor, draws: Draws) -> Tensor:
         """gamma/2 E ||grad D(x)||^2."""
         return self.gamma / 2 * gradient(discriminator, real).square().sum(1).mean()
 
 
 @dataclass(frozen=True)
+class R2(Penalty):
+    """gamma/2 E ||grad D(G(z))||^2 on generated samples: Mescheder et al. 2018, equation 10."""
+
+    gamma: float = 10.0
+
+    def value(self, discriminator: Discriminator, real: Tensor, fake: Tensor, draws: Draws) -> Tensor:
+        """gamma/2 E ||grad D(G(z))||^2."""
+        return self.gamma / 2 * gradient(discriminator, fake).square().sum(1).mean()
+
+
+@dataclass(frozen=True)
 class GradientPenalty(Penalty):
-    """weight E (||grad D(x_hat)|| - 1)^2 between real and fake: Gulrajani et al. 2017, equation 3, two-sided.
+    """weight E (||grad D(x_hat)|| - 1)^2 between real and fake: Gulrajani et al. 2017, equation 3.
 
     x_hat = u x + (1 - u) G(z), a point for each pair.
+
+    Attributes:
+        weight: lambda in the paper.
+        one_sided: ask only that the slope is at most 1, as max(0, ||grad|| - 1)^2 (their section 4; Petzka et al.
+            2018, equation 8). The paper's own is two-sided.
     """
 
     weight: float = 10.0
+    one_sided: bool = False
 
-    def value(
-        self, discriminator: Callable[[Tensor], Tensor], real: Tensor, fake: Tensor | None, u: Tensor | None
-    ) -> Tensor:
+    def value(self, discriminator: Discriminator, real: Tensor, fake: Tensor, draws: Draws) -> Tensor:
         """Weight E (||grad D(x_hat)|| - 1)^2."""
-        if fake is None or u is None:
-            raise ValueError("GradientPenalty looks between real and generated samples: give it fake and u")
-        u = u.view(-1, *[1] * (real.ndim - 1))
-        x_hat = u * real + (1 - u) * fake
-        return self.weight * (torch.linalg.vector_norm(gradient(discriminator, x_hat), dim=1) - 1).square().mean()
+        u = per_sample(draws.uniform(), real)
+        slope = torch.linalg.vector_norm(gradient(discriminator, u * real + (1 - u) * fake), dim=1) - 1
+        return self.weight * (slope.clamp(min=0) if self.one_sided else slope).square().mean()
 
 
-def gradient(discriminator: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
+@dataclass(frozen=True)
+class DRAGAN(Penalty):
+    """weight E (||grad D(x + delta)|| - 1)^2 around real samples: Kodali et al. 2017, section 2.3.
+
+    delta as in the authors' code: a random share of noise that is uniform in [0, `spread` times the standard
+    deviation of the batch). (The text has normal noise of a fixed variance.)
+
+    Attributes:
+        weight: lambda in the paper.
+        spread: reach of the noise, in standard deviations of the batch.
+    """
+
+    weight: float = 10.0
+    spread: float = 0.5
+
+    def value(self, discriminator: Discriminator, real: Tensor, fake: Tensor, draws: Draws) -> Tensor:
+        """Weight E (||grad D(x + delta)|| - 1)^2."""
+        share = per_sample(draws.uniform(), real)
+        noise = draws.uniform(*real.shape[1:])[: len(real)].to(real)
+        around = real + share * self.spread * real.std() * noise
+        return self.weight * (torch.linalg.vector_norm(gradient(discriminator, around), dim=1) - 1).square().mean()
+
+
+@torch.no_grad()
+def clip_weights_(weights: Iterable[Tensor], bound: float) -> None:
+    """Bring every weight into [-bound, bound]: Arjovsky et al. 2017, algorithm 1, line 7."""
+    for weight in weights:
+        weight.clamp_(-bound, bound)
+
+
+def gradient(discriminator: Discriminator, x: Tensor) -> Tensor:
     """The gradient of each sample's score by that sample, flattened, (N, D); itself differentiable."""
     x = x.detach().requires_grad_()
     (grad,) = torch.autograd.grad(discriminator(x).sum(), x, create_graph=True)
     return grad.flatten(1)
+
+
+def per_sample(numbers: Tensor, x: Tensor) -> Tensor:
+    """One number for each of the samples ``x``, shaped to multiply them; packed samples are fewer than the batch."""
+    return numbers[: len(x)].to(x).view(-1, *[1] * (x.ndim - 1))
 
 
 def full_precision(x: Tensor) -> Tensor:

@@ -6,15 +6,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, ClassVar, Literal
 
-import lightning as L
 import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from ganzoo.draws import latents
 from ganzoo.errors import UserError
-from ganzoo.metrics import SampleMetric, SlicedWassersteinDistance
-from ganzoo.ranks import average_
+from ganzoo.judging import Judged
 from ganzoo.record import class_path, record
 
 __all__ = ["Batch", "DiscriminatorCallable", "GeneratorCallable", "Players", "run_seed"]
@@ -23,10 +21,8 @@ Batch = dict[str, Tensor]
 GeneratorCallable = Callable[[int, tuple[int, ...]], nn.Module]
 DiscriminatorCallable = Callable[[tuple[int, ...]], nn.Module]
 
-VALIDATION_SEED = 1  # validation's fakes are the same at every step, so that its curve compares like with like
 
-
-class Players(L.LightningModule):
+class Players(Judged):
     """A generator and a discriminator: what they are and make, but not how they play.
 
     Args:
@@ -78,9 +74,6 @@ class Players(L.LightningModule):
         self.num_classes = num_classes
         self.ema = None
         self.images_seen = 0  # real images that the generator was trained against, over all ranks
-        self.metrics: list[SampleMetric] = []  # in a list: a metric's network is no part of the model
-        self.judged = 0  # real samples that this rank's validation has gone past
-        self.real_is_known = False  # the metrics have them all
 
     def build_generator(self, shape: tuple[int, ...]) -> nn.Module:
         """Return a generator of samples of this shape."""
@@ -101,11 +94,11 @@ class Players(L.LightningModule):
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(run_seed())
             generator, discriminator = self.build_generator(self.shape), self.build_discriminator(self.shape)
-        check_networks(generator, discriminator, self.latent_dim, self.shape)
         if self.channels_last:
             generator.to(memory_format=torch.channels_last)
             discriminator.to(memory_format=torch.channels_last)
         self.generator, self.discriminator = generator, discriminator
+        self._check_networks()
         if self.ema_halflife is not None:
             self.ema = copy.deepcopy(generator).requires_grad_(False)
 
@@ -126,6 +119,45 @@ class Players(L.LightningModule):
             self.hparams[name] = getattr(self, name)  # so that the checkpoint has it
         if self.shape is None:
             raise UserError(f"{type(self).__name__} can't know the shape of its samples: give shape, or a DataModule.")
+        if self.conditional and not self.num_classes:
+            whose = "no data is given" if data is None else f"the data ({type(data).__name__}) has none"
+            raise UserError(
+                f"{type(self).__name__} is conditional and needs labels, but {whose}: "
+                "choose data with labels, or a model without them, such as DCGAN."
+            )
+
+    @torch.no_grad()
+    def _check_networks(self) -> None:
+        """Try both networks on two samples, so that a mismatch is one clear message before the first step."""
+        assert self.shape is not None
+        name_g, name_d = type(self.generator).__name__, type(self.discriminator).__name__
+        label = [torch.zeros(2, dtype=torch.long)] if self.conditional else []
+        with evaluating(self.generator), evaluating(self.discriminator):
+            try:
+                fake = self.generator(torch.zeros(2, self.latent_dim), *label)
+            except RuntimeError as error:
+                reason = str(error).splitlines()[0]
+                raise UserError(
+                    f"{name_g} can't make samples from latents of length {self.latent_dim}: {reason}"
+                ) from error
+            if tuple(fake.shape) != (2, *self.shape):
+                raise UserError(
+                    f"{name_g} makes samples of shape {tuple(fake.shape[1:])}, but the data has {self.shape}: "
+                    "change the generator, or the data's size."
+                )
+            try:
+                scores = self.opinion(fake, *label)
+            except RuntimeError as error:
+                reason = str(error).splitlines()[0]
+                raise UserError(f"{name_d} can't judge samples of shape {self.shape}: {reason}") from error
+        if tuple(scores.shape) != (2,):
+            raise UserError(
+                f"{name_d} gives scores of shape {tuple(scores.shape)} for 2 samples: it must give one raw score each."
+            )
+
+    def opinion(self, x: Tensor, *y: Tensor) -> Tensor:
+        """Return the discriminator's raw scores (N,) of samples (N, *shape), each by itself."""
+        return self.discriminator(x, *y)
 
     # Sampling ---------------------------------------------------------------------------------------------
 
@@ -134,29 +166,60 @@ class Players(L.LightningModule):
         raw = self.raw if raw is None else raw
         return self.generator if raw or self.ema is None else self.ema
 
-    def sample_rows(self, rows: Tensor, seed: int = 0, raw: bool | None = None) -> Tensor:
-        """Return the samples with these numbers, (len(rows), *shape), float32, images in [-1, 1]."""
-        return self.generate(self.latents(rows, seed), raw)
+    def sample_rows(self, rows: Tensor, seed: int = 0, raw: bool | None = None, label: Tensor | None = None) -> Tensor:
+        """Return the samples with these numbers, (len(rows), *shape), float32, images in [-1, 1].
+
+        A conditional model's sample i is of class i mod num_classes, unless `label` (len(rows),) asks for others.
+        """
+        if self.conditional and label is None:
+            assert self.num_classes is not None
+            label = rows % self.num_classes
+        return self.generate(self.latents(rows, seed), raw, label)
 
     def latents(self, rows: Tensor, seed: int = 0) -> Tensor:
         """Return the latents of the samples with these numbers, (len(rows), latent_dim), float32, on the CPU."""
         return latents(seed, rows, self.latent_dim, self.latent)
 
     @torch.no_grad()
-    def generate(self, z: Tensor, raw: bool | None = None) -> Tensor:
-        """Return the samples (N, *shape) of latents (N, latent_dim), float32, images in [-1, 1]."""
-        network = self.sampler(raw)
-        with evaluating(network):
-            return network(z.to(self.device, next(network.parameters()).dtype)).float()
+    def generate(self, z: Tensor, raw: bool | None = None, label: Tensor | None = None) -> Tensor:
+        """Return the samples (N, *shape) of latents (N, latent_dim), float32, images in [-1, 1].
 
-    def samples(self, num: int, seed: int = 0, raw: bool | None = None, batch_size: int = 64) -> Iterator[Tensor]:
+        Args:
+            z: latents (N, latent_dim).
+            raw: use the generator itself where there is an average of it, too.
+            label: classes (N,), int64, or one-hot classes or mixtures of them (N, num_classes): for conditional models.
+        """
+        network = self.sampler(raw)
+        given = [] if label is None else [label.to(self.device)]
+        with evaluating(network):
+            return network(z.to(self.device, next(network.parameters()).dtype), *given).float()
+
+    def samples(
+        self, num: int, seed: int = 0, raw: bool | None = None, batch_size: int = 64, label: int | None = None
+    ) -> Iterator[Tensor]:
         """Yield `num` samples in batches, so that tens of thousands need not be held in memory."""
         for start in range(0, num, batch_size):
-            yield self.sample_rows(torch.arange(start, min(start + batch_size, num)), seed, raw)
+            rows = torch.arange(start, min(start + batch_size, num))
+            yield self.sample_rows(rows, seed, raw, None if label is None else torch.full_like(rows, label))
 
-    def sample(self, num: int = 64, seed: int = 0, raw: bool | None = None) -> Tensor:
-        """Return `num` samples, (num, *shape), float32, images in [-1, 1]; the same for the same seed."""
-        return torch.cat(list(self.samples(num, seed, raw)))
+    def sample(self, num: int = 64, seed: int = 0, raw: bool | None = None, label: int | None = None) -> Tensor:
+        """Return `num` samples, (num, *shape), float32, images in [-1, 1]; the same for the same seed.
+
+        Raises:
+            UserError: a label that the model does not have.
+        """
+        self.check_label(label)
+        return torch.cat(list(self.samples(num, seed, raw, label=label)))
+
+    def check_label(self, label: int | None) -> None:
+        """Refuse a label that the model does not have."""
+        if label is None:
+            return
+        if not self.conditional:
+            raise UserError(f"{type(self).__name__} takes no labels: leave the label {label} out.")
+        last = (self.num_classes or 0) - 1
+        if not 0 <= label <= last:
+            raise UserError(f"label {label} is out of range: this model's labels are 0 to {last}.")
 
     def predict_step(self, batch: Tensor, batch_idx: int = 0) -> Tensor:
         """Return the samples with the numbers in `batch`."""
@@ -180,77 +243,6 @@ class Players(L.LightningModule):
         for name in new.keys() - floats:
             old[name].copy_(new[name])
 
-    # Judging ----------------------------------------------------------------------------------------------
-
-    def setup(self, stage: str) -> None:
-        """Ask the data how its samples are judged."""
-        data = getattr(self.trainer, "datamodule", None)
-        never = stage == "fit" and self.trainer.limit_val_batches == 0
-        if stage != "predict" and not never:
-            self.metrics = data.metrics() if data and hasattr(data, "metrics") else [SlicedWassersteinDistance()]
-            self.real_is_known = False
-
-    @property
-    def scores(self) -> dict[str, bool]:
-        """The scores of a validation by name, the main one first, and whether a higher value is the better one."""
-        return {name: higher for metric in self.metrics for name, higher in metric.scores.items()}
-
-    def on_validation_start(self) -> None:
-        """Take the metrics to where the samples are; MPS has no float64, which they need."""
-        for metric in self.metrics:
-            metric.to("cpu" if self.device.type == "mps" else self.device)
-
-    def validation_step(self, batch: Batch, batch_idx: int) -> None:
-        """Show the metrics as many generated samples as real ones, and the real ones once a run."""
-        real = batch["image"]
-        rows = self.global_rank + self.trainer.world_size * torch.arange(self.judged, self.judged + len(real))
-        self.judged += len(real)
-        fake = self.sample_rows(rows, VALIDATION_SEED).to(real.dtype)
-        for metric in self.metrics:
-            if not self.real_is_known:
-                metric.update(real.to(metric.device), real=True)
-            metric.update(fake.to(metric.device), real=False)
-
-    def on_validation_epoch_end(self) -> None:
-        """Report the scores as `val/...`."""
-        self._judge("val")
-
-    def on_test_start(self) -> None:
-        """Do as in validation."""
-        self.on_validation_start()
-
-    def test_step(self, batch: Batch, batch_idx: int) -> None:
-        """Do as in validation."""
-        self.validation_step(batch, batch_idx)
-
-    def on_test_epoch_end(self) -> None:
-        """Report the scores as `test/...`."""
-        self._judge("test")
-
-    def _judge(self, stage: str) -> None:
-        values: dict[str, Tensor] = {}
-        for metric in self.metrics:
-            values |= {f"{stage}/{name}": value for name, value in metric.compute().items()}  # over all ranks
-            metric.forget() if self.trainer.sanity_checking else metric.reset()
-        self.judged, self.real_is_known = 0, not self.trainer.sanity_checking
-        self.log_dict({name: value.float() for name, value in values.items()}, logger=False)  # for `validate`, `test`
-        if self.trainer.state.fn == "fit" and not self.trainer.sanity_checking:
-            self.report(values)
-
-    def report(self, values: dict[str, Any], step: int | None = None) -> None:
-        """Send values, averaged over the ranks, to the loggers, at once and on the one axis, and to callbacks.
-
-        Lightning's own logging comes after the checkpoint of the same step: a kill between would lose the row.
-        """
-        step = self.global_step if step is None else step
-        tensors = torch.stack([torch.as_tensor(v, dtype=torch.float32, device=self.device) for v in values.values()])
-        if self.trainer.world_size > 1:
-            average_([tensors], self.trainer.strategy)
-        numbers = dict(zip(values, tensors.tolist(), strict=True))
-        for logger in self.trainer.loggers:
-            logger.log_metrics(numbers, step=step)
-        self.trainer.callback_metrics.update({name: torch.tensor(number) for name, number in numbers.items()})
-
     # Keeping ----------------------------------------------------------------------------------------------
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
@@ -268,34 +260,6 @@ class Players(L.LightningModule):
         if found != mine:
             raise UserError(f"the checkpoint belongs to {found}, not to {mine}: use the model that it was made with.")
         self.images_seen = checkpoint["ganzoo"]["images_seen"]
-
-
-def check_networks(generator: nn.Module, discriminator: nn.Module, latent_dim: int, shape: tuple[int, ...]) -> None:
-    """Try both networks on two samples, so that a mismatch is one clear message before the first step.
-
-    Raises:
-        UserError: the networks don't fit the data, or each other.
-    """
-    name_g, name_d = type(generator).__name__, type(discriminator).__name__
-    with torch.no_grad(), evaluating(generator), evaluating(discriminator):
-        try:
-            fake = generator(torch.zeros(2, latent_dim))
-        except RuntimeError as error:
-            reason = str(error).splitlines()[0]
-            raise UserError(f"{name_g} can't make samples from latents of length {latent_dim}: {reason}") from error
-        if tuple(fake.shape) != (2, *shape):
-            raise UserError(
-                f"{name_g} makes samples of shape {tuple(fake.shape[1:])}, but the data has {shape}: "
-                "change the generator, or the data's size."
-            )
-        try:
-            scores = discriminator(fake)
-        except RuntimeError as error:
-            raise UserError(f"{name_d} can't judge samples of shape {shape}: {str(error).splitlines()[0]}") from error
-    if tuple(scores.shape) != (2,):
-        raise UserError(
-            f"{name_d} gives scores of shape {tuple(scores.shape)} for 2 samples: it must give one raw score each."
-        )
 
 
 def run_seed() -> int:

@@ -1,12 +1,17 @@
-"""The first GAN (Goodfellow et al. 2014, "Generative Adversarial Nets")."""
+"""The first GAN (Goodfellow et al. 2014, "Generative Adversarial Nets"), and what every variant can be given."""
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, ClassVar, Literal
 
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+from torch.nn.utils.parametrizations import spectral_norm as normalised
 
-from ganzoo.game import Batch, DiscriminatorCallable, Game, GeneratorCallable, Move
-from ganzoo.networks import MLPDiscriminator, MLPGenerator
+from ganzoo.errors import UserError
+from ganzoo.game import Batch, DiscriminatorCallable, Game, GeneratorCallable, Move, Player
+from ganzoo.networks import MinibatchDiscriminator, MLPDiscriminator, MLPGenerator
 from ganzoo.objectives import NonSaturating, Objective
+from ganzoo.penalties import Penalty, clip_weights_
 
 __all__ = ["GAN"]
 
@@ -19,33 +24,103 @@ class GAN(Game):
     Args:
         generator: (latent_dim, shape) -> the generator. None: MLPGenerator; the paper gives no widths.
         discriminator: (shape) -> the discriminator. None: MLPDiscriminator.
-        objective: what the players want: NonSaturating, as the paper trains (end of its section 3), or Minimax,
+        objective: what the players want. None: NonSaturating, as the paper trains (end of its section 3); Minimax is
             its equation 1 as written.
+        penalties: terms that keep D smooth, such as `R1` or `GradientPenalty`. None: the paper's own.
+        weight_clip: D's weights stay in [-weight_clip, weight_clip] (Arjovsky et al. 2017).
+        spectral_norm: divide each of D's weights by its largest singular value (Miyato et al. 2018).
+        minibatch: let D see the batch: `discrimination` (Salimans et al. 2016) or `stddev` (Karras et al. 2018).
+        feature_matching: G wants the mean of D's features to be that of real samples (Salimans et al. 2016,
+            equation in section 3.1), not to be taken for real.
+        instance_noise: standard deviation of normal noise on all that D sees (Sonderby et al. 2017, Arjovsky and
+            Bottou 2017), at the first round.
+        instance_noise_rounds: the noise falls linearly to nothing over so many rounds. None: it stays.
         game: the options of every variant; see `ganzoo.game.Game`.
     """
 
-    default_generator: type[nn.Module] = MLPGenerator
-    default_discriminator: type[nn.Module] = MLPDiscriminator
+    default_generator: ClassVar[Callable[..., nn.Module]] = MLPGenerator
+    default_discriminator: ClassVar[Callable[..., nn.Module]] = MLPDiscriminator
+    default_objective: ClassVar[Objective] = NonSaturating()
+    default_penalties: ClassVar[tuple[Penalty, ...]] = ()
 
     def __init__(
         self,
         generator: GeneratorCallable | None = None,
         discriminator: DiscriminatorCallable | None = None,
         objective: Objective | None = None,
+        penalties: list[Penalty] | None = None,
+        weight_clip: float | None = None,
+        spectral_norm: bool = False,
+        minibatch: Literal["discrimination", "stddev"] | None = None,
+        feature_matching: bool = False,
+        instance_noise: float = 0.0,
+        instance_noise_rounds: int | None = None,
         **game: Any,
     ) -> None:
         super().__init__(**game)
-        self.make_generator = generator
-        self.make_discriminator = discriminator
-        self.objective = objective or NonSaturating()
+        self.make_generator = generator or self.default_generator
+        self.make_discriminator = discriminator or self.default_discriminator
+        self.objective = objective or self.default_objective
+        self.penalties = list(self.default_penalties if penalties is None else penalties)
+        self.weight_clip, self.spectral_norm, self.minibatch = weight_clip, spectral_norm, minibatch
+        self.feature_matching = feature_matching
+        self.instance_noise, self.instance_noise_rounds = instance_noise, instance_noise_rounds
+        self.couples_batch = self.objective.couples_batch or (
+            "each device compares the samples of its own part of the batch" if minibatch or feature_matching else ""
+        )
+        self._refuse_contradictions()
+
+    def _refuse_contradictions(self) -> None:
+        name = type(self.objective).__name__
+        if self.weight_clip is not None:
+            if self.weight_clip <= 0:
+                raise UserError(f"weight_clip is {self.weight_clip}: give a bound above 0, such as 0.01, or null.")
+            if self.objective.probability:
+                raise UserError(
+                    f"weight_clip keeps a critic's slope small, but {name} needs a probability, whose logit must be "
+                    "free to grow: set model.objective to Wasserstein, or leave weight_clip out."
+                )
+            if self.spectral_norm:
+                raise UserError("weight_clip and spectral_norm both bound the same weights: choose one.")
+        if self.instance_noise < 0:
+            raise UserError(f"instance_noise is {self.instance_noise}: give a standard deviation of 0 or more.")
+        if self.instance_noise_rounds is not None and self.instance_noise_rounds < 1:
+            raise UserError(f"instance_noise_rounds is {self.instance_noise_rounds}: give 1 or more, or null.")
+        if self.objective.needs_bound and not (self.penalties or self.weight_clip or self.spectral_norm):
+            raise UserError(
+                f"{name} needs a critic with a bounded slope, or its loss falls for ever: set model.penalties to "
+                "GradientPenalty, or model.weight_clip, or model.spectral_norm."
+            )
+
+    # The networks -----------------------------------------------------------------------------------------
 
     def build_generator(self, shape: tuple[int, ...]) -> nn.Module:
         """Return the generator."""
-        return (self.make_generator or self.default_generator)(self.latent_dim, shape)
+        return self.make_generator(self.latent_dim, shape)
 
     def build_discriminator(self, shape: tuple[int, ...]) -> nn.Module:
-        """Return the discriminator."""
-        return (self.make_discriminator or self.default_discriminator)(shape)
+        """Return the discriminator, with what the options add to it."""
+        discriminator = self.make_discriminator(self.shape_seen(shape))
+        if self.penalties and any(isinstance(module, _BatchNorm) for module in discriminator.modules()):
+            raise UserError(
+                f"{type(discriminator).__name__} has batch norm, and {type(self.penalties[0]).__name__} bounds the "
+                "slope at each sample, which batch norm makes depend on all others (Gulrajani et al. 2017, section 4): "
+                "set model.discriminator.norm to layer or none, or model.penalties to []."
+            )
+        if self.minibatch is not None:
+            discriminator = MinibatchDiscriminator(discriminator, self.shape_seen(shape), self.minibatch)
+        discriminator = self.with_labels(discriminator, shape)
+        return spectrally_normalised(discriminator) if self.spectral_norm else discriminator
+
+    def shape_seen(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        """Return the shape of what the discriminator's first layer sees."""
+        return shape
+
+    def with_labels(self, discriminator: nn.Module, shape: tuple[int, ...]) -> nn.Module:
+        """Return the discriminator as it takes labels: a conditional model says how."""
+        return discriminator
+
+    # The game ---------------------------------------------------------------------------------------------
 
     def moves(self, step: int) -> list[Move]:
         """Return algorithm 1's moves."""
@@ -55,13 +130,67 @@ class GAN(Game):
         ]
 
     def discriminator_loss(self, batch: Batch, z: Tensor) -> dict[str, Tensor]:
-        """Tell real samples from fakes: equation 1, for D."""
-        real, fake = self.discriminator(batch["image"]), self.discriminator(self.generator(z))
-        self.note("D(real)", real.sigmoid())
-        self.note("D(fake)", fake.sigmoid())
-        return {"adversarial": self.objective.discriminator(real, fake)}
+        """Tell real samples from fakes: equation 1, for D; and stay smooth."""
+        y = self.labels(batch)
+        x, x_fake = self.shown(batch["image"]), self.shown(self.generator(z, *y))
+        real, fake = self.discriminator(x, *y), self.discriminator(x_fake, *y)
+        self.note_scores(real, fake)
+        terms = {"adversarial": self.objective.discriminator(real, fake)}
+        return terms | self.penalty_terms(x, x_fake, y)
 
     def generator_loss(self, batch: Batch, z: Tensor) -> dict[str, Tensor]:
         """Make fakes that D takes for real: equation 1, for G; z is fresh."""
-        real = self.discriminator(batch["image"]) if self.objective.relativistic else None
-        return {"adversarial": self.objective.generator(real, self.discriminator(self.generator(z)))}
+        y = self.labels(batch)
+        fake = self.shown(self.generator(z, *y))
+        if self.feature_matching:
+            return {"feature_matching": self.feature_distance(self.shown(batch["image"]), fake, y)}
+        real = self.discriminator(self.shown(batch["image"]), *y) if self.objective.relativistic else None
+        return {"adversarial": self.objective.generator(real, self.discriminator(fake, *y))}
+
+    def labels(self, batch: Batch) -> tuple[Tensor, ...]:
+        """Return what both networks are given beside: nothing, or the batch's labels for a conditional model."""
+        return (batch["label"],) if self.conditional else ()
+
+    def shown(self, x: Tensor) -> Tensor:
+        """Return samples as D is shown them: with instance noise, if there is any."""
+        rounds = self.instance_noise_rounds
+        std = self.instance_noise * (1 if rounds is None else max(0.0, 1 - self.round / rounds))
+        return x + std * self.draws.normal(*x.shape[1:]) if std > 0 else x
+
+    def penalty_terms(self, x: Tensor, x_fake: Tensor, y: tuple[Tensor, ...]) -> dict[str, Tensor]:
+        """Return the penalties that are due in this round, by name."""
+
+        def discriminator(x: Tensor) -> Tensor:  # torch.compile has no second derivative: `forward` is never compiled
+            return self.discriminator.forward(x, *y)
+
+        due = [penalty for penalty in self.penalties if (self.round + 1) % penalty.every == 0]  # as logs are
+        return {type(penalty).__name__: penalty(discriminator, x, x_fake, self.draws) for penalty in due}
+
+    def feature_distance(self, x: Tensor, x_fake: Tensor, y: tuple[Tensor, ...]) -> Tensor:
+        """Return ||E f(x) - E f(G(z))||^2 of D's features f: Salimans et al. 2016, section 3.1."""
+        real, fake = (self.discriminator.features(samples, *y).float().mean(0) for samples in (x, x_fake))  # type: ignore[operator]
+        return (real - fake).square().sum()
+
+    def note_scores(self, real: Tensor, fake: Tensor) -> None:
+        """Have logged what D says: of real samples, of fakes, and the share of pairs of both that it puts in order."""
+        self.note("D(real)", real.sigmoid() if self.objective.probability else real)
+        self.note("D(fake)", fake.sigmoid() if self.objective.probability else fake)
+        self.note("D(accuracy)", (real > fake).float())
+        if (distance := self.objective.distance(real, fake)) is not None:
+            self.note(f"{self.logged_as['discriminator']}/distance", distance)
+
+    def moved(self, player: Player) -> None:
+        """Clip D's weights after it moved."""
+        if player == "discriminator" and self.weight_clip is not None:
+            clip_weights_(self.weights[player], self.weight_clip)
+
+
+def spectrally_normalised(network: nn.Module) -> nn.Module:
+    """Return a network each of whose linear and convolutional weights is divided by its largest singular value.
+
+    Miyato et al. 2018, algorithm 1: one power iteration at each use.
+    """
+    for module in network.modules():
+        if isinstance(module, (nn.Linear, nn.Conv2d, nn.ConvTranspose2d)):
+            normalised(module)
+    return network

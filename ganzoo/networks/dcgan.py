@@ -1,12 +1,15 @@
 """DCGAN: the convolutional generator and discriminator of Radford, Metz and Chintala (2016)."""
 
+from collections.abc import Callable
+from functools import partial
 from itertools import pairwise
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ganzoo.errors import UserError
+from ganzoo.networks.conditional import ConditionalBatchNorm2d, apply_layers
 from ganzoo.networks.unconditional import refuse_labels
 
 __all__ = ["DCGANDiscriminator", "DCGANGenerator"]
@@ -30,6 +33,14 @@ PYRAMIDS = {
 }
 
 
+# Layer norm over a whole map, as Gulrajani et al. 2017 use it, is group norm with one group.
+NORMS: dict[str, Callable[[int], nn.Module]] = {
+    "batch": nn.BatchNorm2d,
+    "layer": partial(nn.GroupNorm, 1),
+    "none": nn.Identity,
+}
+
+
 class DCGANGenerator(nn.Module):
     """Noise to an image in [-1, 1]: figure 1, with section 3's guidelines.
 
@@ -42,21 +53,27 @@ class DCGANGenerator(nn.Module):
         latent_dim: length of z.
         shape: (C, H, W) of an image, square: 16, 28, 32, 64, 128 or 256 pixels.
         width: channels of the last feature map.
+        num_classes: tell the network labels, by batch norm whose scale and shift are the label's own. None: no labels.
 
     Raises:
-        UserError: ``shape`` is none of these; ``width`` is below 1; labels are given to ``forward``.
+        UserError: ``shape`` is none of these; ``width`` is below 1; labels are given to ``forward`` of a network
+            without classes.
     """
 
-    def __init__(self, latent_dim: int, shape: tuple[int, ...], width: int = 64) -> None:
+    def __init__(
+        self, latent_dim: int, shape: tuple[int, ...], width: int = 64, num_classes: int | None = None
+    ) -> None:
         super().__init__()
         channels, base, widths = plan(shape, width)
         widths.reverse()
+        self.num_classes = num_classes
+        norm = nn.BatchNorm2d if num_classes is None else partial(ConditionalBatchNorm2d, num_classes=num_classes)
         self.project = nn.ConvTranspose2d(latent_dim, widths[0], base, bias=False)
-        layers: list[nn.Module] = [nn.BatchNorm2d(widths[0]), nn.ReLU(inplace=True)]
+        layers: list[nn.Module] = [norm(widths[0]), nn.ReLU(inplace=True)]
         for before, after in pairwise(widths):
             layers += [
                 nn.ConvTranspose2d(before, after, 4, stride=2, padding=1, bias=False),
-                nn.BatchNorm2d(after),
+                norm(after),
                 nn.ReLU(inplace=True),
             ]
         layers += [nn.ConvTranspose2d(widths[-1], channels, 4, stride=2, padding=1, bias=False), nn.Tanh()]
@@ -65,10 +82,11 @@ class DCGANGenerator(nn.Module):
 
     def forward(self, z: Tensor, y: Tensor | None = None) -> Tensor:
         """Images (N, C, H, W) in [-1, 1] from noise ``z`` (N, latent_dim)."""
-        refuse_labels(self, y)
+        if self.num_classes is None:
+            refuse_labels(self, y)
         # a transposed convolution of a 1 x 1 map is a matrix product, which a CPU does four times as fast
         weight = self.project.weight
-        return self.upsample((z @ weight.flatten(1)).view(-1, *weight.shape[1:]))
+        return apply_layers(self.upsample, (z @ weight.flatten(1)).view(-1, *weight.shape[1:]), y)
 
 
 class DCGANDiscriminator(nn.Module):
@@ -80,19 +98,22 @@ class DCGANDiscriminator(nn.Module):
     Args:
         shape: (C, H, W) of an image, square: 16, 28, 32, 64, 128 or 256 pixels.
         width: channels of the first feature map.
+        norm: `batch` as in the paper; under a gradient penalty `layer` or `none` (with biases then).
 
     Raises:
         UserError: ``shape`` is none of these; ``width`` is below 1; labels are given to ``forward``.
     """
 
-    def __init__(self, shape: tuple[int, ...], width: int = 64) -> None:
+    def __init__(
+        self, shape: tuple[int, ...], width: int = 64, norm: Literal["batch", "layer", "none"] = "batch"
+    ) -> None:
         super().__init__()
         channels, base, widths = plan(shape, width)
         layers: list[nn.Module] = []
         for before, after in pairwise([channels, *widths]):
-            norm = [nn.BatchNorm2d(after)] if layers else []  # none on the image itself
-            conv = nn.Conv2d(before, after, 4, stride=2, padding=1, bias=False)
-            layers += [conv, *norm, nn.LeakyReLU(0.2, inplace=True)]
+            conv = nn.Conv2d(before, after, 4, stride=2, padding=1, bias=norm == "none")
+            norms = [NORMS[norm](after)] if layers else []  # none on the image itself
+            layers += [conv, *norms, nn.LeakyReLU(0.2, inplace=True)]
         self.downsample = nn.Sequential(*layers)
         self.score = nn.Conv2d(widths[-1], 1, base, bias=False)
         self.apply(initialise)
@@ -104,8 +125,12 @@ class DCGANDiscriminator(nn.Module):
     def forward(self, x: Tensor, y: Tensor | None = None) -> Tensor:
         """Raw scores (N,), no sigmoid, for images ``x`` (N, C, H, W) in [-1, 1]."""
         refuse_labels(self, y)
+        return self.head(self.features(x))
+
+    def head(self, features: Tensor) -> Tensor:
+        """Raw scores (N,) of features."""
         # a convolution as large as its map is a matrix product
-        return F.linear(self.features(x), self.score.weight.flatten(1)).squeeze(1)
+        return F.linear(features, self.score.weight.flatten(1)).squeeze(1)
 
 
 def plan(shape: tuple[int, ...], width: int) -> tuple[int, int, list[int]]:
@@ -125,6 +150,8 @@ def initialise(module: nn.Module) -> None:
     """Section 4: weights from N(0, 0.02); batch norm's scales, as in the authors' code, from N(1, 0.02)."""
     if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
         nn.init.normal_(module.weight, 0.0, 0.02)
-    elif isinstance(module, nn.BatchNorm2d):
+        if module.bias is not None:
+            nn.init.zeros_(module.bias)
+    elif isinstance(module, nn.BatchNorm2d) and module.affine:
         nn.init.normal_(module.weight, 1.0, 0.02)
         nn.init.zeros_(module.bias)

@@ -70,7 +70,11 @@ class MLPDiscriminator(nn.Module):
     def forward(self, x: Tensor, y: Tensor | None = None) -> Tensor:
         """Raw scores (N,), no sigmoid, for samples ``x`` (N, *shape)."""
         refuse_labels(self, y)
-        return self.score(self.features(x)).squeeze(1)
+        return self.head(self.features(x))
+
+    def head(self, features: Tensor) -> Tensor:
+        """Raw scores (N,) of features (N, hidden[-1])."""
+        return self.score(features).squeeze(1)
 
 
 def hidden_layers(inputs: int, widths: Sequence[int]) -> nn.Sequential:

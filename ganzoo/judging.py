@@ -1,0 +1,103 @@
+"""Judging a model while it trains: its samples beside the validation data, by the metrics that the data names."""
+
+from typing import Any, ClassVar
+
+import lightning as L
+import torch
+from torch import Tensor
+
+from ganzoo.metrics import AskedClass, SampleMetric, SlicedWassersteinDistance
+from ganzoo.ranks import average_
+
+__all__ = ["Judged"]
+
+VALIDATION_SEED = 1  # validation's fakes are the same at every step, so that its curve compares like with like
+
+
+class Judged(L.LightningModule):
+    """A model whose samples are judged. What it samples is the part of `ganzoo.players.Players`."""
+
+    conditional: ClassVar[bool] = False
+    """Whether the networks are given labels."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.metrics: list[SampleMetric] = []  # in a list: a metric's network is no part of the model
+        self.judged = 0  # real samples that this rank's validation has gone past
+        self.real_is_known = False  # the metrics have them all
+
+    def sample_rows(self, rows: Tensor, seed: int = 0, raw: bool | None = None, label: Tensor | None = None) -> Tensor:
+        """Return the samples with these numbers, (len(rows), *shape), float32, images in [-1, 1]."""
+        raise NotImplementedError
+
+    def setup(self, stage: str) -> None:
+        """Ask the data how its samples are judged, and those of a conditional model by what was asked for."""
+        data = getattr(self.trainer, "datamodule", None)
+        never = stage == "fit" and self.trainer.limit_val_batches == 0
+        if stage != "predict" and not never:
+            self.metrics = data.metrics() if data and hasattr(data, "metrics") else [SlicedWassersteinDistance()]
+            judge = data.judge() if data and hasattr(data, "judge") else None
+            if self.conditional and judge is not None:
+                self.metrics.append(AskedClass(judge))
+            self.real_is_known = False
+
+    @property
+    def scores(self) -> dict[str, bool]:
+        """The scores of a validation by name, the main one first, and whether a higher value is the better one."""
+        return {name: higher for metric in self.metrics for name, higher in metric.scores.items()}
+
+    def on_validation_start(self) -> None:
+        """Take the metrics to where the samples are; MPS has no float64, which they need."""
+        for metric in self.metrics:
+            metric.to("cpu" if self.device.type == "mps" else self.device)
+
+    def validation_step(self, batch: dict[str, Tensor], batch_idx: int) -> None:
+        """Show the metrics as many generated samples as real ones, of the same labels, and the real ones once a run."""
+        real, label = batch["image"], batch["label"] if self.conditional else None
+        rows = self.global_rank + self.trainer.world_size * torch.arange(self.judged, self.judged + len(real))
+        self.judged += len(real)
+        fake = self.sample_rows(rows, VALIDATION_SEED, label=label).to(real.dtype)
+        for metric in self.metrics:
+            if not self.real_is_known:
+                metric.update(real.to(metric.device), real=True)
+            metric.update(fake.to(metric.device), real=False, label=label)
+
+    def on_validation_epoch_end(self) -> None:
+        """Report the scores as `val/...`."""
+        self._judge("val")
+
+    def on_test_start(self) -> None:
+        """Do as in validation."""
+        self.on_validation_start()
+
+    def test_step(self, batch: dict[str, Tensor], batch_idx: int) -> None:
+        """Do as in validation."""
+        self.validation_step(batch, batch_idx)
+
+    def on_test_epoch_end(self) -> None:
+        """Report the scores as `test/...`."""
+        self._judge("test")
+
+    def _judge(self, stage: str) -> None:
+        values: dict[str, Tensor] = {}
+        for metric in self.metrics:
+            values |= {f"{stage}/{name}": value for name, value in metric.compute().items()}  # over all ranks
+            metric.forget() if self.trainer.sanity_checking else metric.reset()
+        self.judged, self.real_is_known = 0, not self.trainer.sanity_checking
+        self.log_dict({name: value.float() for name, value in values.items()}, logger=False)  # for `validate`, `test`
+        if self.trainer.state.fn == "fit" and not self.trainer.sanity_checking:
+            self.report(values)
+
+    def report(self, values: dict[str, Any], step: int | None = None) -> None:
+        """Send values, averaged over the ranks, to the loggers, at once and on the one axis, and to callbacks.
+
+        Lightning's own logging comes after the checkpoint of the same step: a kill between would lose the row.
+        """
+        step = self.global_step if step is None else step
+        tensors = torch.stack([torch.as_tensor(v, dtype=torch.float32, device=self.device) for v in values.values()])
+        if self.trainer.world_size > 1:
+            average_([tensors], self.trainer.strategy)
+        numbers = dict(zip(values, tensors.tolist(), strict=True))
+        for logger in self.trainer.loggers:
+            logger.log_metrics(numbers, step=step)
+        self.trainer.callback_metrics.update({name: torch.tensor(number) for name, number in numbers.items()})

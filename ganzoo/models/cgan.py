@@ -1,0 +1,33 @@
+"""The conditional GAN (Mirza and Osindero 2014, "Conditional Generative Adversarial Nets")."""
+
+from torch import nn
+
+from ganzoo.models.gan import GAN
+from ganzoo.networks import JoinedDiscriminator, JoinedGenerator
+
+__all__ = ["CGAN"]
+
+
+class CGAN(GAN):
+    """Mirza and Osindero 2014, equation 2: the game of 2014, in which both players are told the label.
+
+    It is joined to the noise and to the sample, one-hot, so any generator and discriminator will do. Fakes are asked
+    for with the labels of the batch's real samples.
+    """
+
+    conditional = True
+
+    def build_generator(self, shape: tuple[int, ...]) -> nn.Module:
+        """Return a generator whose noise has the label beside it."""
+        assert self.num_classes is not None
+        return JoinedGenerator(self.make_generator(self.latent_dim + self.num_classes, shape), self.num_classes)
+
+    def shape_seen(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        """Return the shape of a sample with its label beside it."""
+        assert self.num_classes is not None
+        return (shape[0] + self.num_classes, *shape[1:])
+
+    def with_labels(self, discriminator: nn.Module, shape: tuple[int, ...]) -> nn.Module:
+        """Return a discriminator that is shown the label beside the sample."""
+        assert self.num_classes is not None
+        return JoinedDiscriminator(discriminator, self.num_classes)

@@ -1,0 +1,77 @@
+"""Letting the discriminator see a batch as a whole, so that it can tell a collapsed one: a cure for mode collapse."""
+
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from ganzoo.networks.labels import Headed
+
+__all__ = ["MinibatchDiscrimination", "MinibatchDiscriminator", "MinibatchStdDev"]
+
+
+class MinibatchDiscrimination(nn.Module):
+    """Salimans et al. 2016, section 3.2: how close is a sample to the others of its batch?
+
+    M = f T for features f; o_b = sum over the other samples of exp(-||M_i,b - M_j,b||_1). Features (N, in_features)
+    to (N, kernels). (The paper's sum includes the sample itself: a constant 1.)
+
+    Args:
+        in_features: length of a sample's features.
+        kernels: B in the paper's tensor T (A x B x C).
+        kernel_dim: C.
+    """
+
+    def __init__(self, in_features: int, kernels: int = 50, kernel_dim: int = 5) -> None:
+        super().__init__()
+        self.out_features = kernels
+        self.T = nn.Parameter(torch.randn(in_features, kernels, kernel_dim) / in_features**0.5)
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Closeness (N, kernels) of features (N, in_features)."""
+        m = (features @ self.T.flatten(1)).view(-1, *self.T.shape[1:])
+        distance = (m[:, None] - m[None]).abs().sum(3)  # (N, N, kernels)
+        return torch.exp(-distance).sum(1) - 1
+
+
+class MinibatchStdDev(nn.Module):
+    """Karras et al. 2018, section 3: the mean standard deviation of the features over the batch, one number.
+
+    Features (N, in_features) to (N, 1), the same for all.
+    """
+
+    out_features = 1
+
+    def __init__(self, in_features: int) -> None:
+        super().__init__()
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Spread (N, 1) of features (N, in_features)."""
+        variance = features.var(0, unbiased=False)
+        return (variance + 1e-8).sqrt().mean().expand(len(features), 1)
+
+
+class MinibatchDiscriminator(Headed):
+    """Any discriminator that has `features` and `head`, whose last layer also sees a statistic of the batch.
+
+    A linear layer of [features, statistic] is the sum of a linear layer of each: so it is the discriminator's own
+    score plus a linear layer of the statistic.
+
+    Args:
+        discriminator: with `features(x)` -> (N, F) and `head(features)` -> (N,).
+        shape: of a sample.
+        kind: `discrimination` (Salimans et al. 2016) or `stddev` (Karras et al. 2018).
+    """
+
+    def __init__(
+        self, discriminator: nn.Module, shape: tuple[int, ...], kind: Literal["discrimination", "stddev"]
+    ) -> None:
+        super().__init__(discriminator, shape)
+        statistics = {"discrimination": MinibatchDiscrimination, "stddev": MinibatchStdDev}
+        self.statistic = statistics[kind](self.num_features)
+        self.score = nn.Linear(self.statistic.out_features, 1, bias=False)
+        nn.init.zeros_(self.score.weight)  # at the start the score is the discriminator's own
+
+    def head(self, features: Tensor, y: Tensor | None = None) -> Tensor:
+        """Raw scores (N,) of the features of a whole batch."""
+        return super().head(features) + self.score(self.statistic(features)).squeeze(1)
