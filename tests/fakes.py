@@ -26,4 +26,4 @@ def idx(values: np.ndarray) -> bytes:
 
 
 # Data sets that need files: how to fake them. The others run as they are.
-FAKES: dict[str, Callable[[Path], list[str]]] = {"MNIST": write_mnist}
+FAKES: dict[str, Callable[[Path], list[str]]] = {"MNIST": write_mnist, "StackedMNIST": write_mnist}

@@ -17,7 +17,7 @@ from torch.nn import functional as F
 from torch.utils.data import DataLoader, Dataset, DistributedSampler
 
 from ganzoo.errors import UserError
-from ganzoo.metrics import SampleMetric, SlicedWassersteinDistance
+from ganzoo.metrics import Judge, SampleMetric, SlicedWassersteinDistance
 
 __all__ = ["DataModule", "Rows", "Stream", "TensorSet", "resize"]
 
@@ -177,6 +177,10 @@ class DataModule(L.LightningDataModule, ABC):
     def metrics(self) -> list[SampleMetric]:
         """Return how generated samples are judged, by `main_score` first."""
         return [SlicedWassersteinDistance()]
+
+    def judge(self) -> Judge | None:
+        """Return the classifier that sees which label a sample looks like, or None where there is none."""
+        return None
 
     def on_rank_0(self, make: Callable[[], Any]) -> Any:
         """Return what `make` gives on rank 0, on every rank."""

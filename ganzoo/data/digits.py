@@ -1,16 +1,39 @@
-"""The handwritten digits that come with scikit-learn."""
+"""The handwritten digits that come with scikit-learn, and what all sets of digits share."""
 
 from typing import Any
 
 import torch
 
 from ganzoo.data.base import DataModule, TensorSet, resize
-from ganzoo.metrics import DigitScores, SampleMetric, judge_of
+from ganzoo.metrics import DigitScores, Judge, SampleMetric, judge_of
 
 __all__ = ["Digits"]
 
 
-class Digits(DataModule):
+class HandwrittenDigits(DataModule):
+    """What sets of grey digits share: ten classes, and a judge that was trained on the training digits."""
+
+    main_score = "fid_digits"
+    num_classes = 10
+    _judge: Judge | None = None
+
+    @property
+    def training_digits(self) -> TensorSet:
+        """What the judge learns from: `image` (N, 1, H, W), uint8, and `label` (N,)."""
+        return self.train
+
+    def judge(self) -> Judge:
+        """Return the judge of single digits; rank 0 makes it when it is first asked for, then each rank keeps it."""
+        if self._judge is None:
+            self._judge = self.on_rank_0(lambda: judge_of(**self.training_digits.tensors))
+        return self._judge
+
+    def metrics(self) -> list[SampleMetric]:
+        """Return the scores by the judge."""
+        return [DigitScores(self.judge())]
+
+
+class Digits(HandwrittenDigits):
     """1,797 real handwritten digits, 8x8, 17 grey levels, bundled with scikit-learn: no files, no network.
 
     Resized to uint8 (1, image_size, image_size); labels 0..9. Every sixth sample, from the first on, is held
@@ -21,9 +44,6 @@ class Digits(DataModule):
         image_size: side in pixels; 8 leaves them as they are.
         kwargs: the options of DataModule.
     """
-
-    main_score = "fid_digits"
-    num_classes = 10
 
     def __init__(self, image_size: int = 32, **kwargs: Any):
         super().__init__(**kwargs)
@@ -40,7 +60,3 @@ class Digits(DataModule):
         held_out = torch.arange(len(label)) % 6 == 0
         train, val = (TensorSet(image=image[rows], label=label[rows]) for rows in (~held_out, held_out))
         return train, val
-
-    def metrics(self) -> list[SampleMetric]:
-        """Return the scores by a judge that was trained on the training digits."""
-        return [DigitScores(self.on_rank_0(lambda: judge_of(**self.train.tensors)))]

@@ -10,9 +10,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ganzoo.data.base import DataModule, TensorSet, resize
+from ganzoo.data.base import TensorSet, resize
+from ganzoo.data.digits import HandwrittenDigits
 from ganzoo.errors import UserError
-from ganzoo.metrics import DigitScores, SampleMetric, judge_of
 
 __all__ = ["MNIST"]
 
@@ -24,7 +24,7 @@ FILES = (
 )
 
 
-class MNIST(DataModule):
+class MNIST(HandwrittenDigits):
     """60,000 handwritten digits to train; the 10,000 of "t10k" both to validate and to test.
 
     uint8 (1, image_size, image_size); labels 0..9. Reads the four IDX files, gzipped or not, from `root`
@@ -38,9 +38,6 @@ class MNIST(DataModule):
         download: fetch the files into `root/MNIST/raw` if they are not there.
         kwargs: the options of DataModule.
     """
-
-    main_score = "fid_digits"
-    num_classes = 10
 
     def __init__(self, root: str = "data", image_size: int = 32, download: bool = False, **kwargs: Any):
         super().__init__(**kwargs)
@@ -67,10 +64,6 @@ class MNIST(DataModule):
         """Return the 60,000 training and the 10,000 test digits."""
         train_images, train_labels, test_images, test_labels = self._paths()
         return self._part(train_images, train_labels), self._part(test_images, test_labels)
-
-    def metrics(self) -> list[SampleMetric]:
-        """Return the scores by a judge that was trained on the training digits."""
-        return [DigitScores(self.on_rank_0(lambda: judge_of(**self.train.tensors)))]
 
     def _paths(self) -> list[Path]:
         paths = [find(self.root, name) for name in FILES]

@@ -22,7 +22,7 @@ class SampleMetric(Metric):
 
     full_state_update = False
 
-    def update(self, x: Tensor, real: bool) -> None:
+    def update(self, x: Tensor, real: bool, label: Tensor | None = None) -> None:
         """Take in real or generated samples: images (N, C, H, W) in [-1, 1] or points (N, D)."""
         raise NotImplementedError
 

@@ -1,47 +1,17 @@
 """Do generated digits look like digits, and do all ten appear? Judged by a small classifier of the data itself."""
 
-import hashlib
-import os
-from contextlib import suppress
-from pathlib import Path
 from typing import Any, ClassVar
 
 import torch
-import torch.nn.functional as F
-from rich.progress import track
 from torch import Tensor, nn
 from torchmetrics import Metric
 from torchmetrics.image.fid import FrechetInceptionDistance
 
 from ganzoo.errors import UserError
-from ganzoo.files import written
 from ganzoo.metrics.base import SampleMetric
+from ganzoo.metrics.judge import Judge, judged
 
-__all__ = ["DigitScores", "Judge", "judge_of"]
-
-VERSION = 1  # of the judge: raise it when its network or training changes, since scores by two judges do not compare
-
-
-class Judge(nn.Module):
-    """A classifier of grey images, looked at in 28 px: three convolutions with stride 2, 128 features, the logits."""
-
-    num_features = 128
-
-    def __init__(self, num_classes: int = 10) -> None:
-        super().__init__()
-        self.features = nn.Sequential(
-            *(nn.Conv2d(1, 16, 3, stride=2, padding=1), nn.ReLU()),
-            *(nn.Conv2d(16, 32, 3, stride=2, padding=1), nn.ReLU()),
-            *(nn.Conv2d(32, 64, 3, stride=2, padding=1), nn.ReLU()),
-            *(nn.Flatten(), nn.Linear(64 * 4 * 4, self.num_features), nn.ReLU()),
-        )
-        self.logits = nn.Linear(self.num_features, num_classes)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Return the features (N, 128) of images (N, 1, H, W) in [-1, 1]."""
-        if x.shape[-2:] != (28, 28):
-            x = F.interpolate(x, (28, 28), mode="bilinear", antialias=True)
-        return self.features(x)
+__all__ = ["DigitScores"]
 
 
 class DigitScores(SampleMetric):
@@ -73,13 +43,11 @@ class DigitScores(SampleMetric):
         for name in ("real_classes", "fake_classes"):
             self.add_state(name, torch.zeros(judge.logits.out_features, dtype=torch.long), dist_reduce_fx="sum")
 
-    def update(self, x: Tensor, real: bool) -> None:
+    def update(self, x: Tensor, real: bool, label: Tensor | None = None) -> None:
         """Take in real or generated images (N, 1, H, W) in [-1, 1]."""
-        with torch.autocast(x.device.type, enabled=False):
-            features = self.judge(x.float())
-            found = self.judge.logits(features).argmax(1)
-        if not features.isfinite().all():  # torch would look for eigenvalues and end the process
-            raise ValueError(f"{'real' if real else 'generated'} images hold NaN or infinity: they have no score")
+        features, found = judged(
+            self.judge, x, real
+        )  # not finite: torch would look for eigenvalues and end the process
         self.fid.update(features, real)
         counts = self.real_classes if real else self.fake_classes
         counts += found.bincount(minlength=len(counts))
@@ -123,45 +91,3 @@ class Features(nn.Identity):
     def __init__(self, num_features: int) -> None:
         super().__init__()
         self.num_features = num_features
-
-
-def judge_of(image: Tensor, label: Tensor, num_classes: int = 10) -> Judge:
-    """Return the judge that these digits make: the same for the same digits, trained once and then kept in a cache.
-
-    The cache is `$XDG_CACHE_HOME/ganzoo` or else `~/.cache/ganzoo`. Where it can't be written, or what is there can't
-    be read, the judge is trained again.
-
-    Args:
-        image: (N, 1, H, W), uint8.
-        label: (N,), int64, below `num_classes`.
-        num_classes: how many there are.
-    """
-    digest = hashlib.sha256(image.numpy().tobytes() + label.numpy().tobytes() + f"{image.shape}{VERSION}".encode())
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache", "ganzoo", f"judge-{digest.hexdigest()}.pt")
-    with torch.random.fork_rng(devices=[]):  # a run's own chance doesn't depend on how it is judged
-        judge = Judge(num_classes)
-    try:
-        judge.load_state_dict(torch.load(cache, weights_only=True))
-    except Exception:  # it is not there, or spoiled in any way
-        judge = trained(image, label, num_classes)
-        with suppress(UserError), written(cache) as beside:
-            torch.save(judge.state_dict(), beside)
-    return judge
-
-
-def trained(images: Tensor, labels: Tensor, num_classes: int, batch_size: int = 128, lr: float = 3e-3) -> Judge:
-    """Return a judge trained for 1,000 batches, or 25 epochs if these are fewer. Seed 0; one cycle of Adam's rate."""
-    steps = min(1000, max(1, 25 * len(images) // batch_size))
-    with torch.random.fork_rng(devices=[]), torch.inference_mode(False), torch.enable_grad():
-        torch.manual_seed(0)
-        judge = Judge(num_classes)
-        optimizer = torch.optim.Adam(judge.parameters(), lr)
-        schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, lr, total_steps=steps)
-        for _ in track(range(steps), "Training the judge of digits, once", transient=True):
-            rows = torch.randint(len(images), (batch_size,))
-            x = images[rows].float().div(127.5).sub(1)
-            optimizer.zero_grad()
-            F.cross_entropy(judge.logits(judge(x)), labels[rows]).backward()
-            optimizer.step()
-            schedule.step()
-    return judge

@@ -33,7 +33,7 @@ class ModesFound(SampleMetric):
         for name, shape in {"found": (len(modes),), "high": (), "seen": ()}.items():
             self.add_state(name, torch.zeros(shape, dtype=torch.long), dist_reduce_fx="sum")
 
-    def update(self, x: Tensor, real: bool) -> None:
+    def update(self, x: Tensor, real: bool, label: Tensor | None = None) -> None:
         """Take in generated points (N, D); the real ones are not asked."""
         if real:
             return

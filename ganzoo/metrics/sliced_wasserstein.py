@@ -52,7 +52,7 @@ class SlicedWassersteinDistance(SampleMetric):
         self.add_state("fake", default=[], dist_reduce_fx="cat")
         self.register_buffer("directions", None, persistent=False)
 
-    def update(self, x: Tensor, real: bool) -> None:
+    def update(self, x: Tensor, real: bool, label: Tensor | None = None) -> None:
         """Take in real or generated samples ``x``: images (N, C, H, W) in [-1, 1] or points (N, D)."""
         if not x.is_floating_point():
             raise ValueError(f"samples are {x.dtype}: SlicedWassersteinDistance takes floats, images in [-1, 1]")

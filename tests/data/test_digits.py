@@ -5,10 +5,11 @@ import pytest
 import torch
 from sklearn.datasets import load_digits
 
-import ganzoo.data
-from ganzoo.data import DataModule, Digits
+import ganzoo.data.digits
+from ganzoo.data import DataModule, Digits, Toy2D
 from ganzoo.data.base import resize
 from ganzoo.errors import UserError
+from ganzoo.metrics import Judge
 
 
 def made(**options):
@@ -43,6 +44,28 @@ def test_setup_loads_once():
     assert data.train is train
 
 
+def test_the_judge_is_made_of_the_training_digits_once_and_judges_the_metrics(monkeypatch):
+    asked = []
+
+    def judge_of(image, label):
+        asked.append((image, label))
+        return Judge()
+
+    monkeypatch.setattr(ganzoo.data.digits, "judge_of", judge_of)
+    data = made(image_size=8)
+    assert not asked  # nobody has asked for it yet
+    judge = data.judge()
+    assert data.judge() is data.metrics()[0].judge is judge
+    ((image, label),) = asked
+    assert torch.equal(image, data.train.tensors["image"])
+    assert torch.equal(label, data.train.tensors["label"])
+    assert next(iter(data.metrics()[0].scores)) == data.main_score
+
+
+def test_points_have_no_judge():
+    assert Toy2D().judge() is None
+
+
 def test_resize_keeps_brightness_and_antialiases():
     constant = torch.full((2, 1, 28, 28), 200, dtype=torch.uint8)
     assert resize(constant, 32).unique().tolist() == [200]
@@ -64,7 +87,7 @@ def parse(*arguments):
     return parser.parse_args(["--data", *arguments])
 
 
-@pytest.mark.parametrize("name", ["Digits", "MNIST", "Toy2D"])
+@pytest.mark.parametrize("name", ["Digits", "MNIST", "StackedMNIST", "Toy2D"])
 def test_short_names_and_typed_options(name):
     options = parse(name, "--data.batch_size", "32").data
     assert options.class_path.endswith(name)

@@ -1,7 +1,6 @@
-"""Scores of digits against closed forms and counts by hand, and the judge that gives them."""
+"""Scores of digits against closed forms and counts by hand."""
 
 import math
-import os
 
 import numpy as np
 import pytest
@@ -10,8 +9,7 @@ from conftest import last
 from scipy.linalg import sqrtm
 from torch import nn
 
-from ganzoo.data import Digits
-from ganzoo.metrics import DigitScores, Judge, digits, judge_of
+from ganzoo.metrics import DigitScores, Judge
 
 
 class Mirror(nn.Module):
@@ -238,143 +236,3 @@ def test_the_judge_is_no_part_of_the_model_it_judges(fit):
     parts = {name.partition(".")[0] for name in checkpoint["state_dict"]}
     assert parts == {"generator", "discriminator", "ema"}
     assert "judge" not in str(checkpoint)
-
-
-# The judge --------------------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def cache(tmp_path, monkeypatch):
-    """A cache of one's own, empty."""
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    return tmp_path / "cache" / "ganzoo"
-
-
-def few_digits(n=30, seed=0, **changes):
-    generator = torch.Generator().manual_seed(seed)
-    image = torch.randint(256, (n, 1, 8, 8), dtype=torch.uint8, generator=generator)
-    return {"image": image, "label": torch.arange(n) % 10} | changes
-
-
-def forbidden(*args, **kwargs):
-    raise AssertionError("a judge was trained")
-
-
-def assert_same_judge(a, b):
-    assert a.state_dict().keys() == b.state_dict().keys()
-    assert all(torch.equal(value, b.state_dict()[name]) for name, value in a.state_dict().items())
-
-
-def test_the_same_digits_make_the_same_judge_whatever_the_global_seed(tmp_path, monkeypatch):
-    judges = []
-    for seed in (1, 2):
-        monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / str(seed)))  # so that both are trained
-        torch.manual_seed(seed)
-        state = torch.get_rng_state()
-        judges.append(judge_of(**few_digits()))
-        assert torch.equal(torch.get_rng_state(), state)
-        assert len(list(tmp_path.rglob("judge-*.pt"))) == seed
-    assert_same_judge(*judges)
-
-
-def test_a_judge_can_be_trained_where_gradients_are_off(cache):
-    with torch.inference_mode():
-        inside = judge_of(**few_digits())
-    next(cache.iterdir()).unlink()
-    assert_same_judge(inside, judge_of(**few_digits()))
-    torch.manual_seed(0)
-    untrained = Judge()
-    assert not torch.equal(untrained.logits.weight, inside.logits.weight)
-
-
-def test_the_judge_is_trained_once(cache, monkeypatch):
-    first = judge_of(**few_digits())
-    monkeypatch.setattr(digits, "trained", forbidden)
-    state = torch.get_rng_state()
-    assert_same_judge(judge_of(**few_digits()), first)
-    assert len(list(cache.iterdir())) == 1
-    assert torch.equal(torch.get_rng_state(), state)
-
-
-@pytest.mark.parametrize(
-    "other",
-    [
-        few_digits(label=(torch.arange(30) + 1) % 10),
-        few_digits(seed=1),
-        few_digits(image=few_digits()["image"].view(30, 1, 4, 16)),
-        few_digits(29),
-    ],
-    ids=["labels", "images", "shape", "number"],
-)
-def test_other_digits_have_another_judge(cache, other):
-    first, second = judge_of(**few_digits()), judge_of(**other)
-    assert len(list(cache.iterdir())) == 2
-    assert not torch.equal(first.logits.weight, second.logits.weight)
-
-
-def spoil_with_bytes(path):
-    path.write_bytes(b"no judge at all")
-
-
-def spoil_by_cutting(path):
-    path.write_bytes(path.read_bytes()[:1000])
-
-
-def spoil_with_another_network(path):
-    torch.save(Judge(3).state_dict(), path)
-
-
-def spoil_by_emptying(path):
-    path.write_bytes(b"")
-
-
-@pytest.mark.parametrize("spoil", [spoil_with_bytes, spoil_by_cutting, spoil_with_another_network, spoil_by_emptying])
-def test_a_spoiled_cache_is_trained_anew_and_mended(cache, monkeypatch, spoil):
-    first = judge_of(**few_digits())
-    (path,) = cache.iterdir()
-    spoil(path)
-    assert_same_judge(judge_of(**few_digits()), first)
-    monkeypatch.setattr(digits, "trained", forbidden)
-    assert_same_judge(judge_of(**few_digits()), first)
-    assert list(cache.iterdir()) == [path]
-
-
-def test_no_code_in_the_cache_is_run(cache, tmp_path):
-    judge_of(**few_digits())
-    (path,) = cache.iterdir()
-    torch.save(Evil(tmp_path / "was_run"), path)
-    judge_of(**few_digits())
-    assert not (tmp_path / "was_run").exists()
-
-
-class Evil:
-    def __init__(self, path):
-        self.path = path
-
-    def __reduce__(self):
-        return os.mkdir, (str(self.path),)
-
-
-def test_a_cache_that_cannot_be_written_is_no_error(tmp_path, monkeypatch):
-    (tmp_path / "file").write_text("mine")
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
-    assert isinstance(judge_of(**few_digits()), Judge)
-    assert [path.name for path in tmp_path.iterdir()] == ["file"]
-    assert (tmp_path / "file").read_text() == "mine"
-
-
-@pytest.mark.parametrize("unset", [None, ""])
-def test_without_xdg_cache_home_the_cache_is_in_the_home(tmp_path, monkeypatch, unset):
-    monkeypatch.setenv("HOME", str(tmp_path))
-    monkeypatch.delenv("XDG_CACHE_HOME") if unset is None else monkeypatch.setenv("XDG_CACHE_HOME", unset)
-    judge_of(**few_digits())
-    assert [path.parent for path in tmp_path.rglob("*.pt")] == [tmp_path / ".cache" / "ganzoo"]
-
-
-def test_the_judge_reads_digits_it_has_never_seen(cache):
-    data = Digits(image_size=28)
-    data.setup()
-    judge = judge_of(**data.train.tensors)
-    with torch.no_grad():
-        found = judge.logits(judge(data.val.tensors["image"].float() / 127.5 - 1)).argmax(1)
-    assert (found == data.val.tensors["label"]).float().mean() > 0.95

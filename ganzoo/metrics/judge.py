@@ -1,0 +1,129 @@
+"""The judge: a small classifier of digits, trained on the data itself, by which generated digits are scored."""
+
+import hashlib
+import os
+from contextlib import suppress
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from rich.progress import track
+from torch import Tensor, nn
+
+from ganzoo.errors import UserError
+from ganzoo.files import written
+
+__all__ = ["Judge", "classes_seen", "judge_of", "judged"]
+
+VERSION = 3  # of the judge: raise it when its network or training changes, since scores by two judges do not compare
+SIZE = 28  # px, in which it looks at images
+
+
+class Judge(nn.Module):
+    """A classifier of grey images, looked at in 28 px: three convolutions with stride 2, 128 features, the logits."""
+
+    num_features = 128
+
+    def __init__(self, num_classes: int = 10) -> None:
+        super().__init__()
+        self.features = nn.Sequential(
+            *(nn.Conv2d(1, 16, 3, stride=2, padding=1, bias=False), nn.BatchNorm2d(16), nn.ReLU()),
+            *(nn.Conv2d(16, 48, 3, stride=2, padding=1, bias=False), nn.BatchNorm2d(48), nn.ReLU()),
+            *(nn.Conv2d(48, 64, 3, stride=2, padding=1, bias=False), nn.BatchNorm2d(64), nn.ReLU()),
+            *(nn.Flatten(), nn.Linear(64 * 4 * 4, self.num_features), nn.ReLU()),
+        )
+        self.logits = nn.Linear(self.num_features, num_classes)
+        self.to(memory_format=torch.channels_last)  # quicker on a CPU
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the features (N, 128) of images (N, 1, H, W) in [-1, 1]."""
+        return self.features(seen_small(x))
+
+
+def seen_small(x: Tensor) -> Tensor:
+    """Return images (N, 1, H, W) of any size as the judge looks at them, (N, 1, 28, 28)."""
+    return x if x.shape[-2:] == (SIZE, SIZE) else F.interpolate(x, (SIZE, SIZE), mode="bilinear", antialias=True)
+
+
+def judged(judge: Judge, x: Tensor, real: bool) -> tuple[Tensor, Tensor]:
+    """Return the features (N, 128) and the classes (N,), int64, that the judge sees in images (N, 1, H, W) in [-1, 1].
+
+    In fp32, whatever the run's precision.
+
+    Raises:
+        ValueError: the images are not finite; `real` says whose they are.
+    """
+    with torch.autocast(x.device.type, enabled=False):
+        features = judge(x.float())
+        found = judge.logits(features).argmax(1)
+    if not features.isfinite().all():
+        raise ValueError(f"{'real' if real else 'generated'} images hold NaN or infinity: they have no score")
+    return features, found
+
+
+def classes_seen(judge: Judge, x: Tensor, real: bool) -> Tensor:
+    """Return the classes (N,), int64, that the judge sees in images (N, C, H, W) in [-1, 1].
+
+    Each channel is judged alone. Of several channels the class is the number that theirs spell: 100 r + 10 g + b.
+
+    Raises:
+        ValueError: the images are not finite; `real` says whose they are.
+    """
+    _, found = judged(judge, x.flatten(0, 1).unsqueeze(1), real)
+    place = judge.logits.out_features ** torch.arange(x.shape[1]).flip(0)
+    return (found.view(len(x), -1) * place.to(found.device)).sum(1)
+
+
+def judge_of(image: Tensor, label: Tensor, num_classes: int = 10) -> Judge:
+    """Return the judge that these digits make: the same for the same digits, trained once and then kept in a cache.
+
+    It is in evaluation mode.
+
+    The cache is `$XDG_CACHE_HOME/ganzoo` or else `~/.cache/ganzoo`. Where it can't be written, or what is there can't
+    be read, the judge is trained again.
+
+    Args:
+        image: (N, 1, H, W), uint8.
+        label: (N,), int64, below `num_classes`.
+        num_classes: how many there are.
+    """
+    digest = hashlib.sha256(image.numpy().tobytes() + label.numpy().tobytes() + f"{image.shape}{VERSION}".encode())
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache", "ganzoo", f"judge-{digest.hexdigest()}.pt")
+    with torch.random.fork_rng(devices=[]):  # a run's own chance doesn't depend on how it is judged
+        judge = Judge(num_classes)
+    try:
+        judge.load_state_dict(torch.load(cache, weights_only=True))
+    except Exception:  # it is not there, or spoiled in any way
+        judge = trained(image, label, num_classes)
+        with suppress(UserError), written(cache) as beside:
+            torch.save(judge.state_dict(), beside)
+    return judge.eval()
+
+
+def trained(images: Tensor, labels: Tensor, num_classes: int, batch_size: int = 128, lr: float = 5e-3) -> Judge:
+    """Return a judge trained for 1,000 batches, or 12 epochs if these are fewer. Seed 0; one cycle of Adam's rate.
+
+    Each batch is shifted by up to 2 px; labels are smoothed by 0.05 (Szegedy et al. 2016, section 7).
+    """
+    steps = min(1000, max(1, 12 * len(images) // batch_size))
+    images = seen_small(images)
+    with torch.random.fork_rng(devices=[]), torch.inference_mode(False), torch.enable_grad():
+        torch.manual_seed(0)
+        judge = Judge(num_classes)
+        optimizer = torch.optim.Adam(judge.parameters(), lr)
+        schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, lr, total_steps=steps)
+        for _ in track(range(steps), "Training the judge of digits, once", transient=True):
+            rows = torch.randint(len(images), (batch_size,))
+            x = shifted(images[rows].float().div(127.5).sub(1))
+            optimizer.zero_grad()
+            F.cross_entropy(judge.logits(judge(x)), labels[rows], label_smoothing=0.05).backward()
+            optimizer.step()
+            schedule.step()
+    return judge
+
+
+def shifted(x: Tensor, most: int = 2) -> Tensor:
+    """Return images (N, C, H, W) in [-1, 1] moved together by up to `most` px each way; -1 comes in."""
+    top, left = torch.randint(2 * most + 1, (2,)).tolist()
+    height, width = x.shape[-2:]
+    return F.pad(x, [most] * 4, value=-1)[..., top : top + height, left : left + width]
