@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 help:  ## Show what there is to make
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
 
 setup: $(BIN)/ganzoo  ## Install ganzoo and its tools into .venv
 
@@ -30,10 +30,14 @@ type: setup  ## Check types
 
 bench: setup  ## Measure speed and memory against a plain loop
 	$(BIN)/python experiments/benchmarks/step.py
+	$(BIN)/python experiments/benchmarks/penalties.py
 	$(BIN)/python experiments/benchmarks/memory.py
+
+bench-long: setup  ## Train the lessons' long forms (hours; goes on when called again; ROOT=DIR of MNIST)
+	$(BIN)/python experiments/benchmarks/long.py $(if $(ROOT),--root $(ROOT))
 
 clean:  ## Remove what was built, keep runs and .venv
 	rm -rf build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache
 	find ganzoo tests experiments -name __pycache__ -prune -exec rm -rf {} +
 
-.PHONY: help setup demo test test-slow lint type bench clean
+.PHONY: help setup demo test test-slow lint type bench bench-long clean

@@ -1,6 +1,7 @@
 """What is done to the arguments of a command before they are parsed."""
 
 import inspect
+import itertools
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -87,10 +88,17 @@ def refuse_another_model(args: list[str]) -> None:
 
 
 def flags(args: list[str], command: Callable[..., None] | dict[str, Any]) -> list[str]:
-    """Let a command's yes-or-no option stand alone: `--raw` for `--raw true`."""
+    """Let a command's yes-or-no option stand alone, `--raw` for `--raw true`, and numbers follow: `--labels 3 8`."""
     if isinstance(command, dict):
         return args
     parameters = inspect.signature(command).parameters.values()
     names = {f"--{parameter.name}" for parameter in parameters if parameter.annotation is bool}
     said = [*(value.lower() in ("true", "false") for value in args[1:]), False]  # what follows each argument
-    return [f"{arg}=true" if arg in names and not value else arg for arg, value in zip(args, said, strict=True)]
+    args = [f"{arg}=true" if arg in names and not value else arg for arg, value in zip(args, said, strict=True)]
+    for parameter in parameters:
+        if parameter.annotation == list[int] | None and (name := f"--{parameter.name}") in args:
+            start = args.index(name) + 1
+            numbers = list(itertools.takewhile(str.isdigit, args[start:]))
+            if numbers:
+                args = [*args[: start - 1], f"{name}=[{','.join(numbers)}]", *args[start + len(numbers) :]]
+    return args

@@ -1,18 +1,24 @@
 """What a trained generator is for, and what there is: plain functions, which the command line offers by name."""
 
 import os
+import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
+import rich
 import torch
 from rich.progress import track
+from rich.table import Table as RichTable
+from torch import Tensor
 
 import ganzoo.data
 import ganzoo.models
+from ganzoo import lessons
 from ganzoo.checkpoint import load
 from ganzoo.data import DataModule
 from ganzoo.errors import UserError
-from ganzoo.files import empty_folder, writable
+from ganzoo.files import empty_folder, writable, written
 from ganzoo.game import Game
 from ganzoo.latent import walk
 from ganzoo.pictures import (
@@ -28,21 +34,28 @@ from ganzoo.pictures import (
 )
 from ganzoo.shipped import experiment_files
 
-__all__ = ["interpolate", "list_", "sample"]
+__all__ = ["interpolate", "lesson", "list_", "sample"]
 
 
 def sample(
-    ckpt: str, num: int = 64, seed: int = 0, out: str = "samples.png", raw: bool = False, batch_size: int = 64
+    ckpt: str,
+    num: int = 64,
+    seed: int = 0,
+    out: str = "samples.png",
+    raw: bool = False,
+    batch_size: int = 64,
+    label: int | None = None,
 ) -> None:
     """Draw samples from a checkpoint: a grid, or a folder of them.
 
     Args:
         ckpt: a .ckpt file; the checkpoint knows its model.
-        num: how many samples.
+        num: how many samples; of a conditional model a grid with a row a class has as many more as fill its rows.
         seed: the same seed gives the same samples; sample 7 is the same however many are asked for.
         out: a .png for one picture of all, a folder for one PNG each; for points .npy or .csv too.
         raw: use the generator's raw weights even where the checkpoint holds their moving average.
         batch_size: samples made at once.
+        label: the class of all samples, for a conditional model. Unless given: each class in turn.
     """
     if num < 1 or batch_size < 1:
         raise UserError(f"num is {num} and batch_size {batch_size}: give 1 or more of each.")
@@ -54,8 +67,12 @@ def sample(
     points = len(model.shape) == 1
     if path.suffix in (".npy", ".csv") and not folder and not points:
         raise UserError(f"{type(model).__name__} makes images {model.shape}, not points: give a .png or a folder.")
+    model.check_label(label)
     model.to("cuda" if torch.cuda.is_available() else "cpu")
-    batches = model.samples(num, seed, raw, batch_size)
+    columns = None
+    if label is None and not folder and not points:
+        num, order, columns = model.by_class(num)
+    batches = model.samples(num, seed, raw, batch_size, label)
     if folder:
         empty_folder(path)
         start = 0
@@ -64,8 +81,13 @@ def sample(
             start += len(batch)
     else:
         samples = torch.cat([batch.cpu() for batch in batches])
-        (save_points if points else save_grid)(samples, path)
-    print(f"{num} samples of {type(model).__name__}, seed {seed}: {out}")
+        if points:
+            save_points(samples, path)
+        else:
+            save_grid(samples if columns is None else samples[order], path, columns)
+    what = "" if label is None else f" of label {label}"
+    rows = "" if columns is None else ", a row a class"
+    print(f"{num} samples{what} of {type(model).__name__}, seed {seed}{rows}: {out}")
 
 
 def interpolate(
@@ -77,6 +99,7 @@ def interpolate(
     steps: int = 12,
     seed: int = 0,
     raw: bool = False,
+    labels: list[int] | None = None,
 ) -> None:
     """Walk through a checkpoint's latent space: a film, or a strip of pictures.
 
@@ -90,6 +113,7 @@ def interpolate(
         steps: pictures from one stop to the next.
         seed: the same seed gives the same walks.
         raw: use the generator's raw weights even where the checkpoint holds their moving average.
+        labels: walk from class to class with the noise held fixed: two labels or more, for a conditional model.
     """
     if num < 1 or stops < 2 or steps < 1:
         raise UserError(f"num is {num}, stops {stops}, steps {steps}: give at least 1, 2 and 1.")
@@ -98,17 +122,21 @@ def interpolate(
     path = Path(out)
     if path.suffix not in (".gif", ".png", ".mp4"):
         raise UserError(f"out is {out}: give a .gif, a .png or an .mp4.")
-    writable(path)
     if path.suffix == ".mp4":
         video_writer(path)  # find out now, not after the walk, whether there is one
+    if labels is not None and len(labels) < 2:
+        raise UserError(f"labels is {labels}: give two or more, such as --labels 3 8.")
     model = load(ckpt)
+    for label in labels or []:
+        model.check_label(label)
+    writable(path)
     if not model.has_latent_space:
         raise UserError(f"{type(model).__name__} has no latent space to walk in: it makes images from images.")
     model.to("cuda" if torch.cuda.is_available() else "cpu")
     film = path.suffix != ".png"
-    visited = model.latents(torch.arange(num * stops), seed).view(stops, num, -1)
-    latents = walk(visited, steps, kind, closed=film)  # (frames, num, latent_dim)
-    samples = torch.stack([model.generate(z, raw).cpu() for z in track(latents, "Walking", transient=True)])
+    latents, classes = stations(model, num, stops, steps, seed, kind, film, labels)
+    frames_of = track(list(zip(latents, classes, strict=True)), "Walking", transient=True)
+    samples = torch.stack([model.generate(z, raw, label=y).cpu() for z, y in frames_of])
     if samples.ndim == 3:
         frames = plane_of_walks(samples, film)
     elif film:
@@ -121,7 +149,26 @@ def interpolate(
         save_film(frames, path, seconds=1 / 12)
     else:
         save_picture(frames[0], path)
-    print(f"{num} walks ({kind}) of {type(model).__name__}, seed {seed}: {out}")
+    between = kind if labels is None else f"labels {', '.join(map(str, labels))}"
+    print(f"{num} walks ({between}) of {type(model).__name__}, seed {seed}: {out}")
+
+
+def stations(
+    model: Game, num: int, stops: int, steps: int, seed: int, kind: Any, closed: bool, labels: list[int] | None
+) -> tuple[Tensor, Sequence[Tensor | None]]:
+    """Return the latents (frames, num, latent_dim) of walks and, for a conditional model, the labels at each frame.
+
+    Either the latents move and each walk keeps its class, or the labels move, on lines between one-hot classes, and
+    each walk keeps its latents.
+    """
+    if labels is None:
+        visited = model.latents(torch.arange(num * stops), seed).view(stops, num, -1)
+        latents = walk(visited, steps, kind, closed)
+        kept = torch.arange(num) % model.num_classes if model.conditional and model.num_classes else None
+        return latents, [kept] * len(latents)
+    one_hot = torch.eye(model.num_classes or 0)[labels]  # (stops, classes)
+    mixtures = walk(one_hot[:, None].expand(-1, num, -1), steps, "lerp", closed)
+    return model.latents(torch.arange(num), seed).expand(len(mixtures), -1, -1), list(mixtures)
 
 
 def where(out: str) -> tuple[Path, bool]:
@@ -140,6 +187,51 @@ def where(out: str) -> tuple[Path, bool]:
     return path, True
 
 
+def lesson(name: str) -> Callable[..., None]:
+    """Return the command that runs the lesson `name`: it is imported only then."""
+
+    def run(out: str | None = None, seed: int = 0) -> None:
+        teach(name, out, seed)
+
+    def run_on_mnist(out: str | None = None, seed: int = 0, root: str = "data") -> None:
+        teach(name, out, seed, root=root)
+
+    command = run_on_mnist if name in lessons.ON_MNIST else run
+    command.__doc__ = f"""{lessons.summary(name)}
+
+    Args:
+        out: the folder for the pictures and the table. Unless given: runs/lessons/{name}.
+        seed: the same seed gives the same networks and samples.
+        root: the folder of MNIST's four files.
+    """
+    return command
+
+
+def teach(name: str, out: str | None, seed: int, **more: Any) -> None:
+    """Run a lesson; print its table and keep it beside its pictures."""
+    if seed < 0:
+        raise UserError(f"seed is {seed}: give 0 or more.")
+    folder = Path(out or f"runs/lessons/{name}")
+    file = folder / "table.md"
+    writable(file)  # find out now, not after minutes of training
+    began = time.monotonic()
+    table = lessons.find(name)(folder, seed, **more)
+    made = f"Made by `ganzoo lesson {name} --seed {seed}` in {time.monotonic() - began:.0f} seconds."
+    with written(file) as beside:
+        beside.write_text(f"{table.markdown()}\n\n{made}\n", encoding="utf-8")
+    show_table(table)
+    for path in (*sorted(folder.glob("*.png"), key=lambda path: path.stem != name), file):
+        print(f"  {path}")
+
+
+def show_table(table: lessons.Table) -> None:
+    """Print a lesson's table."""
+    drawn = RichTable(*table.columns, title=table.title, title_justify="left")
+    for row in table.rows:
+        drawn.add_row(*row)
+    rich.print(drawn)
+
+
 def list_() -> None:
     """Show the models, data sets and experiments there are."""
     for title, package, base in (("Models", ganzoo.models, Game), ("Data sets", ganzoo.data, DataModule)):
@@ -149,7 +241,8 @@ def list_() -> None:
         ]
         show(title, [(name, (cls.__doc__ or "").splitlines()[0]) for name, cls in classes])
     show("Experiments", [(str(path), first_line(path)) for path in experiment_files()])
-    print("Train: ganzoo fit --model NAME --data NAME, or ganzoo fit --config EXPERIMENT")
+    show("Lessons", [(name, lessons.summary(name)) for name in lessons.names()])
+    print("Train: ganzoo fit --model NAME --data NAME, or ganzoo fit --config EXPERIMENT; see: ganzoo lesson NAME")
 
 
 def show(title: str, rows: list[tuple[str, str]]) -> None:

@@ -23,6 +23,7 @@ __all__ = [
     "save_curves",
     "save_film",
     "save_grid",
+    "save_grids",
     "save_picture",
     "save_plane",
     "save_points",
@@ -46,9 +47,9 @@ def grid(images: Tensor, columns: int | None = None) -> Image.Image:
     return to_pil_image(make_grid(to_uint8(images), nrow=columns, pad_value=255))
 
 
-def save_grid(images: Tensor, path: str | Path) -> None:
-    """Write images (N, C, H, W) in [-1, 1] as one picture, near square."""
-    save_picture(grid(images), path)
+def save_grid(images: Tensor, path: str | Path, columns: int | None = None) -> None:
+    """Write images (N, C, H, W) in [-1, 1] as one picture, near square unless `columns` is given."""
+    save_picture(grid(images, columns), path)
 
 
 def save_picture(picture: Image.Image, path: str | Path) -> None:
@@ -86,11 +87,16 @@ def save_points(points: Tensor, path: str | Path) -> None:
             np.savetxt(file, points.numpy(), fmt="%.6g", delimiter=",", header="x,y", comments="")
 
 
-def save_side_by_side(real: Tensor, fake: Tensor, path: str | Path) -> None:
+def save_side_by_side(real: Tensor, fake: Tensor, path: str | Path, columns: int | None = None) -> None:
     """Write real and generated images, (N, C, H, W) in [-1, 1] each, as two grids with titles."""
-    figure = Figure(figsize=(9, 4.8), layout="constrained")
-    for axes, images, title in zip(figure.subplots(1, 2), (real, fake), ("real", "generated"), strict=True):
-        axes.imshow(grid(images), interpolation="nearest")
+    save_grids({"real": real, "generated": fake}, path, columns)
+
+
+def save_grids(grids: dict[str, Tensor], path: str | Path, columns: int | None = None) -> None:
+    """Write images (N, C, H, W) in [-1, 1], by title, as grids side by side."""
+    figure = Figure(figsize=(4.5 * len(grids), 4.8), layout="constrained")
+    for axes, (title, images) in zip(figure.subplots(1, len(grids), squeeze=False)[0], grids.items(), strict=True):
+        axes.imshow(grid(images, columns), interpolation="nearest")
         axes.set_title(title)
         axes.axis("off")
     save_figure(figure, path)
@@ -98,29 +104,38 @@ def save_side_by_side(real: Tensor, fake: Tensor, path: str | Path) -> None:
 
 @torch.no_grad()
 def save_plane(
-    real: Tensor, fake: Tensor, scores: Callable[[Tensor], Tensor], path: str | Path, title: str = ""
+    real: Tensor,
+    fake: Tensor,
+    scores: Callable[[Tensor], Tensor],
+    path: str | Path,
+    title: str = "",
+    probability: bool = True,
 ) -> None:
     """Write real and generated points (N, 2), over the map of what the discriminator takes for real.
 
     Args:
         real: the real points; they decide which part of the plane is shown.
         fake: the generated points; those outside are drawn on the edge.
-        scores: the discriminator, (N, 2) -> (N,) raw scores, drawn as D(x) = sigmoid(score).
+        scores: the discriminator, (N, 2) -> (N,) raw scores.
         path: the .png to write.
         title: a line above.
+        probability: draw D(x) = sigmoid(score); otherwise the score itself, a critic's.
     """
     centre, half = (real.amax(0) + real.amin(0)) / 2, 0.65 * float((real.amax(0) - real.amin(0)).max())
     low, high = centre - half, centre + half
     side = torch.linspace(0, 1, 101)
     ys, xs = torch.meshgrid(low[1] + 2 * half * side, low[0] + 2 * half * side, indexing="ij")
-    heat = scores(torch.stack([xs.flatten(), ys.flatten()], 1)).float().sigmoid().view(101, 101).cpu()
-    reach = max(0.05, float((heat - 0.5).abs().max()))  # near the equilibrium D(x) is close to 1/2 everywhere
+    heat = scores(torch.stack([xs.flatten(), ys.flatten()], 1)).float().view(101, 101).cpu()
+    heat = heat.sigmoid() if probability else heat
+    middle = 0.5 if probability else float(heat.mean())
+    reach = max(0.05, float((heat - middle).abs().max()))  # near the equilibrium D(x) is close to 1/2 everywhere
     figure = Figure(figsize=(6.2, 5.4), layout="constrained")
     axes = figure.subplots()
     extent = (float(low[0]), float(high[0]), float(low[1]), float(high[1]))
     picture = axes.imshow(heat, origin="lower", extent=extent, cmap="Greys_r", interpolation="bilinear")
-    picture.set_clim(0.5 - reach, 0.5 + reach)
-    figure.colorbar(picture, label="D(x): 1 is taken for real, 0 for generated")
+    picture.set_clim(middle - reach, middle + reach)
+    is_one = "D(x): 1 is taken for real, 0 for generated"
+    figure.colorbar(picture, label=is_one if probability else "score: the higher, the more real")
     fake = torch.minimum(torch.maximum(fake, low), high)
     for points, colour, name, area in ((real, REAL, "real", 14), (fake, FAKE, "generated", 4)):
         axes.scatter(points[:, 0], points[:, 1], s=area, alpha=0.6, linewidths=0, color=colour, label=name)

@@ -192,7 +192,8 @@ class Players(Judged):
         network = self.sampler(raw)
         given = [] if label is None else [label.to(self.device)]
         with evaluating(network):
-            return network(z.to(self.device, next(network.parameters()).dtype), *given).float()
+            samples = network(z.to(self.device, next(network.parameters()).dtype), *given).float()
+        return samples.clamp(-1, 1) if samples.ndim == 4 else samples  # not every generator of images ends in tanh
 
     def samples(
         self, num: int, seed: int = 0, raw: bool | None = None, batch_size: int = 64, label: int | None = None
@@ -210,6 +211,18 @@ class Players(Judged):
         """
         self.check_label(label)
         return torch.cat(list(self.samples(num, seed, raw, label=label)))
+
+    def by_class(self, num: int) -> tuple[int, Tensor, int | None]:
+        """Return how a grid of about `num` samples shows a class in each row, if it can.
+
+        Returns:
+            How many samples to make, the order to draw them in, and the grid's columns (None: as the grid likes).
+        """
+        classes = self.num_classes if self.conditional else None
+        if classes is None or classes > num:
+            return num, torch.arange(num), None
+        columns = -(-num // classes)
+        return columns * classes, torch.arange(columns * classes).view(columns, classes).T.flatten(), columns
 
     def check_label(self, label: int | None) -> None:
         """Refuse a label that the model does not have."""

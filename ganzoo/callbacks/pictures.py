@@ -25,6 +25,7 @@ from ganzoo.players import evaluating
 
 __all__ = ["Pictures"]
 
+PLAYERS = ("generator/", "discriminator/", "critic/")  # as logs call them
 NUM_POINTS = 2_500  # drawn of a distribution in the plane
 MOST_FRAMES = 60  # of a film
 
@@ -94,9 +95,10 @@ class Pictures(L.Callback):
     def _everything(self, trainer: L.Trainer, model: Game) -> None:
         self._samples(trainer, model)
         self._curves(trainer, model)
-        real = some_real(trainer, self.num)
+        num, order, columns = model.by_class(self.num)
+        real = some_real(trainer, num, columns)
         if real is not None and real.ndim == 4:
-            save_side_by_side(real, model.sample(self.num).cpu(), self.folder / "real_vs_fake.png")
+            save_side_by_side(real, model.sample(num).cpu()[order], self.folder / "real_vs_fake.png", columns)
         self._film(trainer.global_step)
 
     def _samples(self, trainer: L.Trainer, model: Game) -> None:
@@ -107,9 +109,10 @@ class Pictures(L.Callback):
         path = self.folder / "samples" / f"{step:07d}.png"
         assert model.shape is not None
         if len(model.shape) == 3:
-            samples = model.sample(self.num).cpu()
-            save_grid(samples, path)
-            save_grid(samples, self.folder / "samples.png")
+            num, order, columns = model.by_class(self.num)
+            samples = model.sample(num).cpu()[order]
+            save_grid(samples, path, columns)
+            save_grid(samples, self.folder / "samples.png", columns)
         elif model.shape == (2,):
             self._plane(trainer, model, path)
         else:
@@ -122,12 +125,15 @@ class Pictures(L.Callback):
         save_points(fake, self.folder / "samples.png")
         real = fake if real is None else real
         dtype = next(model.discriminator.parameters()).dtype
+        # a conditional one is asked about the first class
+        label = [torch.zeros(1, dtype=torch.long, device=model.device)] if model.conditional else []
 
         def scores(x: Tensor) -> Tensor:
-            return model.discriminator(x.to(model.device, dtype))
+            return model.opinion(x.to(model.device, dtype), *(y.expand(len(x)) for y in label))
 
         with evaluating(model.discriminator):
-            save_plane(real, fake, scores, path, f"round {trainer.global_step:,}")
+            probability = getattr(model, "scores_are_logits", True)
+            save_plane(real, fake, scores, path, f"round {trainer.global_step:,}", probability)
         with written(self.folder / "real_vs_fake.png") as beside:
             shutil.copyfile(path, beside)
 
@@ -135,10 +141,11 @@ class Pictures(L.Callback):
         (metrics,) = [logger for logger in trainer.loggers if isinstance(logger, MetricsCSV)]
         curves = {name: points for name, points in metrics.curves().items() if points}
         panels = {
-            "losses": {
-                n: p for n, p in curves.items() if n.startswith(("generator/", "discriminator/")) and is_loss(n)
-            },
-            "what D takes for real": {n: p for n, p in curves.items() if n in ("D(real)", "D(fake)")},
+            "losses": {n: p for n, p in curves.items() if n.startswith(PLAYERS) and is_loss(n)},
+            "what D says": {n: p for n, p in curves.items() if n in ("D(real)", "D(fake)")},
+            "distance": {n: p for n, p in curves.items() if n.endswith("/distance")},
+            "gradient norms": {n: p for n, p in curves.items() if n.endswith("/gradient_norm")},
+            "D(accuracy), diversity": {n: p for n, p in curves.items() if n in ("D(accuracy)", "diversity")},
         }
         panels |= {n: {n: p} for n, p in curves.items() if n.startswith("val/") and not n.endswith("_best")}
         if panels := {title: lines for title, lines in panels.items() if lines}:
@@ -160,15 +167,21 @@ class Pictures(L.Callback):
 
 def is_loss(name: str) -> bool:
     """Say whether a logged value of a player is one of its loss's terms."""
-    return not name.endswith(("/gradient_norm", "/lr"))
+    return not name.endswith(("/gradient_norm", "/lr", "/distance"))
 
 
-def some_real(trainer: L.Trainer, num: int) -> Tensor | None:
-    """Return the first real samples of the validation set as the networks see them, on the CPU."""
+def some_real(trainer: L.Trainer, num: int, columns: int | None = None) -> Tensor | None:
+    """Return real samples of the validation set as the networks see them, on the CPU: the first ones.
+
+    With `columns`, so many of each class, class by class.
+    """
     data = trainer.datamodule  # type: ignore[attr-defined]
     if not hasattr(data, "val"):
         return None
     rows = torch.arange(min(num, len(data.val)))
+    if columns is not None:
+        labels = data.val.tensors["label"]
+        rows = torch.cat([(labels == y).nonzero().flatten()[:columns] for y in range(num // columns)])
     return to_float(data.val[rows]["image"], torch.float32)
 
 

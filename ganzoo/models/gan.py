@@ -10,7 +10,7 @@ from torch.nn.utils.parametrizations import spectral_norm as normalised
 from ganzoo.errors import UserError
 from ganzoo.game import Batch, DiscriminatorCallable, Game, GeneratorCallable, Move, Player
 from ganzoo.networks import MinibatchDiscriminator, MLPDiscriminator, MLPGenerator
-from ganzoo.objectives import NonSaturating, Objective
+from ganzoo.objectives import NonSaturating, Objective, wide
 from ganzoo.penalties import Penalty, clip_weights_
 
 __all__ = ["GAN"]
@@ -68,6 +68,7 @@ class GAN(Game):
         self.couples_batch = self.objective.couples_batch or (
             "each device compares the samples of its own part of the batch" if minibatch or feature_matching else ""
         )
+        self.scores_are_logits = self.objective.probability
         self._refuse_contradictions()
 
     def _refuse_contradictions(self) -> None:
@@ -120,6 +121,12 @@ class GAN(Game):
         """Return the discriminator as it takes labels: a conditional model says how."""
         return discriminator
 
+    def on_fit_start(self) -> None:
+        """Say what is not compiled."""
+        super().on_fit_start()
+        if self.compile_networks and self.penalties and self.trainer.is_global_zero:
+            print("compile: torch.compile has no second derivative, so the penalties run uncompiled.", flush=True)
+
     # The game ---------------------------------------------------------------------------------------------
 
     def moves(self, step: int) -> list[Move]:
@@ -168,7 +175,7 @@ class GAN(Game):
 
     def feature_distance(self, x: Tensor, x_fake: Tensor, y: tuple[Tensor, ...]) -> Tensor:
         """Return ||E f(x) - E f(G(z))||^2 of D's features f: Salimans et al. 2016, section 3.1."""
-        real, fake = (self.discriminator.features(samples, *y).float().mean(0) for samples in (x, x_fake))  # type: ignore[operator]
+        real, fake = (wide(self.discriminator.features(samples, *y)).mean(0) for samples in (x, x_fake))  # type: ignore[operator]
         return (real - fake).square().sum()
 
     def note_scores(self, real: Tensor, fake: Tensor) -> None:
@@ -192,5 +199,7 @@ def spectrally_normalised(network: nn.Module) -> nn.Module:
     """
     for module in network.modules():
         if isinstance(module, (nn.Linear, nn.Conv2d, nn.ConvTranspose2d)):
+            if not module.weight.any():  # a layer that starts at zero has no singular value to divide by
+                nn.init.xavier_uniform_(module.weight)
             normalised(module)
     return network

@@ -29,8 +29,12 @@ class UnrolledGAN(GAN):
             raise UserError(
                 f"unrolled_steps is {unrolled_steps} and unrolled_lr {unrolled_lr}: give 0 or more, and above 0."
             )
-        if self.feature_matching or self.conditional:
+        if self.feature_matching:
             raise UserError("UnrolledGAN's generator plays against the unrolled scores: no feature_matching.")
+        if self.compile_networks:
+            raise UserError(
+                "UnrolledGAN differentiates D's steps, and torch.compile has no second derivative: leave compile out."
+            )
         self.unrolled_steps, self.unrolled_lr = unrolled_steps, unrolled_lr
 
     def generator_loss(self, batch: Batch, z: Tensor) -> dict[str, Tensor]:

@@ -1,0 +1,102 @@
+"""What all lessons share: the table that each returns, and runs of shipped experiments in processes of their own."""
+
+import csv
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import yaml
+from rich.progress import track
+
+from ganzoo.errors import UserError
+from ganzoo.shipped import find_experiment
+
+__all__ = ["Lesson", "Table", "scores", "side_by_side", "train"]
+
+
+@dataclass(frozen=True)
+class Table:
+    """A small table of text: as many cells in each row as there are columns.
+
+    Raises:
+        ValueError: a row has more or fewer cells than there are columns.
+    """
+
+    title: str
+    columns: list[str]
+    rows: list[list[str]]
+
+    def __post_init__(self) -> None:
+        if bad := [row for row in self.rows if len(row) != len(self.columns)]:
+            raise ValueError(f"a row of {len(bad[0])} cells in a table of {len(self.columns)} columns: {bad[0]}")
+
+    def markdown(self) -> str:
+        """Return the table in Markdown: title, columns, a line a row."""
+        ruler = ["---"] * len(self.columns)
+        lines = [" | ".join(cell.replace("|", r"\|") for cell in row) for row in (self.columns, ruler, *self.rows)]
+        return "\n".join([self.title, "", *(f"| {line} |" for line in lines)])
+
+
+class Lesson(Protocol):
+    """What a lesson's function is like."""
+
+    def __call__(self, folder: Path, seed: int = 0, quick: bool = False) -> Table:
+        """Write the pictures into `folder` and return the table; `quick` takes a few steps only."""
+
+
+def train(config: str, run: Path, rounds: int | None, *options: str) -> Path:
+    """Train a shipped experiment, in a process and a folder `run` of its own; `rounds` in place of those in its YAML.
+
+    A run that was cut off goes on, one that is done is left alone: so a long lesson can be stopped and called again.
+
+    Raises:
+        UserError: the run failed; its log is named.
+    """
+    from ganzoo.checkpoint import read  # needs torch
+
+    last, file = run / "checkpoints" / "last.ckpt", find_experiment(config)
+    rounds = rounds or yaml.safe_load(Path(file).read_text(encoding="utf-8"))["trainer"]["max_steps"]
+    if last.exists() and read(last)["global_step"] >= rounds:
+        return run
+    if last.exists():
+        command = ["resume", str(run), "--max_steps", str(rounds)]
+    else:
+        shutil.rmtree(run, ignore_errors=True)  # cut off before its first checkpoint
+        steps = ["--trainer.max_steps", str(rounds), "--trainer.enable_progress_bar", "false"]
+        command = ["fit", "--config", file, "--run_dir", str(run), *steps, *options]
+    run.parent.mkdir(parents=True, exist_ok=True)
+    log = run.with_suffix(".log")
+    with open(log, "a", encoding="utf-8") as said:
+        environment = {"OMP_NUM_THREADS": "1", **os.environ}
+        done = subprocess.run(
+            [sys.executable, "-m", "ganzoo", *command], stdout=said, stderr=subprocess.STDOUT, env=environment
+        )
+    if done.returncode:
+        lines = log.read_text(encoding="utf-8").strip().splitlines() or ["nothing was said"]
+        raise UserError(
+            f"{run} failed ({lines[-1]}): see {log}; the lesson goes on where it stopped when called again."
+        )
+    return run
+
+
+def side_by_side(work: Sequence[Callable[[], Path]], what: str) -> list[Path]:
+    """Do pieces of work at once, as many as there are cores, with a bar; return what they return, in order."""
+    with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+        futures = [pool.submit(piece) for piece in work]
+        return [future.result() for future in track(futures, what, transient=True)]
+
+
+def scores(run: Path) -> dict[str, float]:
+    """Return the last scores of a run, by name, `val/modes` and others, and its last logged `round`."""
+    found: dict[str, float] = {}
+    with open(run / "metrics.csv", newline="", encoding="utf-8") as file:
+        for row in csv.DictReader(file):
+            found |= {name: float(value) for name, value in row.items() if name.startswith("val/") and value}
+            found["round"] = float(row["step"])
+    return found

@@ -1,0 +1,102 @@
+"""Mode collapse: which cure finds the modes of a ring of 8 and of a grid of 25 Gaussians, and how sharply?"""
+
+import statistics
+from functools import partial
+from pathlib import Path
+
+from matplotlib.figure import Figure
+
+from ganzoo.checkpoint import load
+from ganzoo.data import Toy2D
+from ganzoo.lessons.base import Table, scores, side_by_side, train
+from ganzoo.pictures import FAKE, REAL, save_figure
+
+__all__ = ["mode_collapse"]
+
+ROUNDS = 5_000
+ROWS = {  # the YAML in experiments/lessons: what the table says
+    "points_gan": "GAN (Goodfellow et al. 2014)",
+    "points_unrolled": "unrolled, 5 steps (Metz et al. 2017)",
+    "points_pacgan": "PacGAN, 2 samples (Lin et al. 2018)",
+    "points_minibatch": "minibatch discrimination (Salimans et al. 2016)",
+    "points_feature_matching": "feature matching (Salimans et al. 2016)",
+    "points_wgan_gp": "WGAN-GP (Gulrajani et al. 2017)",
+    "points_rpgan": "RpGAN + R1 + R2 (Huang et al. 2024)",
+}
+DATA = ("ring", "grid")
+# Modes found and share of high quality, in %, as printed by Srivastava et al. 2017 (VEEGAN), table 1; other networks
+# and other lengths of training than here.
+PUBLISHED = {
+    ("points_gan", "ring"): "1 / 99.3",
+    ("points_gan", "grid"): "3.3 / 0.5",
+    ("points_unrolled", "ring"): "7.6 / 35.6",
+    ("points_unrolled", "grid"): "23.6 / 16",
+}
+
+
+def mode_collapse(folder: Path, seed: int = 0, quick: bool = False) -> Table:
+    """Train each row on ring and grid, with one seed; the runs are kept in `folder`/runs."""
+    rows = dict(list(ROWS.items())[:1]) if quick else ROWS
+    return compare(folder, rows, seeds=[seed], rounds=2 if quick else ROUNDS)
+
+
+def compare(folder: Path, rows: dict[str, str], seeds: list[int], rounds: int) -> Table:
+    """Train each row on each data set with each seed; draw the first seed's samples; return the table."""
+    jobs = {
+        (row, data, seed): folder / "runs" / f"{row}_{data}_{seed}" for row in rows for data in DATA for seed in seeds
+    }
+    side_by_side([partial(train_row, *job, run, rounds) for job, run in jobs.items()], "Training")
+    draw(folder / "mode-collapse.png", rows, {key[:2]: run for key, run in jobs.items() if key[2] == seeds[0]})
+    table = []
+    for row, name in rows.items():
+        cells = [name]
+        for data in DATA:
+            found = [scores(jobs[row, data, seed]) for seed in seeds]
+            cells += [
+                spread([f["val/modes"] for f in found], 1),
+                spread([100 * f["val/high_quality"] for f in found], 1),
+            ]
+            cells.append(PUBLISHED.get((row, data), ""))
+        table.append(cells)
+    columns = ["", *(f"{data} {what}" for data in DATA for what in ("modes", "% high quality", "published"))]
+    title = (
+        f"2,500 samples after {rounds:,} rounds, {'seed' if len(seeds) == 1 else 'seeds'} {', '.join(map(str, seeds))}"
+    )
+    return Table(f"{title}; perfect samples: 8 and 25 modes, 98.9 %", columns, table)
+
+
+def train_row(row: str, data: str, seed: int, run: Path, rounds: int) -> Path:
+    """Train one row on one data set with one seed."""
+    options = ["--data.name", data, "--seed_everything", str(seed), "--pictures.every_n_steps", "0"]
+    return train(f"experiments/lessons/{row}.yaml", run, rounds, "--trainer.val_check_interval", str(rounds), *options)
+
+
+def spread(values: list[float], digits: int) -> str:
+    """Return one value, or the mean and the standard deviation of several and the worst of them."""
+    if len(values) == 1:
+        return f"{values[0]:.{digits}f}"
+    return (
+        f"{statistics.mean(values):.{digits}f} ± {statistics.stdev(values):.{digits}f} (least {min(values):.{digits}f})"
+    )
+
+
+def draw(path: Path, rows: dict[str, str], runs: dict[tuple[str, str], Path]) -> None:
+    """Draw the samples of each run over the data, a column a row of the table."""
+    figure = Figure(figsize=(2.6 * len(rows), 5.8), layout="constrained")
+    axes = figure.subplots(len(DATA), len(rows), squeeze=False)
+    for line, data in enumerate(DATA):
+        points = Toy2D(name=data)
+        points.setup()
+        real = points.val.tensors["image"]
+        reach = 1.25 * float(real.abs().max())
+        for column, (row, name) in enumerate(rows.items()):
+            fake = load(runs[row, data] / "checkpoints" / "last.ckpt").sample(2500)
+            found = scores(runs[row, data])
+            panel = axes[line][column]
+            panel.scatter(real[:, 0], real[:, 1], s=8, color=REAL, linewidths=0, alpha=0.5)
+            panel.scatter(fake[:, 0], fake[:, 1], s=3, color=FAKE, linewidths=0, alpha=0.5)
+            panel.set(xlim=(-reach, reach), ylim=(-reach, reach), xticks=[], yticks=[], aspect="equal")
+            title = f"{found['val/modes']:.0f} modes, {found['val/high_quality']:.0%}"
+            panel.set_title(title if line else f"{name.partition(' (')[0]}\n{title}", fontsize=9)
+    figure.suptitle("generated (orange) over real (blue): modes found, share within 3 standard deviations")
+    save_figure(figure, path)

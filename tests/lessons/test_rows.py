@@ -1,0 +1,72 @@
+"""Lessons that train shipped experiments, a row each: they go on where they were stopped; their tables are right."""
+
+import math
+from pathlib import Path
+
+import pytest
+from conftest import last
+from fakes import write_mnist
+
+import ganzoo
+from ganzoo.lessons import base, find, mode_collapse, stacked_mnist
+from ganzoo.lessons.mode_collapse import spread
+
+CONFIG = "experiments/lessons/points_gan.yaml"
+
+
+def test_every_row_has_its_experiment():
+    for row in [*mode_collapse.ROWS, *stacked_mnist.ROWS]:
+        assert Path(base.find_experiment(f"experiments/lessons/{row}.yaml")).is_file(), row
+    assert {row for row, _ in mode_collapse.PUBLISHED} <= set(mode_collapse.ROWS)
+
+
+def test_a_run_that_is_done_is_left_alone_and_a_longer_one_goes_on(tmp_path):
+    run = base.train(CONFIG, tmp_path / "run", 2, "--trainer.val_check_interval", "2")
+    assert last(run)["global_step"] == 2
+    found = base.scores(run)
+    assert found["round"] == 2
+    assert 0 <= found["val/modes"] <= 8
+    before = (run / "checkpoints" / "last.ckpt").stat().st_mtime_ns
+    base.train(CONFIG, run, 2)
+    assert (run / "checkpoints" / "last.ckpt").stat().st_mtime_ns == before
+    base.train(CONFIG, run, 4)
+    assert last(run)["global_step"] == 4
+    assert base.scores(run)["round"] == 4
+
+
+def test_a_run_that_fails_is_named_with_its_log(tmp_path):
+    with pytest.raises(ganzoo.UserError, match=r"no_such.*run\.log"):
+        base.train(CONFIG, tmp_path / "run", 2, "--data.name", "no_such")
+
+
+def test_work_is_done_in_order(tmp_path):
+    assert base.side_by_side([lambda i=i: tmp_path / str(i) for i in range(5)], "Counting") == [
+        tmp_path / str(i) for i in range(5)
+    ]
+
+
+def test_a_spread_has_the_mean_the_deviation_and_the_worst():
+    assert spread([7.0], 1) == "7.0"
+    assert spread([1.0, 2.0, 6.0], 2) == f"3.00 ± {math.sqrt((4 + 1 + 9) / 2):.2f} (least 1.00)"
+
+
+def test_mode_collapse(tmp_path):
+    table = find("mode-collapse")(tmp_path, seed=3, quick=True)
+    assert (tmp_path / "mode-collapse.png").stat().st_size > 10_000
+    (row,) = table.rows
+    run = tmp_path / "runs" / "points_gan_grid_3"
+    assert row[4] == f"{base.scores(run)['val/modes']:.1f}"
+    assert last(run)["ganzoo"]["seed"] == 3
+    assert row[3] == "1 / 99.3"
+
+
+def test_stacked_mnist(tmp_path):
+    root = write_mnist(tmp_path / "mnist")[1]
+    table = find("stacked-mnist")(tmp_path / "lesson", quick=True, root=root)
+    assert (tmp_path / "lesson" / "stacked-mnist.png").stat().st_size > 10_000
+    real, dcgan = table.rows
+    assert real[0] == "real test digits"
+    assert dcgan[1:4] == [
+        f"{base.scores(tmp_path / 'lesson/runs/stacked_dcgan_0')[k]:{f}}"
+        for k, f in (("val/modes", ".0f"), ("val/kl", ".3f"), ("round", ",.0f"))
+    ]
