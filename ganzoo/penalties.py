@@ -9,6 +9,7 @@ section 4, leave it out.
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -31,6 +32,9 @@ class Penalty(ABC):
         every: a lazy penalty (Karras et al. 2020, section 3.1) is computed in every so many rounds only, and is then so
             many times as strong: its mean strength stays.
     """
+
+    couples_batch: ClassVar[str] = ""
+    """Why the samples of a batch see each other, if they do."""
 
     every: int = field(default=1, kw_only=True)
 
@@ -111,6 +115,7 @@ class DRAGAN(Penalty):
         spread: reach of the noise, in standard deviations of the batch.
     """
 
+    couples_batch: ClassVar[str] = "DRAGAN's noise is as wide as each device's own part of the batch"
     weight: float = 10.0
     spread: float = 0.5
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 from conftest import MODELS, assert_equal, environment, last
 from torch.nn.modules.batchnorm import _BatchNorm
-from two_ranks import args_for
+from two_ranks import IN_BOTH, args_for
 
 import ganzoo
 from ganzoo.cli import main
@@ -41,7 +41,7 @@ def numbers(row: str) -> list[float]:
 def test_two_ranks_equal_one_process(pair, tmp_path, model):
     main(args_for(model, tmp_path / "one", "64-true", 1))
     one, two = last(tmp_path / "one"), last(pair / f"{model}-64-true")
-    assert one["global_step"] == two["global_step"] == 20
+    assert one["global_step"] == two["global_step"] == 12
     assert one["Digits"] == two["Digits"]  # the same data, counted once
     furthest = max(float((one["state_dict"][k] - two["state_dict"][k]).abs().max()) for k in one["state_dict"])
     if coupled(tmp_path / "one"):
@@ -50,13 +50,14 @@ def test_two_ranks_equal_one_process(pair, tmp_path, model):
         assert furthest < 1e-9
         runs = tmp_path / "one", pair / f"{model}-64-true"
         rows = [(run / "metrics.csv").read_text().split() for run in runs]
-        assert len(rows[0]) == len(rows[1]) > 10
+        assert len(rows[0]) == len(rows[1]) > 8
         for a, b in zip(*rows, strict=True):
             assert numbers(a) == pytest.approx(numbers(b), abs=1e-5)
 
 
-@pytest.mark.parametrize("precision", ["64-true", "32-true"])
-@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize(
+    ("model", "precision"), [*((model, "64-true") for model in MODELS), *((model, "32-true") for model in IN_BOTH)]
+)
 def test_ranks_are_the_same_to_the_bit(pair, model, precision):
     ranks = [torch.load(pair / f"{model}-{precision}" / f"rank{r}.pt", weights_only=True) for r in (0, 1)]
     assert_equal(ranks[0], ranks[1], "rank 0 and 1")

@@ -25,7 +25,7 @@ def block(language: str) -> str:
 TRY = """
 import ganzoo
 from ganzoo.cli import main
-main(["fit", "--config", "lsgan.yaml", *small, "--run_dir", "run", "--trainer.max_steps", "2"])
+main(["fit", "--config", "bgan.yaml", *small, "--run_dir", "run", "--trainer.max_steps", "2"])
 main(["resume", "run", "--max_steps", "3"])
 model = ganzoo.load("run/checkpoints/last.ckpt")
 print(ganzoo.__file__, type(model).__name__, tuple(model.sample(2).shape))
@@ -35,8 +35,8 @@ print(ganzoo.__file__, type(model).__name__, tuple(model.sample(2).shape))
 def test_a_variant_is_one_file_and_one_yaml(tmp_path):
     """The README's own variant, put into a copy of the package, trains, resumes, and loads as itself."""
     shutil.copytree(Path(ganzoo.__file__).parent, tmp_path / "ganzoo")
-    (tmp_path / "ganzoo" / "models" / "lsgan.py").write_text(block("python"))
-    (tmp_path / "lsgan.yaml").write_text(block("yaml"))
+    (tmp_path / "ganzoo" / "models" / "bgan.py").write_text(block("python"))
+    (tmp_path / "bgan.yaml").write_text(block("yaml"))
     small = [*QUIET, "--data.batch_size", "4", "--data.image_size", "16", "--trainer.limit_val_batches", "1"]
     done = subprocess.run(
         [sys.executable, "-c", f"small = {small}\n{TRY}"],
@@ -47,7 +47,7 @@ def test_a_variant_is_one_file_and_one_yaml(tmp_path):
         timeout=120,
     )
     assert done.returncode == 0, done.stderr
-    assert done.stdout.splitlines()[-1] == f"{tmp_path / 'ganzoo' / '__init__.py'} LSGAN (2, 1, 16, 16)"
+    assert done.stdout.splitlines()[-1] == f"{tmp_path / 'ganzoo' / '__init__.py'} BGAN (2, 1, 16, 16)"
 
 
 def test_the_commands_that_the_readme_names_exist(capsys):
@@ -78,7 +78,7 @@ def test_make_has_the_targets_that_the_readme_names(target):
 def test_what_the_readme_points_to_is_there():
     root = Path(__file__).parent.parent
     named = set(re.findall(r"\]\(((?!http)[^)]+)\)", README)) | set(re.findall(r"experiments/[\w/]+\.\w+", README))
-    named.remove("experiments/digits/lsgan.yaml")  # the reader writes it
+    named.remove("experiments/digits/bgan.yaml")  # the reader writes it
     assert len(named) > 6
     assert [path for path in sorted(named) if not (root / path).exists()] == []
 

@@ -10,6 +10,7 @@ from torch.nn.utils.parametrizations import spectral_norm as normalised
 from ganzoo.errors import UserError
 from ganzoo.game import Batch, DiscriminatorCallable, Game, GeneratorCallable, Move, Player
 from ganzoo.networks import MinibatchDiscriminator, MLPDiscriminator, MLPGenerator
+from ganzoo.networks.labels import need_features
 from ganzoo.objectives import NonSaturating, Objective, wide
 from ganzoo.penalties import Penalty, clip_weights_
 
@@ -65,9 +66,10 @@ class GAN(Game):
         self.weight_clip, self.spectral_norm, self.minibatch = weight_clip, spectral_norm, minibatch
         self.feature_matching = feature_matching
         self.instance_noise, self.instance_noise_rounds = instance_noise, instance_noise_rounds
-        self.couples_batch = self.objective.couples_batch or (
-            "each device compares the samples of its own part of the batch" if minibatch or feature_matching else ""
-        )
+        reasons = [self.objective.couples_batch, *(penalty.couples_batch for penalty in self.penalties)]
+        if minibatch or feature_matching:
+            reasons.append("each device compares the samples of its own part of the batch")
+        self.couples_batch = next(filter(None, reasons), "")
         self.scores_are_logits = self.objective.probability
         self._refuse_contradictions()
 
@@ -108,6 +110,8 @@ class GAN(Game):
                 "slope at each sample, which batch norm makes depend on all others (Gulrajani et al. 2017, section 4): "
                 "set model.discriminator.norm to layer or none, or model.penalties to []."
             )
+        if self.feature_matching:
+            need_features(discriminator)
         if self.minibatch is not None:
             discriminator = MinibatchDiscriminator(discriminator, self.shape_seen(shape), self.minibatch)
         discriminator = self.with_labels(discriminator, shape)

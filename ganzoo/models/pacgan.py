@@ -25,7 +25,8 @@ class PacGAN(DCGAN):
         if pack < 1:
             raise UserError(f"pack is {pack}: give 1 (an ordinary GAN) or more samples.")
         self.pack = pack
-        self.couples_batch = "packs are made of the samples that a device has"
+        if pack > 1:
+            self.couples_batch = "packs are made of the samples that a device has"
 
     def shape_seen(self, shape: tuple[int, ...]) -> tuple[int, ...]:
         """Return the shape of a pack."""

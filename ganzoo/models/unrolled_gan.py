@@ -18,8 +18,8 @@ class UnrolledGAN(GAN):
 
     Args:
         unrolled_steps: K; 0 is the ordinary game.
-        unrolled_lr: eta, the rate of these steps, which are plain gradient descent as in equation 8. (The authors' code
-            unrolls Adam.)
+        unrolled_lr: eta, the rate of these steps, which are plain gradient descent on the objective alone, as in
+            equation 8. (The authors' code unrolls Adam.)
         gan: the options of `ganzoo.models.GAN`.
     """
 

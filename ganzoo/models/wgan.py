@@ -2,6 +2,7 @@
 
 from typing import Any, ClassVar
 
+from ganzoo.errors import UserError
 from ganzoo.game import Move, OptimizerCallable, Player
 from ganzoo.models.gan import GAN
 from ganzoo.networks import DCGANDiscriminator, DCGANGenerator
@@ -48,6 +49,8 @@ class WGAN(GAN):
             discriminator_optimizer=discriminator_optimizer,
             **gan,
         )
+        if long_rounds < 1:
+            raise UserError(f"long_rounds is {long_rounds}: give 1 or more critic updates.")
         self.long_rounds = long_rounds
 
     def moves(self, step: int) -> list[Move]:

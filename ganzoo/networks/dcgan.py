@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from ganzoo.errors import UserError
 from ganzoo.networks.conditional import ConditionalBatchNorm2d, apply_layers
-from ganzoo.networks.unconditional import refuse_labels
+from ganzoo.networks.unconditional import need_labels, refuse_labels
 
 __all__ = ["DCGANDiscriminator", "DCGANGenerator"]
 
@@ -82,8 +82,7 @@ class DCGANGenerator(nn.Module):
 
     def forward(self, z: Tensor, y: Tensor | None = None) -> Tensor:
         """Images (N, C, H, W) in [-1, 1] from noise ``z`` (N, latent_dim)."""
-        if self.num_classes is None:
-            refuse_labels(self, y)
+        refuse_labels(self, y) if self.num_classes is None else need_labels(self, y)
         # a transposed convolution of a 1 x 1 map is a matrix product, which a CPU does four times as fast
         weight = self.project.weight
         return apply_layers(self.upsample, (z @ weight.flatten(1)).view(-1, *weight.shape[1:]), y)

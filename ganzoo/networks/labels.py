@@ -131,12 +131,17 @@ class AuxiliaryClassifier(Headed):
 @torch.no_grad()
 def num_features(discriminator: nn.Module, shape: tuple[int, ...]) -> int:
     """How many features a discriminator's last layer sees: asked with one sample."""
+    need_features(discriminator)
+    training = discriminator.training
+    found = discriminator.eval().features(torch.zeros(1, *shape)).shape[1]  # type: ignore[operator]
+    discriminator.train(training)
+    return found
+
+
+def need_features(discriminator: nn.Module) -> None:
+    """Raise a ``UserError`` if a discriminator does not show what its last layer sees."""
     if not hasattr(discriminator, "features") or not hasattr(discriminator, "head"):
         raise UserError(
             f"{type(discriminator).__name__} has no features(x) and head(features), which this option builds on: give "
             "one of ganzoo's discriminators, or add the two methods."
         )
-    training = discriminator.training
-    found = discriminator.eval().features(torch.zeros(1, *shape)).shape[1]  # type: ignore[operator]
-    discriminator.train(training)
-    return found

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from ganzoo.networks.conditional import ConditionalBatchNorm2d, apply_layers
 from ganzoo.networks.dcgan import plan
-from ganzoo.networks.unconditional import refuse_labels
+from ganzoo.networks.unconditional import need_labels, refuse_labels
 
 __all__ = ["ResNetDiscriminator", "ResNetGenerator", "SNGANDiscriminator", "SNGANGenerator"]
 
@@ -110,8 +110,7 @@ class ResNetGenerator(nn.Module):
 
     def forward(self, z: Tensor, y: Tensor | None = None) -> Tensor:
         """Images (N, C, H, W) in [-1, 1] from noise ``z`` (N, latent_dim), of labels ``y`` if there are classes."""
-        if self.num_classes is None:
-            refuse_labels(self, y)
+        refuse_labels(self, y) if self.num_classes is None else need_labels(self, y)
         x = self.project(z).view(len(z), -1, self.base, self.base)
         for block in self.blocks:
             x = block(x, y)

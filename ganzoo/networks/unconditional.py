@@ -1,10 +1,18 @@
-"""What every network without labels has in common."""
+"""What networks say of labels that they can't take, or lack."""
 
 from torch import Tensor, nn
 
 from ganzoo.errors import UserError
 
-__all__ = ["refuse_labels"]
+__all__ = ["need_labels", "refuse_labels"]
+
+
+def need_labels(network: nn.Module, y: Tensor | None) -> Tensor:
+    """Return the labels; raise a ``UserError`` if a network that was built for classes is given none."""
+    if y is None:
+        name = type(network).__name__
+        raise UserError(f"{name} was built with num_classes but is given no labels: leave num_classes out")
+    return y
 
 
 def refuse_labels(network: nn.Module, y: Tensor | None) -> None:

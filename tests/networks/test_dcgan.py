@@ -4,7 +4,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from ganzoo.errors import UserError
-from ganzoo.networks import DCGANDiscriminator, DCGANGenerator
+from ganzoo.networks import ConditionalBatchNorm2d, DCGANDiscriminator, DCGANGenerator
 
 SIZES = [16, 28, 32, 64, 128, 256]
 
@@ -166,3 +166,38 @@ def test_a_width_below_1_and_labels_are_refused() -> None:
         DCGANGenerator(10, (1, 16, 16), 2)(torch.randn(2, 10), y)
     with pytest.raises(UserError, match="DCGANDiscriminator takes no labels"):
         DCGANDiscriminator((1, 16, 16), 2)(torch.randn(2, 1, 16, 16), y)
+
+
+@pytest.mark.parametrize("norm", ["layer", "none"])
+def test_a_discriminator_for_a_penalty_judges_each_sample_by_itself(norm: str) -> None:
+    torch.manual_seed(0)
+    discriminator = DCGANDiscriminator((3, 32, 32), width=4, norm=norm).double()  # type: ignore[arg-type]
+    assert not any(isinstance(m, nn.modules.batchnorm._BatchNorm) for m in discriminator.modules())
+    x = torch.randn(5, 3, 32, 32, dtype=torch.float64)
+    alone = torch.cat([discriminator(one[None]) for one in x])
+    torch.testing.assert_close(discriminator(x), alone)
+    batch = DCGANDiscriminator((3, 32, 32), width=4).double()
+    assert not torch.allclose(batch(x)[:2], batch(x[:2]))  # which batch norm does not
+
+
+def test_layer_norm_is_over_a_samples_whole_map_and_no_norm_has_biases() -> None:
+    layer, none = (DCGANDiscriminator((3, 32, 32), width=4, norm=norm) for norm in ("layer", "none"))  # type: ignore[arg-type]
+    norms = [m for m in layer.modules() if isinstance(m, nn.GroupNorm)]
+    assert [(m.num_groups, m.num_channels) for m in norms] == [(1, 8), (1, 16)]
+    x = 3 * torch.randn(2, 8, 5, 5) + 1
+    torch.testing.assert_close(norms[0](x), F.layer_norm(x, x.shape[1:]))
+    convs = [m for m in none.downsample if isinstance(m, nn.Conv2d)]
+    assert all(m.bias is not None and not m.bias.any() for m in convs)
+    assert count(none) == count(DCGANDiscriminator((3, 32, 32), width=4)) - 2 * (8 + 16) + (4 + 8 + 16)
+
+
+def test_with_classes_the_generator_is_told_the_label_in_every_batch_norm() -> None:
+    torch.manual_seed(0)
+    plain, told = DCGANGenerator(10, (1, 16, 16), 4), DCGANGenerator(10, (1, 16, 16), 4, num_classes=3)
+    tables = [m for m in told.modules() if isinstance(m, ConditionalBatchNorm2d)]
+    assert [m.norm.num_features for m in tables] == [8, 4]
+    assert count(told) - count(plain) == 2 * (8 + 4) * (3 - 1)
+    z, y = torch.randn(4, 10), torch.tensor([0, 1, 2, 0])
+    assert torch.equal(told(z, y), told(z, (y + 1) % 3))  # at the start all labels look the same
+    nn.init.normal_(tables[0].scale.weight)
+    assert not torch.allclose(told(z, y), told(z, (y + 1) % 3))

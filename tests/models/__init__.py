@@ -1,0 +1,57 @@
+"""Variants without a Trainer: a model whose losses can be computed at once, in float64."""
+
+from typing import Any
+
+import torch
+from lightning.pytorch.plugins.precision import DoublePrecision
+from torch import Tensor, nn
+
+from ganzoo.draws import Draws
+from ganzoo.models import GAN
+from ganzoo.networks import MLPDiscriminator, MLPGenerator
+
+N, LATENT = 8, 2
+
+
+def generator(latent_dim: int, shape: tuple[int, ...]) -> nn.Module:
+    return MLPGenerator(latent_dim, shape, hidden=[16])
+
+
+def discriminator(shape: tuple[int, ...]) -> nn.Module:
+    return MLPDiscriminator(shape, hidden=[16])
+
+
+def ready(cls: type[GAN], **options: Any) -> GAN:
+    """A game of points, or of what `shape` says, with its networks built in float64; its next move's chance is set."""
+    defaults = {"generator": generator, "discriminator": discriminator, "latent_dim": LATENT, "shape": (2,)}
+    model = cls(**{**defaults, **options})
+    with DoublePrecision().module_init_context():
+        model.configure_model()
+    chance(model)
+    return model
+
+
+def chance(model: GAN, key: int = 0, size: int = N, rows: slice = slice(None)) -> Draws:
+    """Set the model's chance, and return the same."""
+    draws = [Draws((key,), size, rows, torch.device("cpu"), torch.float64) for _ in range(2)]
+    model.draws = draws[0]
+    return draws[1]
+
+
+def normal(seed: int, *shape: int) -> Tensor:
+    return torch.randn(*shape, dtype=torch.float64, generator=torch.Generator().manual_seed(seed))
+
+
+def batch(*shape: int, classes: int = 3) -> dict[str, Tensor]:
+    """Real samples, (N, *shape), and labels."""
+    return {"image": normal(1, N, *(shape or (2,))), "label": torch.arange(N) % classes}
+
+
+def gradients(loss: Tensor, network: nn.Module) -> list[Tensor]:
+    weights = [p for p in network.parameters() if p.requires_grad]
+    found = torch.autograd.grad(loss, weights, allow_unused=True, retain_graph=True)
+    return [torch.zeros_like(p) if g is None else g for p, g in zip(weights, found, strict=True)]
+
+
+def assert_equal(value: Any, expected: Any) -> None:
+    torch.testing.assert_close(value, expected, rtol=1e-9, atol=1e-12)

@@ -1,0 +1,118 @@
+"""UnrolledGAN against steps made by hand, second derivatives and all."""
+
+import pytest
+import torch
+import torch.nn.functional as F
+from test_game import game, play
+from torch import Tensor, nn
+
+from ganzoo.errors import UserError
+from ganzoo.models import GAN, UnrolledGAN
+from ganzoo.objectives import Minimax, NonSaturating, RelativisticPairing
+
+from . import LATENT, N, assert_equal, batch, gradients, normal, ready
+
+
+class LinearScore(nn.Linear):
+    """D(x) = w . x + b."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(x).squeeze(1)
+
+
+linear = {
+    "generator": lambda latent_dim, shape: nn.Linear(latent_dim, *shape),
+    "discriminator": lambda shape: LinearScore(*shape, 1),
+}
+
+
+@pytest.mark.parametrize("objective", [NonSaturating(), Minimax(), RelativisticPairing()])
+def test_without_steps_it_is_the_ordinary_game(objective):
+    plain, model = ready(GAN, objective=objective), ready(UnrolledGAN, objective=objective, unrolled_steps=0)
+    real, z = batch(), normal(2, N, LATENT)
+    losses = [game.generator_loss(real, z)["adversarial"] for game in (plain, model)]
+    assert_equal(*losses)
+    assert_equal(*(gradients(loss, game.generator) for loss, game in zip(losses, (plain, model), strict=True)))
+
+
+def loss_by_hand(g: Tensor, d: Tensor, x: Tensor, z: Tensor, steps: int, lr: float) -> Tensor:
+    """G's loss after `steps` closed-form steps of D. g: (2, 3), matrix and shift; d: (3,), w and b."""
+    ones = torch.ones(N, 1, dtype=torch.float64)
+    x, fake = torch.cat([x, ones], 1), torch.cat([z @ g[:, :2].T + g[:, 2], ones], 1)
+    for _ in range(steps):
+        right, wrong = (x @ d).sigmoid(), (fake @ d).sigmoid()
+        d = d + lr * ((1 - right)[:, None] * x).mean(0) - lr * (wrong[:, None] * fake).mean(0)
+    return F.softplus(-fake @ d).mean()
+
+
+@pytest.mark.parametrize("steps", [1, 3])
+def test_steps_are_those_made_by_hand_and_the_generator_sees_through_them(steps):
+    model = ready(UnrolledGAN, **linear, unrolled_steps=steps, unrolled_lr=0.5)
+    real, z = batch(), normal(2, N, LATENT)
+    g = torch.cat([model.generator.weight, model.generator.bias[:, None]], 1).detach()
+    d = torch.cat([model.discriminator.weight[0], model.discriminator.bias]).detach()
+
+    def by_hand(g: Tensor) -> float:
+        return loss_by_hand(g, d, real["image"], z, steps, 0.5).item()
+
+    loss = model.generator_loss(real, z)["adversarial"]
+    assert loss.item() == pytest.approx(by_hand(g), rel=1e-12)
+    weight, bias = gradients(loss, model.generator)
+    found, by_differences = torch.cat([weight, bias[:, None]], 1), torch.zeros(2, 3, dtype=torch.float64)
+    for i in range(2):
+        for j in range(3):
+            step = torch.zeros(2, 3, dtype=torch.float64)
+            step[i, j] = 1e-5
+            by_differences[i, j] = (by_hand(g + step) - by_hand(g - step)) / 2e-5
+    torch.testing.assert_close(found, by_differences, rtol=1e-6, atol=1e-9)
+
+    # a generator that takes the unrolled D as given has another gradient: the second derivatives matter
+    with torch.no_grad():
+        x_fake = model.generator(z)
+    given = {name: weight.detach() for name, weight in model.unrolled(real["image"], x_fake).items()}
+    score = model.generator(z) @ given["weight"][0] + given["bias"]
+    blind = gradients(F.softplus(-score).mean(), model.generator)[0]
+    assert (blind - weight).abs().max() > 1e-3
+
+
+def test_the_unrolled_discriminator_is_the_better_one():
+    model = ready(UnrolledGAN, unrolled_steps=5, unrolled_lr=0.1)
+    real, z = batch(), normal(2, N, LATENT)
+    x, fake = real["image"], model.generator(z)
+
+    def loss(weights: dict[str, Tensor]) -> float:
+        scores = [torch.func.functional_call(model.discriminator, weights, samples) for samples in (x, fake)]
+        return NonSaturating().discriminator(*scores).item()
+
+    assert loss(model.unrolled(x, fake)) < loss(dict(model.discriminator.named_parameters()))
+
+
+def test_the_discriminators_own_weights_stay_in_the_generators_move():
+    class Watched(UnrolledGAN):
+        def generator_loss(self, batch, z):
+            seen.append([p.detach().clone() for p in self.discriminator.parameters()])
+            return super().generator_loss(batch, z)
+
+        def moved(self, player):
+            if player == "generator":
+                for p, before in zip(self.discriminator.parameters(), seen[-1], strict=True):
+                    assert torch.equal(p, before)
+                    assert p.grad is None
+
+    seen: list[list[Tensor]] = []
+    model = game(Watched, unrolled_steps=3)
+    play(model, 2)
+    assert len(seen) == 2
+    assert not torch.equal(seen[0][0], seen[1][0])  # D moves in its own move
+
+
+def test_a_normalised_discriminator_can_be_unrolled():
+    model = ready(UnrolledGAN, spectral_norm=True, unrolled_steps=2)
+    loss = model.generator_loss(batch(), normal(2, N, LATENT))["adversarial"]
+    assert all(g.isfinite().all() for g in gradients(loss, model.generator))
+
+
+@pytest.mark.parametrize("options", [{"unrolled_steps": -1}, {"unrolled_lr": 0.0}, {"feature_matching": True}])
+def test_what_it_cannot_do_is_one_message(options):
+    with pytest.raises(UserError, match="unrolled"):
+        UnrolledGAN(**options)
