@@ -238,6 +238,8 @@ def save_curves(panels: dict[str, dict[str, list[tuple[int, float]]]], path: str
             axes.plot(steps, values, label=name, marker="." if len(points) < 20 else None)
         axes.set(title=title, xlabel="round")
         axes.grid(alpha=0.3)
+        if "norm" in title:  # over orders of magnitude, down to 0
+            axes.set_yscale("symlog", linthresh=1e-6)
         if all(value.is_integer() for points in curves.values() for _, value in points):  # modes found: no 9.6 of 10
             axes.yaxis.set_major_locator(MaxNLocator(integer=True))
         if len(curves) > 1:

@@ -145,7 +145,8 @@ class Pictures(L.Callback):
             "what D says": {n: p for n, p in curves.items() if n in ("D(real)", "D(fake)")},
             "distance": {n: p for n, p in curves.items() if n.endswith("/distance")},
             "gradient norms": {n: p for n, p in curves.items() if n.endswith("/gradient_norm")},
-            "D(accuracy), diversity": {n: p for n, p in curves.items() if n in ("D(accuracy)", "diversity")},
+            "how often D is right": {n: p for n, p in curves.items() if n == "D(accuracy)"},
+            "diversity (1: as the data)": {n: p for n, p in curves.items() if n == "diversity"},
         }
         panels |= {n: {n: p} for n, p in curves.items() if n.startswith("val/") and not n.endswith("_best")}
         if panels := {title: lines for title, lines in panels.items() if lines}:

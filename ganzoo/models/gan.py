@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any, ClassVar, Literal
 
+import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.utils.parametrizations import spectral_norm as normalised
@@ -183,10 +184,15 @@ class GAN(Game):
         return (real - fake).square().sum()
 
     def note_scores(self, real: Tensor, fake: Tensor) -> None:
-        """Have logged what D says: of real samples, of fakes, and the share of pairs of both that it puts in order."""
-        self.note("D(real)", real.sigmoid() if self.objective.probability else real)
-        self.note("D(fake)", fake.sigmoid() if self.objective.probability else fake)
-        self.note("D(accuracy)", (real > fake).float())
+        """Have logged what D says of real samples and of fakes, and how often it is right.
+
+        That is the share of samples on the right side of 1/2 or, for scores that are no logits, the share of pairs of a
+        real and a generated sample that are in order.
+        """
+        probability = self.objective.probability
+        self.note("D(real)", real.sigmoid() if probability else real)
+        self.note("D(fake)", fake.sigmoid() if probability else fake)
+        self.note("D(accuracy)", (torch.cat([real > 0, fake < 0]) if probability else real > fake).float())
         if (distance := self.objective.distance(real, fake)) is not None:
             self.note(f"{self.logged_as['discriminator']}/distance", distance)
 
