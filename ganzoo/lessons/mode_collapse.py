@@ -42,9 +42,8 @@ def mode_collapse(folder: Path, seed: int = 0, quick: bool = False) -> Table:
 
 def compare(folder: Path, rows: dict[str, str], seeds: list[int], rounds: int) -> Table:
     """Train each row on each data set with each seed; draw the first seed's samples; return the table."""
-    jobs = {
-        (row, data, seed): folder / "runs" / f"{row}_{data}_{seed}" for row in rows for data in DATA for seed in seeds
-    }
+    keys = [(row, data, seed) for row in rows for data in DATA for seed in seeds]
+    jobs = {key: folder / "runs" / "_".join(map(str, (*key, rounds))) for key in keys}
     side_by_side([partial(train_row, *job, run, rounds) for job, run in jobs.items()], "Training")
     draw(folder / "mode-collapse.png", rows, {key[:2]: run for key, run in jobs.items() if key[2] == seeds[0]})
     table = []
@@ -68,6 +67,8 @@ def compare(folder: Path, rows: dict[str, str], seeds: list[int], rounds: int) -
 def train_row(row: str, data: str, seed: int, run: Path, rounds: int) -> Path:
     """Train one row on one data set with one seed."""
     options = ["--data.name", data, "--seed_everything", str(seed), "--pictures.every_n_steps", "0"]
+    for player in ("generator", "discriminator"):  # both learning rates fall to 0 at the end
+        options += [f"--model.{player}_schedule.init_args.T_max", str(rounds)]
     return train(f"experiments/lessons/{row}.yaml", run, rounds, "--trainer.val_check_interval", str(rounds), *options)
 
 

@@ -51,6 +51,8 @@ def test_both_players_minimise_the_objective(objective):
     assert_equal(model.discriminator_loss(real, z), {"adversarial": objective.discriminator(*scores)})
     assert_equal(model.generator_loss(real, z), {"adversarial": objective.generator(*scores)})
     assert_equal(model.noted["D(real)"], scores[0].mean().detach())  # a score, not a probability
+    ordered = sum(float(a > b) for a, b in zip(*scores, strict=True)) / N
+    assert float(model.noted["D(accuracy)"]) == pytest.approx(ordered)
 
 
 def test_what_is_logged_of_a_probability():
@@ -60,9 +62,9 @@ def test_what_is_logged_of_a_probability():
     model.discriminator_loss(real, z)
     assert_equal(model.noted["D(real)"], x.sigmoid().mean().detach())
     assert_equal(model.noted["D(fake)"], fake.sigmoid().mean().detach())
-    ordered = sum(float(a > b) for a, b in zip(x, fake, strict=True)) / N
-    assert float(model.noted["D(accuracy)"]) == pytest.approx(ordered)
-    assert 0 < ordered < 1
+    right = (sum(float(a > 0) for a in x) + sum(float(b < 0) for b in fake)) / (2 * N)
+    assert float(model.noted["D(accuracy)"]) == pytest.approx(right)
+    assert 0 < right < 1
     assert "discriminator/distance" not in model.noted
 
 
