@@ -17,6 +17,7 @@ import ganzoo.data
 import ganzoo.models
 import ganzoo.networks
 import ganzoo.objectives
+import ganzoo.penalties
 from ganzoo.errors import UserError
 from ganzoo.record import options_of
 
@@ -29,6 +30,7 @@ CLASSES = {
     "model": ganzoo.models.__all__,
     "data": ganzoo.data.__all__,
     "objective": ganzoo.objectives.__all__,
+    "penalties": [name for name in ganzoo.penalties.__all__ if name[0].isupper()],
     "generator": ganzoo.networks.__all__,
     "discriminator": ganzoo.networks.__all__,
     "optimizer": [name for name, value in vars(torch.optim).items() if isinstance(value, type)],
