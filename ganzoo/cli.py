@@ -19,9 +19,9 @@ from lightning.pytorch.plugins.environments import SLURMEnvironment
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
 from rich.progress import track
 
-from ganzoo import commands
+from ganzoo import commands, lessons
 from ganzoo.arguments import complete, flags
-from ganzoo.callbacks import Checkpoints, Pictures, Progress, SampleWriter, Stopped
+from ganzoo.callbacks import Checkpoints, Pictures, Progress, SampleWriter, Stopped, Trouble
 from ganzoo.checkpoint import read
 from ganzoo.data import DataModule
 from ganzoo.errors import UserError
@@ -80,6 +80,7 @@ class GanzooCLI(LightningCLI):
         )
         parser.add_lightning_class_args(Checkpoints, "checkpoint")
         parser.add_lightning_class_args(Pictures, "pictures")
+        parser.add_lightning_class_args(Trouble, "trouble")
         parser.add_lightning_class_args(SampleWriter, "samples")
 
     def parse_arguments(self, parser: LightningArgumentParser, args: Any) -> None:
@@ -283,6 +284,10 @@ COMMANDS: dict[str, Any] = {
     "sample": commands.sample,
     "interpolate": commands.interpolate,
     "list": commands.list_,
+    "lesson": {
+        "_help": f"Run an experiment of the lecture: ganzoo lesson NAME, one of {', '.join(lessons.names())}.",
+        **{name: commands.lesson(name) for name in lessons.names()},
+    },
     "sweep": {"_help": "Check a wandb sweep file: ganzoo sweep check FILE.", "check": check_sweep},
 }
 

@@ -13,7 +13,7 @@ from ganzoo.pictures import FAKE, REAL, save_figure
 
 __all__ = ["mode_collapse"]
 
-ROUNDS = 2_500
+ROUNDS = 1_500
 ROWS = {  # the YAML in experiments/lessons: what the table says
     "points_gan": "GAN (Goodfellow et al. 2014)",
     "points_unrolled": "unrolled, 5 steps (Metz et al. 2017)",

@@ -54,7 +54,7 @@ def test_mode_collapse(tmp_path):
     table = find("mode-collapse")(tmp_path, seed=3, quick=True)
     assert (tmp_path / "mode-collapse.png").stat().st_size > 10_000
     (row,) = table.rows
-    run = tmp_path / "runs" / "points_gan_grid_3"
+    run = tmp_path / "runs" / "points_gan_grid_3_2"
     assert row[4] == f"{base.scores(run)['val/modes']:.1f}"
     assert last(run)["ganzoo"]["seed"] == 3
     assert row[3] == "1 / 99.3"
