@@ -1,6 +1,7 @@
 """What a trained generator is for, and what there is: plain functions, which the command line offers by name."""
 
 import os
+import shlex
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -216,7 +217,8 @@ def teach(name: str, out: str | None, seed: int, **more: Any) -> None:
     writable(file)  # find out now, not after minutes of training
     began = time.monotonic()
     table = lessons.find(name)(folder, seed, **more)
-    made = f"Made by `ganzoo lesson {name} --seed {seed}` in {time.monotonic() - began:.0f} seconds."
+    options = "".join(f" --{option} {shlex.quote(value)}" for option, value in more.items())
+    made = f"Made by `ganzoo lesson {name} --seed {seed}{options}` in {time.monotonic() - began:.0f} seconds."
     with written(file) as beside:
         beside.write_text(f"{table.markdown()}\n\n{made}\n", encoding="utf-8")
     show_table(table)

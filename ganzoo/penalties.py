@@ -41,6 +41,9 @@ class Penalty(ABC):
     def __post_init__(self) -> None:
         if self.every < 1:
             raise UserError(f"{type(self).__name__}'s every is {self.every}: give 1 (every round) or more.")
+        for name, value in vars(self).items():
+            if value < 0:
+                raise UserError(f"{type(self).__name__}'s {name} is {value}: a penalty is 0 or more.")
 
     def __call__(self, discriminator: Discriminator, real: Tensor, fake: Tensor, draws: Draws) -> Tensor:
         """The penalty, a scalar, differentiable by the discriminator's weights.

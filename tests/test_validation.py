@@ -11,9 +11,9 @@ import ganzoo.data.digits
 from ganzoo.checkpoint import read
 from ganzoo.cli import main
 from ganzoo.data import Digits, Toy2D
+from ganzoo.judging import VALIDATION_SEED
 from ganzoo.loggers import MetricsCSV
 from ganzoo.metrics import DigitScores, ModesFound, SlicedWassersteinDistance
-from ganzoo.players import VALIDATION_SEED
 
 PLAIN = ["--pictures.every_n_steps", "0"]
 
@@ -68,7 +68,7 @@ def shown(monkeypatch):
     """The real and generated images that the metric is shown, batch by batch."""
     seen, update = [], DigitScores.update
 
-    def watched(self, x, real):
+    def watched(self, x, real, label=None):
         seen.append((x, real))
         update(self, x, real)
 

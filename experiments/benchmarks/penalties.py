@@ -40,7 +40,7 @@ class Smooth(GAN):
     """The game of 2014 with DCGAN's networks and R1."""
 
     default_generator = DCGANGenerator
-    default_discriminator = partial(DCGANDiscriminator, norm="none")
+    default_discriminator = staticmethod(partial(DCGANDiscriminator, norm="none"))
     default_penalties = (R1(),)
 
 

@@ -14,7 +14,7 @@ from ganzoo.pictures import save_grids
 
 __all__ = ["stacked_mnist"]
 
-ROWS = {  # the YAML in experiments/lessons: what the table says, and modes / KL as printed in R3GAN's table 1
+ROWS = {  # the YAML in experiments/lessons: what the table says, and modes / KL as printed in R3GAN's paper
     "stacked_dcgan": ("DCGAN", "99 / 3.40"),
     "stacked_wgan_gp": ("WGAN-GP", "959 / 0.73"),
     "stacked_gan_r1_r2": ("GAN + R1 + R2", "693 / 0.927"),
@@ -37,7 +37,7 @@ def stacked_mnist(folder: Path, seed: int = 0, quick: bool = False, root: str = 
     options = ["--data.root", root, "--seed_everything", str(seed)]
     if quick:
         options += ["--data.num_val", "1000", "--data.num_stacks", "1000", "--trainer.val_check_interval", "2"]
-    runs = {row: folder / "runs" / f"{row}_{seed}" for row in rows}
+    runs = {row: folder / "runs" / f"{row}_{seed}{'_quick' * quick}" for row in rows}
     work = [
         partial(train, f"experiments/lessons/{row}.yaml", run, 2 if quick else None, *options)
         for row, run in runs.items()

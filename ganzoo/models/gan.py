@@ -105,11 +105,15 @@ class GAN(Game):
     def build_discriminator(self, shape: tuple[int, ...]) -> nn.Module:
         """Return the discriminator, with what the options add to it."""
         discriminator = self.make_discriminator(self.shape_seen(shape))
-        if self.penalties and any(isinstance(module, _BatchNorm) for module in discriminator.modules()):
+        bounds = [type(penalty).__name__ for penalty in self.penalties]
+        if self.spectral_norm and self.objective.needs_bound:
+            bounds.append("spectral_norm")
+        if bounds and any(isinstance(module, _BatchNorm) for module in discriminator.modules()):
+            name = type(discriminator).__name__
             raise UserError(
-                f"{type(discriminator).__name__} has batch norm, and {type(self.penalties[0]).__name__} bounds the "
-                "slope at each sample, which batch norm makes depend on all others (Gulrajani et al. 2017, section 4): "
-                "set model.discriminator.norm to layer or none, or model.penalties to []."
+                f"{name} has batch norm, and {bounds[0]} bounds the slope at each sample, which batch norm makes depend on "
+                f"all others (Gulrajani et al. 2017, section 4): give --model.discriminator {name} "
+                f"--model.discriminator.norm layer (or none), or leave {bounds[0]} out."
             )
         if self.feature_matching:
             need_features(discriminator)
@@ -131,6 +135,11 @@ class GAN(Game):
         super().on_fit_start()
         if self.compile_networks and self.penalties and self.trainer.is_global_zero:
             print("compile: torch.compile has no second derivative, so the penalties run uncompiled.", flush=True)
+
+    def opinion(self, x: Tensor, *y: Tensor) -> Tensor:
+        """Return the discriminator's raw scores (N,) of samples (N, *shape), a few at a time if it sees the batch."""
+        parts = len(x) if self.minibatch is None else 64  # what it compares grows with the square
+        return torch.cat([self.discriminator(*part) for part in zip(*(t.split(parts) for t in (x, *y)), strict=True)])
 
     # The game ---------------------------------------------------------------------------------------------
 

@@ -28,6 +28,20 @@ class PacGAN(DCGAN):
         if pack > 1:
             self.couples_batch = "packs are made of the samples that a device has"
 
+    def setup(self, stage: str) -> None:
+        """Refuse batches that make no packs."""
+        super().setup(stage)
+        batch_size = getattr(self.trainer.datamodule, "batch_size", self.pack)  # type: ignore[attr-defined]
+        if stage == "fit" and batch_size // self.micro_batches % self.pack:
+            raise UserError(self.no_packs_of(batch_size // self.micro_batches))
+
+    def no_packs_of(self, num: int) -> str:
+        """Return what is wrong with so many samples."""
+        return (
+            f"{num} samples make no packs of {self.pack}: choose data.batch_size (over model.micro_batches) as a "
+            "multiple of model.pack."
+        )
+
     def shape_seen(self, shape: tuple[int, ...]) -> tuple[int, ...]:
         """Return the shape of a pack."""
         return (self.pack * shape[0], *shape[1:])
@@ -36,10 +50,7 @@ class PacGAN(DCGAN):
         """Return samples (N, C, ...) in packs (N / pack, pack * C, ...)."""
         x = super().shown(x)
         if len(x) % self.pack:
-            raise UserError(
-                f"{len(x)} samples make no packs of {self.pack}: choose data.batch_size (over model.micro_batches) as "
-                "a multiple of model.pack."
-            )
+            raise UserError(self.no_packs_of(len(x)))
         return x.reshape(len(x) // self.pack, self.pack * x.shape[1], *x.shape[2:])
 
     def opinion(self, x: Tensor, *y: Tensor) -> Tensor:

@@ -20,7 +20,7 @@ class SNGAN(GAN):
         spectral_norm: normalise D's weights.
         n_critic: D's updates for each of G's; n_dis in the paper.
         latent_dim: length of z.
-        generator_optimizer: Adam with beta1 0 and beta2 0.9; the paper's learning rate is 2e-4.
+        generator_optimizer: Adam with the paper's 2e-4, beta1 0 and beta2 0.9.
         discriminator_optimizer: the same for D.
         gan: the options of `ganzoo.models.GAN`; the objective is Hinge.
     """

@@ -36,6 +36,8 @@ class UnrolledGAN(GAN):
                 "UnrolledGAN differentiates D's steps, and torch.compile has no second derivative: leave compile out."
             )
         self.unrolled_steps, self.unrolled_lr = unrolled_steps, unrolled_lr
+        if unrolled_steps:
+            self.couples_batch = "D is unrolled on each device's part of the batch"
 
     def generator_loss(self, batch: Batch, z: Tensor) -> dict[str, Tensor]:
         """Equation 10: G's loss against D's weights theta_K, which depend on G."""

@@ -7,7 +7,7 @@ from ganzoo.game import OptimizerCallable, Player
 from ganzoo.models.gan import GAN
 from ganzoo.networks import DCGANDiscriminator, DCGANGenerator
 from ganzoo.objectives import Wasserstein
-from ganzoo.optimizers import AdamWithoutMomentum
+from ganzoo.optimizers import GradientPenaltyAdam
 from ganzoo.penalties import GradientPenalty
 
 __all__ = ["WGANGP"]
@@ -27,7 +27,7 @@ class WGANGP(GAN):
     """
 
     default_generator = DCGANGenerator
-    default_discriminator = partial(DCGANDiscriminator, norm="none")
+    default_discriminator = staticmethod(partial(DCGANDiscriminator, norm="none"))
     default_objective = Wasserstein()
     default_penalties = (GradientPenalty(),)
     logged_as: ClassVar[dict[Player, str]] = {"generator": "generator", "discriminator": "critic"}
@@ -35,8 +35,8 @@ class WGANGP(GAN):
     def __init__(
         self,
         n_critic: int = 5,
-        generator_optimizer: OptimizerCallable = AdamWithoutMomentum,
-        discriminator_optimizer: OptimizerCallable = AdamWithoutMomentum,
+        generator_optimizer: OptimizerCallable = GradientPenaltyAdam,
+        discriminator_optimizer: OptimizerCallable = GradientPenaltyAdam,
         **gan: Any,
     ) -> None:
         super().__init__(

@@ -67,6 +67,6 @@ def test_stacked_mnist(tmp_path):
     real, dcgan = table.rows
     assert real[0] == "real test digits"
     assert dcgan[1:4] == [
-        f"{base.scores(tmp_path / 'lesson/runs/stacked_dcgan_0')[k]:{f}}"
+        f"{base.scores(tmp_path / 'lesson/runs/stacked_dcgan_0_quick')[k]:{f}}"
         for k, f in (("val/modes", ".0f"), ("val/kl", ".3f"), ("round", ",.0f"))
     ]

@@ -372,7 +372,7 @@ def test_batch_norm_under_a_penalty_is_refused_with_a_remedy(penalty):
     with pytest.raises(
         UserError,
         match=rf"DCGANDiscriminator has batch norm, and {type(penalty).__name__} .*each sample.*"
-        r"set model.discriminator.norm to layer or none, or model.penalties to \[\]",
+        r"give --model.discriminator DCGANDiscriminator --model.discriminator.norm layer \(or none\), or leave",
     ):
         ready(DCGAN, **small_dcgan, penalties=[penalty])
     for norm in ("layer", "none"):

@@ -8,7 +8,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from ganzoo.models import WGAN, WGANGP
 from ganzoo.networks import DCGANDiscriminator
 from ganzoo.objectives import Wasserstein
-from ganzoo.optimizers import AdamWithoutMomentum, RMSprop
+from ganzoo.optimizers import GradientPenaltyAdam, RMSprop
 from ganzoo.penalties import GradientPenalty
 
 from . import LATENT, N, assert_equal, batch, chance, normal, ready
@@ -48,7 +48,7 @@ def test_both_players_of_wgan_use_rmsprop_and_of_wgangp_adam_without_momentum():
     assert [type(o) for o in trainer.optimizers] == [RMSprop, RMSprop]
     assert [o.param_groups[0]["lr"] for o in trainer.optimizers] == [5e-5, 5e-5]
     trainer = play(game(WGANGP), 1)
-    assert [type(o) for o in trainer.optimizers] == [AdamWithoutMomentum, AdamWithoutMomentum]
+    assert [type(o) for o in trainer.optimizers] == [GradientPenaltyAdam, GradientPenaltyAdam]
     assert [(o.param_groups[0]["lr"], o.param_groups[0]["betas"]) for o in trainer.optimizers] == [(1e-4, (0, 0.9))] * 2
 
 
