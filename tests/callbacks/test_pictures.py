@@ -93,7 +93,7 @@ def test_a_picture_shows_the_generator_of_its_round(fit):
 @pytest.mark.usefixtures("samples_only")
 def test_real_vs_fake_shows_validation_data_and_samples(fit, monkeypatch):
     seen = []
-    monkeypatch.setattr(ganzoo.callbacks.pictures, "save_side_by_side", lambda *args: seen.append(args))
+    monkeypatch.setattr(ganzoo.callbacks.pictures, "save_side_by_side", lambda *args: seen.append(args[:3]))
     run = fit("GAN", "run", 2, *EVERY_4, "--pictures.num", "5")
     ((real, fake, path),) = seen
     data = Digits(image_size=16)
@@ -113,7 +113,7 @@ def test_the_curves_are_those_of_metrics_csv(fit, monkeypatch):
     assert seen[-1]["losses"] == {
         f"{p}/adversarial": curves[f"{p}/adversarial"] for p in ("discriminator", "generator")
     }
-    assert seen[-1]["what D takes for real"] == {name: curves[name] for name in ("D(real)", "D(fake)")}
+    assert seen[-1]["what D says"] == {name: curves[name] for name in ("D(real)", "D(fake)")}
     scores = {title for title in seen[-1] if title.startswith("val/")}
     assert scores == {"val/fid_digits", "val/modes", "val/kl", "val/rarest"}
     assert [step for step, _ in seen[-1]["val/modes"]["val/modes"]] == [4, 8]
@@ -204,7 +204,8 @@ def test_a_run_in_parts_has_the_pictures_of_the_whole_and_leaves_ones_own_alone(
 def test_points_are_drawn_over_what_d_takes_for_real_and_the_run_is_the_same_without(tmp_path, monkeypatch, precision):
     maps, x = [], torch.randn(7, 2)
 
-    def watched(real, fake, scores, path, title):
+    def watched(real, fake, scores, path, title, probability):
+        assert probability
         maps.append((real, fake, scores(x), path.name, title))
         save_plane(real, fake, scores, path, title)
 
