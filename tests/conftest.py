@@ -21,6 +21,9 @@ MODELS = [
     name for name in ganzoo.models.__all__ if issubclass(getattr(ganzoo.models, name), Game)
 ]  # found by looking: a new file in models/ is tested unasked
 DATA = ["--data", "Digits", "--data.image_size", "16", "--data.batch_size", "8"]
+# Tried in every default run where the tests of a game take long; the other models then are `slow`.
+FEW = ("GAN", "WGAN", "ACGAN", "ProjectionGAN")
+MODELS_OR_SLOW = [name if name in FEW else pytest.param(name, marks=pytest.mark.slow) for name in MODELS]
 NARROW = [f"--model.{player}.width=16" for player in ("generator", "discriminator")]
 QUICKER = {  # what makes a variant's default game too long for a test
     "WGAN": ["--model.long_rounds", "2"],

@@ -8,12 +8,12 @@ import time
 from pathlib import Path
 
 import pytest
-from conftest import MODELS, PowerCut, assert_same_run, environment, fit_args, last
+from conftest import MODELS, MODELS_OR_SLOW, PowerCut, assert_same_run, environment, fit_args, last
 
 from ganzoo.cli import main
 
 
-@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("model", MODELS_OR_SLOW)
 def test_stopped_and_resumed_equals_uninterrupted(fit, model):
     whole = fit(model, "whole", 11)
     parts = fit(model, "parts", 3)  # neither a checkpoint (5) nor a validation (4) is due

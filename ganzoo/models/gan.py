@@ -111,8 +111,8 @@ class GAN(Game):
         if bounds and any(isinstance(module, _BatchNorm) for module in discriminator.modules()):
             name = type(discriminator).__name__
             raise UserError(
-                f"{name} has batch norm, and {bounds[0]} bounds the slope at each sample, which batch norm makes depend "
-                f"on all others (Gulrajani et al. 2017, section 4): give --model.discriminator {name} "
+                f"{name} has batch norm, and {bounds[0]} bounds the slope at each sample, which batch norm makes "
+                f"depend on all others (Gulrajani et al. 2017, section 4): give --model.discriminator {name} "
                 f"--model.discriminator.norm layer (or none), or leave {bounds[0]} out."
             )
         if self.feature_matching:

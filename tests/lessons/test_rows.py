@@ -50,6 +50,7 @@ def test_a_spread_has_the_mean_the_deviation_and_the_worst():
     assert spread([1.0, 2.0, 6.0], 2) == f"3.00 ± {math.sqrt((4 + 1 + 9) / 2):.2f} (least 1.00)"
 
 
+@pytest.mark.slow
 def test_mode_collapse(tmp_path):
     table = find("mode-collapse")(tmp_path, seed=3, quick=True)
     assert (tmp_path / "mode-collapse.png").stat().st_size > 10_000
@@ -60,6 +61,7 @@ def test_mode_collapse(tmp_path):
     assert row[3] == "1 / 99.3"
 
 
+@pytest.mark.slow
 def test_stacked_mnist(tmp_path):
     root = write_mnist(tmp_path / "mnist")[1]
     table = find("stacked-mnist")(tmp_path / "lesson", quick=True, root=root)
