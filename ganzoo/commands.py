@@ -123,14 +123,14 @@ def interpolate(
     path = Path(out)
     if path.suffix not in (".gif", ".png", ".mp4"):
         raise UserError(f"out is {out}: give a .gif, a .png or an .mp4.")
-    if path.suffix == ".mp4":
-        video_writer(path)  # find out now, not after the walk, whether there is one
     if labels is not None and len(labels) < 2:
         raise UserError(f"labels is {labels}: give two or more, such as --labels 3 8.")
+    writable(path)
+    if path.suffix == ".mp4":
+        video_writer(path)  # find out now, not after the walk, whether there is one
     model = load(ckpt)
     for label in labels or []:
         model.check_label(label)
-    writable(path)
     if not model.has_latent_space:
         raise UserError(f"{type(model).__name__} has no latent space to walk in: it makes images from images.")
     model.to("cuda" if torch.cuda.is_available() else "cpu")

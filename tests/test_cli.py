@@ -68,7 +68,10 @@ OPTIONS = [  # what is typed after `ganzoo`, and words of the answer
     (["fit", "--model", "GAN"], "--data missing"),
     (["fit", "--model", "DCGN", "--data", "Digits"], "DCGN is not known; did you mean DCGAN?"),
     (["fit", "--model", "gan", "--data", "Digits"], "did you mean GAN?"),
-    (["fit", "--model", "torch.nn.Linear", "--data", "Digits"], "torch.nn.Linear is no Game; there are: DCGAN, GAN"),
+    (
+        ["fit", "--model", "torch.nn.Linear", "--data", "Digits"],
+        "torch.nn.Linear is no Game; there are: ACGAN, CGAN, DCGAN, GAN",
+    ),
     (["fit", "--model", "ganzoo.models.DCGN", "--data", "Digits"], "did you mean DCGAN?"),
     (["fit", "--model", "GAN", "--data", "digit"], "did you mean Digits?"),
     ([*GAN, "--model"], "--model needs a value"),

@@ -55,7 +55,10 @@ def test_a_record_says_in_plain_values_what_python_said(tmp_path):
     model = DCGAN(objective=Minimax(), generator=functools.partial(MLPGenerator, hidden=[8]), shape=(1, 16, 16))
     made = record(model.hparams, DCGAN, 7)
     assert made["class_path"] == "ganzoo.models.dcgan.DCGAN"
-    assert made["init_args"]["objective"] == {"class_path": "ganzoo.objectives.Minimax", "init_args": {}}
+    assert made["init_args"]["objective"] == {
+        "class_path": "ganzoo.objectives.Minimax",
+        "init_args": {"real_target": 1.0},
+    }
     assert made["init_args"]["generator"]["init_args"] == {"hidden": [8]}
     assert made["unrecorded"] == []
     model.configure_model()

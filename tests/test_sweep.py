@@ -195,7 +195,7 @@ LINES = {
     ),
     "monitor of no run": (
         changed(command=[*COMMAND[:-1], "--checkpoint.monitor=val/mode", "${args}"]),
-        "checkpoint.monitor is val/mode, which no run reports; there are: val/fid_digits,",
+        "checkpoint.monitor is val/mode, which no run reports; there are: val/asked, val/fid_digits,",
     ),
     "macro of no agent": (
         changed(command=["${interp}", *COMMAND]),

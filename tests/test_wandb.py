@@ -7,6 +7,7 @@ import os
 import re
 import signal
 import struct
+import time
 import subprocess
 import threading
 from collections.abc import Callable, Iterator
@@ -67,7 +68,17 @@ def fit(tmp_path):
     return fit
 
 
-def records(part: Path) -> Iterator[Record]:
+def records(part: Path) -> list[Record]:
+    """All records of a run; on a busy machine wandb's own process may write the last ones a little after the run."""
+    for _ in range(40):
+        found = list(read_records(part))
+        if any(record.HasField("exit") for record in found):
+            break
+        time.sleep(0.25)
+    return found
+
+
+def read_records(part: Path) -> Iterator[Record]:
     """Read the file of a run as `wandb sync` does: records in pieces, in blocks of 32 KiB, as in LevelDB's logs."""
     (file,) = part.glob("run-*.wandb")
     raw, at, found = file.read_bytes(), 7, b""
