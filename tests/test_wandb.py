@@ -7,9 +7,9 @@ import os
 import re
 import signal
 import struct
-import time
 import subprocess
 import threading
+import time
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
