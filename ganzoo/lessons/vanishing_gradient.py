@@ -6,7 +6,7 @@ scratch, towards its optimum, with nothing that would keep it from there. Meanwh
 generator would get is measured, under three costs:
 
 * minimax, log(1 - D): falls by orders of magnitude, for where D is sure of itself the cost is flat (theorem 2.4);
-* non-saturating, -log D: does not fall; it is large, and as wild as it is large (theorem 2.6);
+* non-saturating, -log D: does not fall; it is large;
 * Wasserstein: neither. Its critic is no classifier: it must be trained to its optimum, and its gradient is best there.
 
 The critic is that of Arjovsky, Chintala and Bottou 2017, "Wasserstein GAN", algorithm 1: the same network, weights
