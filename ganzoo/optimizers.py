@@ -34,30 +34,16 @@ class AdamWithoutMomentum(Adam):
     """Adam for a discriminator with a bounded slope: 2e-4, beta1 0 and beta2 0.9 (Miyato et al. 2018, section 4)."""
 
     def __init__(
-        self,
-        params: Iterable[Any],
-        lr: float = 2e-4,
-        betas: tuple[float, float] = (0.0, 0.9),
-        eps: float = 1e-8,
-        weight_decay: float = 0.0,
-        fused: bool = True,
+        self, params: Iterable[Any], lr: float = 2e-4, betas: tuple[float, float] = (0.0, 0.9), **adam: Any
     ) -> None:
-        super().__init__(params, lr=lr, betas=betas, eps=eps, weight_decay=weight_decay, fused=fused)
+        super().__init__(params, lr=lr, betas=betas, **adam)
 
 
 class GradientPenaltyAdam(AdamWithoutMomentum):
     """Adam with the settings of WGAN-GP (Gulrajani et al. 2017, algorithm 1): half the rate."""
 
-    def __init__(
-        self,
-        params: Iterable[Any],
-        lr: float = 1e-4,
-        betas: tuple[float, float] = (0.0, 0.9),
-        eps: float = 1e-8,
-        weight_decay: float = 0.0,
-        fused: bool = True,
-    ) -> None:
-        super().__init__(params, lr=lr, betas=betas, eps=eps, weight_decay=weight_decay, fused=fused)
+    def __init__(self, params: Iterable[Any], lr: float = 1e-4, **adam: Any) -> None:
+        super().__init__(params, lr=lr, **adam)
 
 
 class RMSprop(torch.optim.RMSprop):

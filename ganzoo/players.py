@@ -46,6 +46,9 @@ class Players(Judged):
     has_latent_space: ClassVar[bool] = True
     """Whether samples are made from latents, not from images."""
 
+    scores_are_logits: bool = True
+    """Whether D(x) = sigmoid(score); a critic's score is taken as it is."""
+
     generator: nn.Module
     discriminator: nn.Module
     ema: nn.Module | None

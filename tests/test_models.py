@@ -4,7 +4,7 @@ import functools
 
 import pytest
 import torch
-from conftest import MODELS, fit_args, last
+from conftest import MODELS, MODELS_OR_SLOW, fit_args, last
 
 import ganzoo
 from ganzoo.cli import main
@@ -36,7 +36,7 @@ def test_fit_resume_validate_test_sample_and_load(fit, tmp_path, capsys, model):
     assert last(run)["global_step"] == 3
 
 
-@pytest.mark.parametrize("model", ["GAN", "WGANGP"])
+@pytest.mark.parametrize("model", MODELS_OR_SLOW)
 def test_images_seen_are_counted_through_a_resume_with_another_batch(fit, model):
     run = fit(model, "run", 2)
     config = ["--config", str(run / "config.yaml"), "--ckpt_path", "last", "--data.batch_size", "16"]

@@ -23,7 +23,7 @@ def test_stopped_and_resumed_equals_uninterrupted(fit, model):
 
 
 @pytest.mark.parametrize("cadence", [4, 5])  # with the validation, and between two
-@pytest.mark.parametrize("model", ["GAN", "WGAN"])  # WGAN counts rounds for itself
+@pytest.mark.parametrize("model", MODELS_OR_SLOW)
 def test_power_cut_goes_on_exactly_from_the_last_checkpoint(fit, model, cadence):
     every = ["--checkpoint.every_n_steps", str(cadence)]
     parts = "parts"

@@ -125,15 +125,14 @@ class Pictures(L.Callback):
         save_points(fake, self.folder / "samples.png")
         real = fake if real is None else real
         dtype = next(model.discriminator.parameters()).dtype
-        # a conditional one is asked about the first class
         label = [torch.zeros(1, dtype=torch.long, device=model.device)] if model.conditional else []
 
         def scores(x: Tensor) -> Tensor:
             return model.opinion(x.to(model.device, dtype), *(y.expand(len(x)) for y in label))
 
         with evaluating(model.discriminator):
-            probability = getattr(model, "scores_are_logits", True)
-            save_plane(real, fake, scores, path, f"round {trainer.global_step:,}", probability)
+            title = f"round {trainer.global_step:,}" + ", D asked about label 0" * model.conditional
+            save_plane(real, fake, scores, path, title, model.scores_are_logits)
         with written(self.folder / "real_vs_fake.png") as beside:
             shutil.copyfile(path, beside)
 

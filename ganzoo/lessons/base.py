@@ -11,13 +11,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+import torch
 import yaml
 from rich.progress import track
+from torch import Tensor
 
+from ganzoo.checkpoint import read
+from ganzoo.draws import Draws
 from ganzoo.errors import UserError
 from ganzoo.shipped import find_experiment
 
-__all__ = ["Lesson", "Table", "scores", "side_by_side", "train"]
+__all__ = ["Lesson", "Table", "chance", "descend", "scores", "side_by_side", "train"]
 
 
 @dataclass(frozen=True)
@@ -50,6 +54,18 @@ class Lesson(Protocol):
         """Write the pictures into `folder` and return the table; `quick` takes a few steps only."""
 
 
+def descend(optimizer: torch.optim.Optimizer, loss: Tensor) -> None:
+    """Make one step down the gradient of a loss."""
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+
+
+def chance(x: Tensor) -> Draws:
+    """Return what a penalty draws for samples `x`, from torch's own chance."""
+    return Draws((int(torch.randint(2**31, ())),), len(x), slice(None), x.device, x.dtype)
+
+
 def train(config: str, run: Path, rounds: int | None, *options: str) -> Path:
     """Train a shipped experiment, in a process and a folder `run` of its own; `rounds` in place of those in its YAML.
 
@@ -58,8 +74,6 @@ def train(config: str, run: Path, rounds: int | None, *options: str) -> Path:
     Raises:
         UserError: the run failed; its log is named.
     """
-    from ganzoo.checkpoint import read  # needs torch
-
     last, file = run / "checkpoints" / "last.ckpt", find_experiment(config)
     rounds = rounds or yaml.safe_load(Path(file).read_text(encoding="utf-8"))["trainer"]["max_steps"]
     if last.exists() and read(last)["global_step"] >= rounds:

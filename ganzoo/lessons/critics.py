@@ -16,8 +16,7 @@ from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
 from ganzoo.data import Toy2D
-from ganzoo.draws import Draws
-from ganzoo.lessons.base import Table
+from ganzoo.lessons.base import Table, chance, descend
 from ganzoo.networks import MLPDiscriminator
 from ganzoo.objectives import Wasserstein
 from ganzoo.optimizers import Adam
@@ -163,13 +162,8 @@ def train(
         real, fake = sample(BATCH)
         loss = Wasserstein().discriminator(critic(real), critic(fake))
         if bound == PENALTY:
-            key = int(torch.randint(2**31, ()))
-            loss = loss + GradientPenalty(weight)(
-                critic, real, fake, Draws((key,), BATCH, slice(None), real.device, real.dtype)
-            )
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
+            loss = loss + GradientPenalty(weight)(critic, real, fake, chance(real))
+        descend(optimizer, loss)
         if bound == CLIPPING:
             clip_weights_(critic.parameters(), clip)
 

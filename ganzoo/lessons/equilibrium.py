@@ -22,11 +22,11 @@ from rich.progress import track
 from scipy.stats import gaussian_kde, wasserstein_distance
 from torch import Tensor, nn
 
-from ganzoo.lessons.base import Table
+from ganzoo.lessons.base import Table, chance, descend
 from ganzoo.networks import MLPDiscriminator, MLPGenerator
 from ganzoo.objectives import NonSaturating
 from ganzoo.optimizers import Adam
-from ganzoo.penalties import gradient
+from ganzoo.penalties import R1
 from ganzoo.pictures import FAKE, REAL, save_figure
 
 __all__ = ["equilibrium"]
@@ -105,16 +105,9 @@ def learn(data: Mixture, fake: Mixture, steps: int) -> nn.Module:
     schedule = torch.optim.lr_scheduler.LinearLR(optimizer, 1.0, 0.01, steps)
     for _ in track(range(steps), f"Fixed pair, {data.centres.shape[1]}-D", transient=True):
         real, made = discriminator(data.sample(BATCH)), discriminator(fake.sample(BATCH))
-        step(optimizer, NonSaturating().discriminator(real, made))
+        descend(optimizer, NonSaturating().discriminator(real, made))
         schedule.step()
     return discriminator
-
-
-def step(optimizer: torch.optim.Optimizer, loss: Tensor) -> None:
-    """Make one update."""
-    optimizer.zero_grad()
-    loss.backward()
-    optimizer.step()
 
 
 def play(data: Mixture, x: Tensor, rounds: int, marks: list[int], calm: bool = True) -> list[Moment]:
@@ -138,9 +131,9 @@ def play(data: Mixture, x: Tensor, rounds: int, marks: list[int], calm: bool = T
             moments.append(look(number, data, x, generator, discriminator))
         for _ in range(N_CRITIC):
             real, fake = data.sample(BATCH), generator(torch.randn(BATCH, LATENT)).detach()
-            r1 = GAMMA / 2 * gradient(discriminator, real).square().sum(1).mean() if calm else 0
-            step(optimizers[1], game.discriminator(discriminator(real), discriminator(fake)) + r1)
-        step(optimizers[0], game.generator(None, discriminator(generator(torch.randn(BATCH, LATENT)))))
+            r1 = R1(GAMMA)(discriminator, real, fake, chance(real)) if calm else 0
+            descend(optimizers[1], game.discriminator(discriminator(real), discriminator(fake)) + r1)
+        descend(optimizers[0], game.generator(None, discriminator(generator(torch.randn(BATCH, LATENT)))))
         for schedule in fall:
             schedule.step()
     return moments

@@ -17,7 +17,7 @@ from rich.progress import track
 from torch import Tensor, nn
 
 from ganzoo.data import Toy2D
-from ganzoo.lessons.base import Table
+from ganzoo.lessons.base import Table, descend
 from ganzoo.metrics.two_sample import (
     TwoSampleTest,
     classifier_test,
@@ -103,13 +103,6 @@ def training(x: Tensor, ages: tuple[int, ...]) -> Iterator[nn.Module]:
         descend(optimizers[0], objective.generator(None, discriminator(fake)))
         for kept, new in zip(average.parameters(), generator.parameters(), strict=True):
             kept.data.lerp_(new.data, 1 - min(0.998, step / (step + 10)))  # a short memory at the start
-
-
-def descend(optimizer: torch.optim.Optimizer, loss: Tensor) -> None:
-    """Make one step down the gradient of a loss."""
-    optimizer.zero_grad()
-    loss.backward()
-    optimizer.step()
 
 
 def pairs_to_be_blind_to(samples: int, seed: int) -> Pairs:

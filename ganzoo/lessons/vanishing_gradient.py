@@ -28,7 +28,7 @@ from rich.progress import track
 from torch import Tensor, nn
 
 from ganzoo.data import Digits
-from ganzoo.lessons.base import Table
+from ganzoo.lessons.base import Table, descend
 from ganzoo.networks import DCGANDiscriminator, DCGANGenerator
 from ganzoo.objectives import Minimax, NonSaturating, Objective, Wasserstein
 from ganzoo.optimizers import Adam, RMSprop
@@ -67,13 +67,6 @@ def noise() -> Tensor:
     return torch.randn(BATCH, LATENT)
 
 
-def update(optimizer: torch.optim.Optimizer, loss: Tensor) -> None:
-    """Make one update."""
-    optimizer.zero_grad()
-    loss.backward()
-    optimizer.step()
-
-
 def train(real: Iterator[Tensor], rounds: list[int]) -> list[nn.Module]:
     """Train one DCGAN; return its generator, frozen, as it was after each of `rounds`, which rise."""
     shape = (1, SIZE, SIZE)
@@ -83,8 +76,8 @@ def train(real: Iterator[Tensor], rounds: list[int]) -> list[nn.Module]:
     game, frozen = NonSaturating(), []
     for number in track(range(1, rounds[-1] + 1), "Training the generator", transient=True):
         fake = generator(noise())
-        update(optimizers[1], game.discriminator(discriminator(next(real)), discriminator(fake.detach())))
-        update(optimizers[0], game.generator(None, discriminator(generator(noise()))))
+        descend(optimizers[1], game.discriminator(discriminator(next(real)), discriminator(fake.detach())))
+        descend(optimizers[0], game.generator(None, discriminator(generator(noise()))))
         if number in rounds:
             frozen.append(deepcopy(generator).eval())  # eval: batch norm by its averages, so that q stands still
     return frozen
@@ -104,8 +97,8 @@ def measure(generator: nn.Module, real: Iterator[Tensor], iterations: int, every
         x = next(real)  # both players see the same fresh batches
         with torch.no_grad():
             fake = generator(noise())
-        update(optimizers[0], Minimax().discriminator(discriminator(x), discriminator(fake)))
-        update(optimizers[1], Wasserstein().discriminator(critic(x), critic(fake)))
+        descend(optimizers[0], Minimax().discriminator(discriminator(x), discriminator(fake)))
+        descend(optimizers[1], Wasserstein().discriminator(critic(x), critic(fake)))
         clip_weights_(critic.parameters(), CLIP)
     return norms
 

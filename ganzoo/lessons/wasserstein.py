@@ -18,7 +18,7 @@ from torch import Tensor
 from torchmetrics.functional.regression import spearman_corrcoef
 
 from ganzoo.data import Toy2D
-from ganzoo.lessons.base import Table
+from ganzoo.lessons.base import Table, descend
 from ganzoo.lessons.critics import BATCH, PENALTY, POINTS, adam, critics, emd, estimate, train
 from ganzoo.metrics import ModesFound
 from ganzoo.networks import MLPDiscriminator, MLPGenerator
@@ -112,7 +112,8 @@ def draw_cumulative(axes: Axes) -> None:
             ha="center",
             size=13,
         )
-    axes.set_title(r"cumulative sums: work $= \sum_i |F_P(i) - F_Q(i)| = 2 + 2 + 1 + 0$", fontsize=13)
+    terms = " + ".join(f"{abs(delta):g}" for delta in surplus(P, Q).tolist())
+    axes.set_title(rf"cumulative sums: work $= \sum_i |F_P(i) - F_Q(i)| = {terms}$", fontsize=13)
     axes.set(xticks=[1.5, 2.5, 3.5, 4.5], xticklabels=range(1, 5), ylim=(0, 12), xlabel="place", ylabel="shovels")
     axes.legend(loc="upper left", fontsize=12)
 
@@ -163,10 +164,7 @@ def training(path: Path, rounds: int, quick: bool) -> list[list[str]]:
             if 3 * step % rounds == 0:
                 shots[step] = fake
         train(critic, critic_optimizer, sample, 5, PENALTY, weight=WEIGHT)
-        loss = Wasserstein().generator(None, critic(generator(torch.randn(BATCH, 2))))
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
+        descend(optimizer, Wasserstein().generator(None, critic(generator(torch.randn(BATCH, 2)))))
     floor = emd(*(ring(modes, POINTS) for _ in range(2)))
     values = torch.tensor(found)
     save_training(values, shots, ring(modes, POINTS), floor, path)

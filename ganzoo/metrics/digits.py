@@ -45,9 +45,7 @@ class DigitScores(SampleMetric):
 
     def update(self, x: Tensor, real: bool, label: Tensor | None = None) -> None:
         """Take in real or generated images (N, 1, H, W) in [-1, 1]."""
-        features, found = judged(
-            self.judge, x, real
-        )  # not finite: torch would look for eigenvalues and end the process
+        features, found = judged(self.judge, x, real)  # raises for NaN: torch's eigenvalues of it end the process
         self.fid.update(features, real)
         counts = self.real_classes if real else self.fake_classes
         counts += found.bincount(minlength=len(counts))

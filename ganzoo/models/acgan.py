@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from ganzoo.errors import UserError
 from ganzoo.game import Batch
 from ganzoo.models.dcgan import DCGAN
-from ganzoo.networks import AuxiliaryClassifier, JoinedGenerator
+from ganzoo.networks import AuxiliaryClassifier
 
 __all__ = ["ACGAN"]
 
@@ -34,11 +34,6 @@ class ACGAN(DCGAN):
             raise UserError(
                 "ACGAN's generator is judged sample by sample: no relativistic objective, no feature_matching."
             )
-
-    def build_generator(self, shape: tuple[int, ...]) -> nn.Module:
-        """Return a generator whose noise has the label beside it."""
-        assert self.num_classes is not None
-        return JoinedGenerator(self.make_generator(self.latent_dim + self.num_classes, shape), self.num_classes)
 
     def with_labels(self, discriminator: nn.Module, shape: tuple[int, ...]) -> nn.Module:
         """Return a discriminator that also says the class."""

@@ -3,7 +3,7 @@
 from torch import nn
 
 from ganzoo.models.gan import GAN
-from ganzoo.networks import JoinedDiscriminator, JoinedGenerator
+from ganzoo.networks import JoinedDiscriminator
 
 __all__ = ["CGAN"]
 
@@ -16,11 +16,6 @@ class CGAN(GAN):
     """
 
     conditional = True
-
-    def build_generator(self, shape: tuple[int, ...]) -> nn.Module:
-        """Return a generator whose noise has the label beside it."""
-        assert self.num_classes is not None
-        return JoinedGenerator(self.make_generator(self.latent_dim + self.num_classes, shape), self.num_classes)
 
     def shape_seen(self, shape: tuple[int, ...]) -> tuple[int, ...]:
         """Return the shape of a sample with its label beside it."""

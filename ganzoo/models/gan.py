@@ -10,7 +10,7 @@ from torch.nn.utils.parametrizations import spectral_norm as normalised
 
 from ganzoo.errors import UserError
 from ganzoo.game import Batch, DiscriminatorCallable, Game, GeneratorCallable, Move, Player
-from ganzoo.networks import MinibatchDiscriminator, MLPDiscriminator, MLPGenerator
+from ganzoo.networks import JoinedGenerator, MinibatchDiscriminator, MLPDiscriminator, MLPGenerator
 from ganzoo.networks.labels import need_features
 from ganzoo.objectives import NonSaturating, Objective, wide
 from ganzoo.penalties import Penalty, clip_weights_
@@ -90,6 +90,9 @@ class GAN(Game):
             raise UserError(f"instance_noise is {self.instance_noise}: give a standard deviation of 0 or more.")
         if self.instance_noise_rounds is not None and self.instance_noise_rounds < 1:
             raise UserError(f"instance_noise_rounds is {self.instance_noise_rounds}: give 1 or more, or null.")
+        names = [type(penalty).__name__ for penalty in self.penalties]
+        if len(set(names)) < len(names):
+            raise UserError(f"penalties has {', '.join(names)}: give each kind once, with its whole weight.")
         if self.objective.needs_bound and not (self.penalties or self.weight_clip or self.spectral_norm):
             raise UserError(
                 f"{name} needs a critic with a bounded slope, or its loss falls for ever: set model.penalties to "
@@ -99,8 +102,11 @@ class GAN(Game):
     # The networks -----------------------------------------------------------------------------------------
 
     def build_generator(self, shape: tuple[int, ...]) -> nn.Module:
-        """Return the generator."""
-        return self.make_generator(self.latent_dim, shape)
+        """Return the generator; that of a conditional model has the label joined to its noise."""
+        if not self.conditional:
+            return self.make_generator(self.latent_dim, shape)
+        assert self.num_classes is not None
+        return JoinedGenerator(self.make_generator(self.latent_dim + self.num_classes, shape), self.num_classes)
 
     def build_discriminator(self, shape: tuple[int, ...]) -> nn.Module:
         """Return the discriminator, with what the options add to it."""

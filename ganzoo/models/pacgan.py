@@ -55,4 +55,4 @@ class PacGAN(DCGAN):
 
     def opinion(self, x: Tensor, *y: Tensor) -> Tensor:
         """Return the scores (N,) of packs of equals: each sample as often as a pack is large."""
-        return self.discriminator(x.repeat(1, self.pack, *[1] * (x.ndim - 2)), *y)
+        return super().opinion(x.repeat(1, self.pack, *[1] * (x.ndim - 2)), *y)

@@ -367,6 +367,25 @@ def test_each_bound_alone_is_enough(bound):
     ready(GAN, objective=Wasserstein(), **bound)
 
 
+def test_two_penalties_of_one_kind_are_refused():
+    # their terms have one name: the second would take the place of the first
+    with pytest.raises(UserError, match="penalties has R1, R2, R1: give each kind once"):
+        ready(GAN, penalties=[R1(1.0), R2(), R1(2.0)])
+
+
+@pytest.mark.parametrize("cls", [GAN, PacGAN])
+def test_what_a_discriminator_of_batches_says_of_many_points_is_asked_in_parts(cls):
+    model = ready(cls, minibatch="discrimination")
+    model.discriminator.score.weight.data.normal_()
+    x, sizes = normal(3, 200, 2), []
+    model.discriminator.register_forward_pre_hook(lambda module, args: sizes.append(len(args[0])))
+    scores = model.opinion(x)
+    assert scores.shape == (200,)
+    assert sizes == [64, 64, 64, 8]  # all pairs of 10,000 points would need 100 GB
+    first = x[:64] if cls is GAN else x[:64].repeat(1, 2)
+    assert_equal(scores[:64], model.discriminator(first))
+
+
 @pytest.mark.parametrize("penalty", [R1(), R2(), GradientPenalty(), DRAGAN()])
 def test_batch_norm_under_a_penalty_is_refused_with_a_remedy(penalty):
     with pytest.raises(
