@@ -178,8 +178,8 @@ class CommandParser(OneLine, ArgumentParser):
     def format_help(self, *args: Any) -> str:
         """Return the help, with a usage line that is short."""
         arguments = [action.dest.upper() for action in self._actions if not action.option_strings]
-        command = self.prog.split("] ")[-1]
-        self.usage = " ".join(["ganzoo", command, *arguments, "[options]"])
+        words = [word for word in self.prog.split()[1:] if word != "[options]"]  # "- [options] data [options] check"
+        self.usage = " ".join(["ganzoo", *words, *arguments, "[options]"])
         return super().format_help(*args)
 
 

@@ -180,7 +180,7 @@ def some_real(trainer: L.Trainer, num: int, columns: int | None = None) -> Tenso
         return None
     rows = torch.arange(min(num, len(data.val)))
     if columns is not None:
-        labels = data.val.tensors["label"]
+        labels = data.val.labels
         rows = torch.cat([(labels == y).nonzero().flatten()[:columns] for y in range(num // columns)])
     return to_float(data.val[rows]["image"], torch.float32)
 
