@@ -6,6 +6,7 @@ import zipfile
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -162,18 +163,28 @@ def number_key(i: int) -> bytes:
     return b"%09d" % i
 
 
-def open_lmdb(path: Path):  # type: ignore[no-untyped-def]  # lmdb has no types
-    """Return an environment to read from.
+OPENED: dict[Path, tuple[int, Any]] = {}  # a process may open a database only once
+
+
+def open_lmdb(path: Path) -> Any:
+    """Return this process's environment to read a database from.
 
     Raises:
         UserError: it is no LMDB.
     """
     import lmdb
 
+    pid, environment = OPENED.get(path, (None, None))
+    if pid == os.getpid():
+        return environment
+    if environment is not None:
+        environment.close()  # the parent's, which a fork brought along: the parent's own stays open
     try:
-        return lmdb.open(str(path), readonly=True, lock=False, readahead=False, meminit=False, max_readers=1)
+        environment = lmdb.open(str(path), readonly=True, lock=False, readahead=False, meminit=False, max_readers=1)
     except lmdb.Error as error:
         raise UserError(f"{path} can't be read as an LMDB ({error}): get it again.") from error
+    OPENED[path] = os.getpid(), environment
+    return environment
 
 
 def lmdb_source(path: Path) -> LMDBSource:
