@@ -315,14 +315,15 @@ def to_float(tensor: Tensor, dtype: torch.dtype) -> Tensor:
     return tensor.to(dtype) if tensor.is_floating_point() else tensor
 
 
-def resize(images: Tensor, size: int) -> Tensor:
-    """Return uint8 images (N, C, H, W) as (N, C, size, size): bilinear, antialiased.
+def resize(images: Tensor, size: int | tuple[int, int]) -> Tensor:
+    """Return uint8 images (N, C, h, w) as (N, C, H, W), `size` being the side or (H, W): bilinear, antialiased.
 
     Antialiasing matters: Parmar et al. 2022, "On Aliased Resizing and Surprising Subtleties in GAN
-    Evaluation". Raises UserError if `size` is below 1.
+    Evaluation". Raises UserError if a side is below 1.
     """
-    if size < 1:
+    sides = (size, size) if isinstance(size, int) else size
+    if min(sides) < 1:
         raise UserError(f"--data.image_size is {size}; it must be at least 1")
-    if images.shape[-2:] == (size, size):
+    if images.shape[-2:] == sides:
         return images
-    return F.interpolate(images, size=(size, size), mode="bilinear", antialias=True)
+    return F.interpolate(images, size=sides, mode="bilinear", antialias=True)

@@ -6,24 +6,21 @@ from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 import numpy as np
-import torch
 from torch import Tensor
 
-from ganzoo.data.base import DataModule, SampleSet
-from ganzoo.data.pixels import enlarged, height_and_width
+from ganzoo.data.augmented import Augmented
+from ganzoo.data.base import SampleSet
 from ganzoo.data.prepared import is_prepared, prepared_stores
 from ganzoo.data.sources import Source
 from ganzoo.data.stores import Decoded, ImageSet, Mapped, Store
-from ganzoo.draws import Draws
 from ganzoo.errors import UserError
 
 __all__ = ["Images"]
 
-Augmentation = Literal["flip", "crop"]
 MOST_NAMED = 10  # files that can't be read and are named
 
 
-class Images(DataModule):
+class Images(Augmented):
     """Images in files; a subclass says where they lie.
 
     `image` is uint8 (C, H, W) until the device, RGB unless `channels` is 1. Images are upright (EXIF); 16 bits are
@@ -34,18 +31,14 @@ class Images(DataModule):
 
     Args:
         root: where the images are.
-        image_size: side in pixels, or height and width.
         channels: 3 for colour, 1 for grey.
-        augment: for training, on the device: `flip` mirrors each image with probability 1/2; `crop` takes it at 286/256
-            of its size and crops at random (pix2pix; Isola et al. 2017, section 6.2). Validation has the centre.
         num_val: how many images are held out for validation, drawn at random, though at most a tenth; of a set that
             has a validation part, so many of that part.
         split_seed: which are held out.
-        limit: train on so many images only.
         on_error: what a file that can't be read does: `raise` stops and names it; `skip` puts the next one in its place
             and names it once.
         num_workers: processes that decode. None: 0 for a prepared set, or else one for each core, at most 8.
-        kwargs: the options of DataModule.
+        kwargs: the options of all images: image_size, augment, limit, batch_size, ...
     """
 
     companions: ClassVar[tuple[str, ...]] = ()  #: files of `root` that a prepared set keeps a copy of
@@ -53,26 +46,21 @@ class Images(DataModule):
     def __init__(
         self,
         root: str = "data",
-        image_size: int | list[int] = 64,
         channels: Literal[1, 3] = 3,
-        augment: list[Augmentation] | None = None,
         num_val: int = 1000,
         split_seed: int = 0,
-        limit: int | None = None,
         on_error: Literal["raise", "skip"] = "raise",
         num_workers: int | None = None,
         **kwargs: Any,
     ):
         super().__init__(num_workers=0 if num_workers is None else num_workers, **kwargs)
         self.root = root
-        self.size = height_and_width(image_size)
-        self.channels, self.augment = channels, list(augment or [])
-        self.num_val, self.split_seed, self.limit = num_val, split_seed, limit
+        self.channels, self.num_val, self.split_seed = channels, num_val, split_seed
         self.on_error = on_error
         self.choose_workers = num_workers is None
         self.unreadable: set[tuple[str, int]] = set()  # (part, row)
-        for name, value, least in (("num_val", num_val, 1), ("split_seed", split_seed, 0), ("limit", limit, 1)):
-            if value is not None and value < least:
+        for name, value, least in (("num_val", num_val, 1), ("split_seed", split_seed, 0)):
+            if value < least:
                 raise UserError(f"--data.{name} is {value}; it must be at least {least}")
 
     @abstractmethod
@@ -82,11 +70,6 @@ class Images(DataModule):
         Raises:
             UserError: they are not there, or not as they should be.
         """
-
-    @property
-    def load_size(self) -> tuple[int, int]:
-        """(H, W) of what is loaded; a random crop is taken from more."""
-        return enlarged(self.size) if "crop" in self.augment else self.size
 
     def stores(self) -> dict[str, Store]:
         """Return the pixels of each part: prepared if `root` is, or else decoded from `sources`."""
@@ -138,26 +121,7 @@ class Images(DataModule):
         """Return a batch augmented, if it is for training, and without its note of files that could not be read."""
         for name in [name for name in batch if name.startswith("bad")]:
             self.report(name, batch.pop(name).tolist())
-        if self.training and self.augment:
-            size = self.world * len(next(iter(batch.values())))
-            draws = Draws(
-                (self.run_seed, self.position, 3), size, slice(self.rank, None, self.world), *self._like(batch)
-            )
-            self.augment_(batch, draws)
-        return batch
-
-    def _like(self, batch: dict[str, Tensor]) -> tuple[torch.device, torch.dtype]:
-        return next(iter(batch.values())).device, torch.float32
-
-    def augment_(self, batch: dict[str, Tensor], draws: Draws) -> None:
-        """Flip and crop the images of a batch; of a pair both alike."""
-        images = [name for name, value in batch.items() if value.ndim == 4]
-        for step in self.augment:
-            chance = draws.uniform(2)
-            for name in images:
-                batch[name] = (
-                    flipped(batch[name], chance) if step == "flip" else cropped(batch[name], self.size, chance)
-                )
+        return super().arranged(batch)
 
     # What can't be read -----------------------------------------------------------------------------------
 
@@ -189,18 +153,3 @@ class Images(DataModule):
         if self.unreadable:
             more = f" ({MOST_NAMED} are named above)" if len(self.unreadable) > MOST_NAMED else ""
             print(f"Skipped {len(self.unreadable)} files of {self.root} that can't be read{more}.", flush=True)
-
-
-def flipped(images: Tensor, chance: Tensor) -> Tensor:
-    """Return images (N, C, H, W), those mirrored whose first number in `chance` (N, 2) is under 1/2."""
-    return torch.where(chance[:, 0].view(-1, 1, 1, 1) < 0.5, images.flip(-1), images)
-
-
-def cropped(images: Tensor, size: tuple[int, int], chance: Tensor) -> Tensor:
-    """Return a part of `size` of each image (N, C, H, W), where its numbers in `chance` (N, 2) in [0, 1) say."""
-    n, _, height, width = images.shape
-    top = (chance[:, 0] * (height - size[0] + 1)).long().view(-1, 1, 1)
-    left = (chance[:, 1] * (width - size[1] + 1)).long().view(-1, 1, 1)
-    down, across = (torch.arange(side, device=images.device) for side in size)
-    rows = torch.arange(n, device=images.device).view(-1, 1, 1)
-    return images.permute(0, 2, 3, 1)[rows, top + down.view(1, -1, 1), left + across.view(1, 1, -1)].permute(0, 3, 1, 2)

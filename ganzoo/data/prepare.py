@@ -49,7 +49,7 @@ def prepare(
         image_size: side in pixels, or height and width.
         channels: 3 for colour, 1 for grey.
         category: of LSUN: bedroom, church_outdoor, cat, ...
-        store: array: the quickest, a byte a pixel and channel; lmdb: a third to a half of that, decoded at each reading.
+        store: array: the quickest, a byte a pixel and channel; lmdb: a third to a half of that, decoded when read.
         on_error: raise: stop at a file that can't be read; skip: leave such files out and list them in the manifest.
         num_workers: processes. Unless given: one for each core.
     """

@@ -11,7 +11,7 @@ from PIL import Image
 
 import ganzoo.data
 from ganzoo.data import Faces, Horse2Zebra, ImageFolder, Images
-from ganzoo.data.images import cropped, flipped
+from ganzoo.data.augmented import cropped, flipped
 from ganzoo.errors import UserError
 
 KINDS = [name for name in FAKES if issubclass(getattr(ganzoo.data, name), Images)]
