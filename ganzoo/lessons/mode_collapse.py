@@ -14,14 +14,14 @@ from ganzoo.pictures import FAKE, REAL, save_figure
 __all__ = ["mode_collapse"]
 
 ROUNDS = 1_500
-ROWS = {  # the YAML in experiments/lessons: what the table says
-    "points_gan": "GAN (Goodfellow et al. 2014)",
-    "points_unrolled": "unrolled, 5 steps (Metz et al. 2017)",
-    "points_pacgan": "PacGAN, 2 samples (Lin et al. 2018)",
-    "points_minibatch": "minibatch discrimination (Salimans et al. 2016)",
-    "points_feature_matching": "feature matching (Salimans et al. 2016)",
-    "points_wgan_gp": "WGAN-GP (Gulrajani et al. 2017)",
-    "points_rpgan": "RpGAN + R1 + R2 (Huang et al. 2024)",
+ROWS = {  # the YAML in experiments/lessons, which says whose it is: what the table says
+    "points_gan": "GAN",
+    "points_unrolled": "unrolled, 5 steps",
+    "points_pacgan": "PacGAN, 2 samples",
+    "points_minibatch": "minibatch discrimination",
+    "points_feature_matching": "feature matching",
+    "points_wgan_gp": "WGAN-GP",
+    "points_rpgan": "RpGAN + R1 + R2",
 }
 DATA = ("ring", "grid")
 # Modes found and share of high quality, in %, as printed by Srivastava et al. 2017 (VEEGAN), table 1; other networks
@@ -51,16 +51,12 @@ def compare(folder: Path, rows: dict[str, str], seeds: list[int], rounds: int) -
         cells = [name]
         for data in DATA:
             found = [scores(jobs[row, data, seed]) for seed in seeds]
-            cells += [
-                spread([f["val/modes"] for f in found], 1),
-                spread([100 * f["val/high_quality"] for f in found], 1),
-            ]
+            cells += [spread([f["val/modes"] for f in found]), spread([100 * f["val/high_quality"] for f in found])]
             cells.append(PUBLISHED.get((row, data), ""))
         table.append(cells)
-    columns = ["", *(f"{data} {what}" for data in DATA for what in ("modes", "% high quality", "published"))]
-    title = (
-        f"2,500 samples after {rounds:,} rounds, {'seed' if len(seeds) == 1 else 'seeds'} {', '.join(map(str, seeds))}"
-    )
+    columns = ["", *(f"{data} {what}" for data in DATA for what in ("modes", "%", "published"))]
+    which = f"seed{'s' * (len(seeds) > 1)} {', '.join(map(str, seeds))}"
+    title = f"Modes found, and % of high quality among 2,500 samples, after {rounds:,} rounds, {which}"
     return Table(f"{title}; perfect: 8 and 25 modes, 98.9 %; published: VEEGAN, table 1", columns, table)
 
 
@@ -72,13 +68,11 @@ def train_row(row: str, data: str, seed: int, run: Path, rounds: int) -> Path:
     return train(f"experiments/lessons/{row}.yaml", run, rounds, "--trainer.val_check_interval", str(rounds), *options)
 
 
-def spread(values: list[float], digits: int) -> str:
+def spread(values: list[float]) -> str:
     """Return one value, or the mean and the standard deviation of several and the worst of them."""
     if len(values) == 1:
-        return f"{values[0]:.{digits}f}"
-    return (
-        f"{statistics.mean(values):.{digits}f} ± {statistics.stdev(values):.{digits}f} (least {min(values):.{digits}f})"
-    )
+        return f"{values[0]:.1f}"
+    return f"{statistics.mean(values):.1f} ± {statistics.stdev(values):.1f} (least {min(values):.1f})"
 
 
 def draw(path: Path, rows: dict[str, str], runs: dict[tuple[str, str], Path]) -> None:
@@ -98,6 +92,6 @@ def draw(path: Path, rows: dict[str, str], runs: dict[tuple[str, str], Path]) ->
             panel.scatter(fake[:, 0], fake[:, 1], s=3, color=FAKE, linewidths=0, alpha=0.5)
             panel.set(xlim=(-reach, reach), ylim=(-reach, reach), xticks=[], yticks=[], aspect="equal")
             title = f"{found['val/modes']:.0f} modes, {found['val/high_quality']:.0%}"
-            panel.set_title(title if line else f"{name.partition(' (')[0]}\n{title}", fontsize=9)
+            panel.set_title(title if line else f"{name}\n{title}", fontsize=9)
     figure.suptitle("generated (orange) over real (blue): modes found, share within 3 standard deviations")
     save_figure(figure, path)

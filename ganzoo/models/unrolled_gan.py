@@ -23,7 +23,7 @@ class UnrolledGAN(GAN):
         gan: the options of `ganzoo.models.GAN`.
     """
 
-    def __init__(self, unrolled_steps: int = 5, unrolled_lr: float = 0.1, **gan: Any) -> None:
+    def __init__(self, unrolled_steps: int = 5, unrolled_lr: float = 0.003, **gan: Any) -> None:
         super().__init__(**gan)
         if unrolled_steps < 0 or unrolled_lr <= 0:
             raise UserError(

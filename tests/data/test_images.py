@@ -10,8 +10,9 @@ from fakes import FAKES, encoded, picture, write_faces, write_images
 from PIL import Image
 
 import ganzoo.data
-from ganzoo.data import Faces, Horse2Zebra, ImageFolder, Images
+from ganzoo.data import Faces, Horse2Zebra, ImageFolder
 from ganzoo.data.augmented import cropped, flipped
+from ganzoo.data.images import Images
 from ganzoo.errors import UserError
 
 KINDS = [name for name in FAKES if issubclass(getattr(ganzoo.data, name), Images)]

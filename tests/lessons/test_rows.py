@@ -46,8 +46,8 @@ def test_work_is_done_in_order(tmp_path):
 
 
 def test_a_spread_has_the_mean_the_deviation_and_the_worst():
-    assert spread([7.0], 1) == "7.0"
-    assert spread([1.0, 2.0, 6.0], 2) == f"3.00 ± {math.sqrt((4 + 1 + 9) / 2):.2f} (least 1.00)"
+    assert spread([7.0]) == "7.0"
+    assert spread([1.0, 2.0, 6.0]) == f"3.0 ± {math.sqrt((4 + 1 + 9) / 2):.1f} (least 1.0)"
 
 
 @pytest.mark.slow
