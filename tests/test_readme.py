@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from conftest import QUIET, environment
-from fakes import write_mnist
+from fakes import write_faces, write_mnist
 
 import ganzoo
 from ganzoo.cli import main
@@ -91,13 +91,20 @@ def test_what_comes_before_the_reference_fits_on_two_screens():
 def test_the_commands_of_the_readme_run(tmp_path, monkeypatch, capsys):
     """Every command that stands on a line of its own, made short, in the order in which it stands."""
     commands = [shlex.split(line.split("  #")[0]) for line in re.findall(r"^    ganzoo (.+)$", README, re.M)]
-    assert [command[0] for command in commands] == ["list", "fit", "sample", "interpolate"]
+    assert [command[0] for command in commands] == ["list", "fit", "sample", "interpolate", *["data"] * 3, "fit"]
     monkeypatch.chdir(tmp_path)
+    write_faces(tmp_path / "data" / "celeba")
     mnist = write_mnist(tmp_path / "DIR", train=64, test=16)[1]
     short = ["--trainer.max_steps", "2", "--trainer.val_check_interval", "2", *QUIET, "--run_dir", "RUN"]
     for command in commands:
         command = [mnist if word == "DIR" else word for word in command]
+        if command[:2] == ["data", "get"]:
+            continue  # no network
+        if "data/celeba64" in command and command[0] == "fit":
+            short = [*short[:-1], "FACES", "--data.batch_size", "8"]
         main([*command, *short] if command[0] == "fit" else command)
     assert (tmp_path / "digits.png").is_file()
     assert (tmp_path / "walk.gif").is_file()
+    assert (tmp_path / "contact-sheet.png").is_file()
+    assert (tmp_path / "FACES" / "samples.png").is_file()
     assert "DCGAN" in capsys.readouterr().out

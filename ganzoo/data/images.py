@@ -15,7 +15,7 @@ from ganzoo.data.sources import Source
 from ganzoo.data.stores import Decoded, ImageSet, Mapped, Store
 from ganzoo.errors import UserError
 
-__all__ = ["Images"]
+__all__: list[str] = []  # no set by itself
 
 MOST_NAMED = 10  # files that can't be read and are named
 
