@@ -1,8 +1,8 @@
 """How quickly images come: ganzoo's sets against torchvision's ImageFolder, and what they cost in memory and at start.
 
-The plain loader is what a reader would write: torchvision's ImageFolder with PIL transforms (Resize, CenterCrop, ToTensor,
-Normalize) and a DataLoader. All loaders give float batches in [-1, 1]. They take turns in one process; a figure is the
-median over the turns, with (min..max). Without --root the images are made: JPEGs of CelebA's size.
+The plain loader is what a reader would write: torchvision's ImageFolder with PIL transforms (Resize, CenterCrop,
+ToTensor, Normalize) and a DataLoader. All loaders give float batches in [-1, 1]. They take turns in one process; a
+figure is the median over the turns, with (min..max). Without --root the images are made: JPEGs of CelebA's size.
 """
 
 import argparse
@@ -119,22 +119,22 @@ def fake_prepared(folder: Path, count: int, side: int, channels: int) -> None:
     save_json(folder / "manifest.json", vars(manifest) | {"parts": {"all": vars(manifest.parts["all"])}})
 
 
-def memory(pids: list[int]) -> float:
-    """Return the memory of processes in MB, shared pages counted once (the sum of their proportional set sizes)."""
-    lines = [line for pid in pids for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()]
-    return sum(int(line.split()[1]) for line in lines if line.startswith("Pss:")) / 1024
+def own_memory(pid: object) -> float:
+    """Return a process's own memory in MB: neither files, which processes share, nor what it has from its parent."""
+    lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+    found = {line.split(":")[0]: int(line.split()[1]) / 1024 for line in lines[1:]}
+    return min(found["Anonymous"], found["Private_Dirty"])
 
 
 def with_workers(root: str, workers: int) -> None:
-    """Go through a set once; print the memory of this process and of its workers."""
+    """Go through a set once; print the own memory of each worker in MB."""
     data = ImageFolder(root=root, image_size=SIZE, batch_size=BATCH, num_workers=workers, num_val=1)
     data.setup()
-    for number, batch in enumerate(data.train_dataloader()):
-        data.on_after_batch_transfer(batch, 0)
-        if number * BATCH > len(data.train):
-            break
+    batches = iter(data.train_dataloader())  # as long as there is a name for it, the workers live
+    for _ in range(len(data.train) // BATCH):
+        data.on_after_batch_transfer(next(batches), 0)
     children = Path(f"/proc/{os.getpid()}/task/{os.getpid()}/children").read_text().split()
-    print(memory([os.getpid(), *map(int, children)]))
+    print(*map(own_memory, children))
 
 
 def start_up(root: str, side: int) -> None:
@@ -144,8 +144,7 @@ def start_up(root: str, side: int) -> None:
     data.setup()
     next(iter(data.train_dataloader()))
     seconds = time.perf_counter() - start
-    own = Path("/proc/self/smaps_rollup").read_text().splitlines()
-    print(seconds, sum(int(line.split()[1]) for line in own if line.startswith("Private_Dirty:")) / 1024)
+    print(seconds, own_memory("self"))
 
 
 def apart(function: Callable[..., None], *args: object) -> list[float]:
@@ -194,13 +193,13 @@ def main(args: list[str] | None = None) -> None:
         report.table("Images a second into a training batch", ["loader", "images/s", f"to {best}"], rows)
         share = waiting(Path(folder, "prepared"), 2 if given.quick else 20)
         fake_prepared(Path(folder, "large"), 8_192 if given.quick else 81_920, SIZE, 3)  # 1 GB
-        used = [apart(with_workers, f"{folder}/large", workers)[0] for workers in (0, 1, 2, 3)]
+        used = apart(with_workers, f"{folder}/large", 3)
         fake_prepared(Path(folder, "few"), 30_000, 8, 1)
         fake_prepared(Path(folder, "many"), 300_000 if given.quick else 3_000_000, 8, 1)
         small, large = (apart(start_up, f"{folder}/{name}", 8) for name in ("few", "many"))
     rows = [
         ["share of DCGAN-64's round spent on a batch, prepared, no workers", f"{share:.2%}"],
-        ["memory with 0, 1, 2, 3 workers, a prepared set of 1 GB", ", ".join(f"{mb:.0f} MB" for mb in used)],
+        ["own memory of each of 3 workers, a prepared set of 1 GB", ", ".join(f"{mb:.0f} MB" for mb in used)],
         [
             "from nothing to the first batch, 30,000 and 3,000,000 prepared images",
             f"{small[0]:.2f} s, {large[0]:.2f} s",

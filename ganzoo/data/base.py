@@ -70,7 +70,9 @@ class TensorSet(SampleSet):
 @lru_cache(maxsize=4)  # a batch across the end of an epoch needs two, of each domain of an unpaired set
 def permutation(n: int, seed: int, epoch: int, *more: int) -> np.ndarray:
     """Return the order in which `epoch` plays the `n` samples."""
-    return np.random.default_rng([seed, epoch, *more]).permutation(n)  # SeedSequence mixes them: no seed + epoch
+    numbers = np.arange(n, dtype=np.int32)  # half the memory of int64: 12 MB for three million
+    np.random.default_rng([seed, epoch, *more]).shuffle(numbers)  # SeedSequence mixes them: no seed + epoch
+    return numbers
 
 
 class Stream(DistributedSampler[Tensor]):
@@ -106,7 +108,8 @@ class Stream(DistributedSampler[Tensor]):
     def _batches(self, start: int) -> Iterator[Tensor]:
         size = self.num_replicas * self.batch_size
         for first in itertools.count(start, size):
-            yield torch.from_numpy(self.at(np.arange(first + self.rank, first + size, self.num_replicas)))
+            k = np.arange(first + self.rank, first + size, self.num_replicas)
+            yield torch.from_numpy(self.at(k).astype(np.int64))
 
     def at(self, k: np.ndarray) -> np.ndarray:
         """Return the indices of the run's k-th samples, for increasing k."""

@@ -9,7 +9,7 @@ import numpy as np
 from torch import Tensor
 
 from ganzoo.data.augmented import Augmented
-from ganzoo.data.base import SampleSet
+from ganzoo.data.base import SampleSet, permutation
 from ganzoo.data.prepared import is_prepared, prepared_stores
 from ganzoo.data.sources import Source
 from ganzoo.data.stores import Decoded, ImageSet, Mapped, Store
@@ -17,6 +17,7 @@ from ganzoo.errors import UserError
 
 __all__: list[str] = []  # no set by itself
 
+SPLIT = 4  # sets the chance of the split apart from that of other draws with the same seed
 MOST_NAMED = 10  # files that can't be read and are named
 
 
@@ -95,17 +96,17 @@ class Images(Augmented):
         """Return the rows to train on and those to validate with."""
         if "all" in stores:
             store = stores["all"]
-            order = np.random.default_rng(self.split_seed).permutation(len(store))
-            held_out = min(self.num_val, max(len(store) // 10, 1))
             if len(store) < 2:
                 raise UserError(f"--data.root: {self.root} has {len(store)} image; it takes 2 or more to train.")
-            return self.set_of(store, np.sort(order[held_out:][: self.limit]), False), self.set_of(
-                store, np.sort(order[:held_out]), True
-            )
-        train = np.random.default_rng(self.split_seed).permutation(len(stores["train"]))[: self.limit]
-        return self.set_of(stores["train"], np.sort(train), False), self.set_of(
-            stores["val"], np.arange(min(self.num_val, len(stores["val"]))), True
-        )
+            held_out = min(self.num_val, max(len(store) // 10, 1))
+            order = permutation(len(store), self.split_seed, 0, SPLIT)
+            val, train = store, order[held_out:]
+            rows = np.sort(order[:held_out])
+        else:
+            store, val = stores["train"], stores["val"]
+            train = permutation(len(store), self.split_seed, 0, SPLIT)
+            rows = np.arange(min(self.num_val, len(val)))
+        return self.set_of(store, np.sort(train[: self.limit]), False), self.set_of(val, rows, True)
 
     def set_of(self, store: Store, rows: np.ndarray, val: bool) -> ImageSet:
         """Return rows of a store as samples; validation has the centre of images that training crops."""
