@@ -175,7 +175,7 @@ class GanzooCLI(LightningCLI):
         for name in ("samples.png", "real_vs_fake.png", "progress.gif", "curves.png"):
             if (folder / name).exists():
                 print(f"  {folder / name}")
-        print(f"More samples: ganzoo sample {shlex.quote(saver.last_model_path)}")
+        print(f"More samples: {self.model.made_by} {shlex.quote(saver.last_model_path)}")
 
     def before_validate(self) -> None:
         """Refuse to judge weights that were never trained."""

@@ -28,7 +28,6 @@ __all__ = [
     "save_plane",
     "save_points",
     "save_samples",
-    "save_side_by_side",
     "save_video",
     "video_writer",
 ]
@@ -85,11 +84,6 @@ def save_points(points: Tensor, path: str | Path) -> None:
             np.save(file, points.numpy())
         else:
             np.savetxt(file, points.numpy(), fmt="%.6g", delimiter=",", header="x,y", comments="")
-
-
-def save_side_by_side(real: Tensor, fake: Tensor, path: str | Path, columns: int | None = None) -> None:
-    """Write real and generated images, (N, C, H, W) in [-1, 1] each, as two grids with titles."""
-    save_grids({"real": real, "generated": fake}, path, columns)
 
 
 def save_grids(grids: dict[str, Tensor], path: str | Path, columns: int | None = None) -> None:
