@@ -88,7 +88,9 @@ def save_points(points: Tensor, path: str | Path) -> None:
 
 def save_grids(grids: dict[str, Tensor], path: str | Path, columns: int | None = None) -> None:
     """Write images (N, C, H, W) in [-1, 1], by title, as grids side by side."""
-    figure = Figure(figsize=(4.5 * len(grids), 4.8), layout="constrained")
+    rows = len(next(iter(grids.values())))
+    width, height = (1.8, 1.8 * rows) if columns == 1 else (4.5, 4.5)
+    figure = Figure(figsize=(width * len(grids), height + 0.3), layout="constrained")
     for axes, (title, images) in zip(figure.subplots(1, len(grids), squeeze=False)[0], grids.items(), strict=True):
         axes.imshow(grid(images, columns), interpolation="nearest")
         axes.set_title(title)
