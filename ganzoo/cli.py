@@ -196,6 +196,7 @@ class GanzooCLI(LightningCLI):
     def before_predict(self) -> None:
         """Write batch by batch; keep nothing in memory."""
         self._need_checkpoint()
+        commands.that_samples(self.model, self._get(self.config, "ckpt_path"))
         self.config_init["predict"]["return_predictions"] = False
 
     def _need_checkpoint(self) -> None:

@@ -64,12 +64,7 @@ def sample(
     if seed < 0:
         raise UserError(f"seed is {seed}: give 0 or more.")
     path, folder = where(out)
-    model = load(ckpt)
-    if not isinstance(model, FromNoise):
-        raise UserError(
-            f"{type(model).__name__} makes images from images, not from noise: "
-            f"use `{model.made_by} {shlex.quote(ckpt)}` with images to translate."
-        )
+    model = that_samples(load(ckpt), ckpt)
     assert model.shape is not None
     points = len(model.shape) == 1
     if path.suffix in (".npy", ".csv") and not folder and not points:
@@ -95,6 +90,20 @@ def sample(
     what = "" if label is None else f" of label {label}"
     rows = "" if columns is None else ", a row a class"
     print(f"{num} samples{what} of {type(model).__name__}, seed {seed}{rows}: {out}")
+
+
+def that_samples(model: Game, ckpt: str) -> FromNoise:
+    """Return a checkpoint's model.
+
+    Raises:
+        UserError: it makes no samples from noise.
+    """
+    if not isinstance(model, FromNoise):
+        raise UserError(
+            f"{type(model).__name__} makes images from images, not from noise: "
+            f"use `{model.made_by} {shlex.quote(ckpt)}` with images to translate."
+        )
+    return model
 
 
 def interpolate(

@@ -173,11 +173,9 @@ class FromImages(Game):
             if len(scores) != 1 or not scores.is_floating_point():
                 raise UserError(f"{name_d} gives scores of shape {tuple(scores.shape)} for 1 image: give (1, ...).")
 
-    def setup(self, stage: str) -> None:
+    def predict_step(self, batch: Tensor, batch_idx: int = 0) -> Tensor:
         """Refuse to make samples from nothing."""
-        if stage == "predict":
-            raise UserError(f"{type(self).__name__} makes images from images, not from noise: use `{self.made_by}`.")
-        super().setup(stage)
+        raise UserError(f"{type(self).__name__} makes images from images, not from noise: use `{self.made_by}`.")
 
     # Playing ----------------------------------------------------------------------------------------------
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from conftest import MODELS, assert_equal, environment, last
+from conftest import MODELS, assert_equal, data_of, environment, last
 from torch.nn.modules.batchnorm import _BatchNorm
 from two_ranks import IN_BOTH, args_for
 
@@ -42,7 +42,7 @@ def test_two_ranks_equal_one_process(pair, tmp_path, model):
     main(args_for(model, tmp_path / "one", "64-true", 1))
     one, two = last(tmp_path / "one"), last(pair / f"{model}-64-true")
     assert one["global_step"] == two["global_step"] == 12
-    assert one["Digits"] == two["Digits"]  # the same data, counted once
+    assert one[data_of(model)] == two[data_of(model)]  # the same data, counted once
     furthest = max(float((one["state_dict"][k] - two["state_dict"][k]).abs().max()) for k in one["state_dict"])
     if coupled(tmp_path / "one"):
         assert furthest > 1e-9  # or the model is stricter than it says
