@@ -121,13 +121,27 @@ def test_flip_equivariance_mirrors_about_half_of_the_inputs_and_mirrors_back():
     model.discriminator_loss(domains())
     for i in range(N):
         assert torch.equal(seen[0][i], a[i].flip(2) if flips[i] else a[i])
-    # a generator that mirrors with its input makes the same loss as if nothing were mirrored
-    g = model.generator["AtoB"]
-    for module in g.modules():
-        if isinstance(module, torch.nn.Conv2d | torch.nn.ConvTranspose2d):
-            module.weight.data = (module.weight.data + module.weight.data.flip(3)) / 2
-    chance(model)
-    assert_equal(g.features(a.flip(3))[0].flip(3), g.features(a)[0])
+
+
+def test_the_features_of_a_mirrored_translation_are_mirrored_back():
+    model, (x, made) = translator(CUT, num_patches=6), domains().values()
+    flips = torch.arange(N) % 2 == 0
+    by_hand_of = translator(CUT, num_patches=6)
+    features = by_hand_of.generator["AtoB"].features
+
+    def mirrored(images):
+        maps = features(images)
+        return [torch.stack([m.flip(2) if i % 2 == 0 else m for i, m in enumerate(layer)]) for layer in maps]
+
+    found = model.contrast(x, made, flips)
+    unflipped = chance(model)
+    assert not torch.isclose(model.contrast(x, made, None), found)
+    losses = []
+    for head, q, k in zip(model.generator["heads"].heads, mirrored(made), features(x), strict=True):
+        places = unflipped.choose(6, q[0, 0].numel())
+        vectors = [F.normalize(head(maps.flatten(2)[:, :, places].transpose(1, 2)), dim=2) for maps in (q, k)]
+        losses.append(by_hand(*vectors, model.temperature))
+    assert found.item() == pytest.approx(sum(losses) / len(losses), rel=1e-9)
 
 
 def test_the_defaults_are_the_papers():
