@@ -13,7 +13,7 @@ from ganzoo.errors import UserError
 from ganzoo.runs import rank
 from ganzoo.shipped import DEMO, find_experiment
 
-__all__ = ["complete", "flags"]
+__all__ = ["complete", "flags", "underscored"]
 
 
 def complete(args: list[str]) -> list[str]:
@@ -87,11 +87,21 @@ def refuse_another_model(args: list[str]) -> None:
         )
 
 
+def underscored(args: list[str]) -> list[str]:
+    """Let an option be written with dashes too: `--image-size` for `--image_size`."""
+    parts = [arg.partition("=") if arg.startswith("--") else (arg, "", "") for arg in args]
+    return [
+        name[:2] + name[2:].replace("-", "_") + sign + value if name[:2] == "--" else name
+        for name, sign, value in parts
+    ]
+
+
 def flags(args: list[str], command: Callable[..., None] | dict[str, Any]) -> list[str]:
     """Let a command's yes-or-no option stand alone, `--raw` for `--raw true`, and numbers follow: `--labels 3 8`."""
-    if isinstance(command, dict):
+    function = command.get(args[1]) if isinstance(command, dict) else command
+    if function is None:  # --help
         return args
-    parameters = inspect.signature(command).parameters.values()
+    parameters = inspect.signature(function).parameters.values()
     names = {f"--{parameter.name}" for parameter in parameters if parameter.annotation is bool}
     said = [*(value.lower() in ("true", "false") for value in args[1:]), False]  # what follows each argument
     args = [f"{arg}=true" if arg in names and not value else arg for arg, value in zip(args, said, strict=True)]

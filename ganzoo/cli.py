@@ -20,10 +20,13 @@ from lightning.pytorch.utilities.exceptions import MisconfigurationException
 from rich.progress import track
 
 from ganzoo import commands, lessons
-from ganzoo.arguments import complete, flags
+from ganzoo.arguments import complete, flags, underscored
 from ganzoo.callbacks import Checkpoints, Pictures, Progress, SampleWriter, Stopped, Trouble
 from ganzoo.checkpoint import read
 from ganzoo.data import DataModule
+from ganzoo.data.check import check
+from ganzoo.data.download import get
+from ganzoo.data.prepare import prepare
 from ganzoo.errors import UserError
 from ganzoo.game import Game
 from ganzoo.loggers import MetricsCSV, WandbMode
@@ -284,6 +287,12 @@ COMMANDS: dict[str, Any] = {
     "resume": resume,
     "sample": commands.sample,
     "interpolate": commands.interpolate,
+    "data": {
+        "_help": "Images: ganzoo data get NAME (download), check ROOT, prepare SRC DEST.",
+        "get": get,
+        "check": check,
+        "prepare": prepare,
+    },
     "list": commands.list_,
     "lesson": {
         "_help": f"Run an experiment of the lecture: ganzoo lesson NAME, one of {', '.join(lessons.names())}.",
@@ -348,7 +357,7 @@ def run(args: list[str]) -> None:
         parts = COMMANDS[args[0]]
         if isinstance(parts, dict) and not {*args[1:2]} & {*parts, "-h", "--help"}:
             raise UserError(f"{shlex.join(args[:2])} is no whole command. {parts['_help']}")
-        auto_cli(COMMANDS, args=flags(args, COMMANDS[args[0]]), parser_class=CommandParser)
+        auto_cli(COMMANDS, args=flags(underscored(args), COMMANDS[args[0]]), parser_class=CommandParser)
     else:
         raise UserError(f"unknown command {args[0]}{nearest(args[0], [*LIGHTNING, *COMMANDS])}")
 

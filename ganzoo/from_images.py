@@ -35,7 +35,7 @@ class FromImages(Game):
             paper's.
         objective: what the players want. None: the paper's.
         shapes: (C, H, W) of the images of `a` and of `b`. None: as the data is.
-        generator_schedule: the generator's rate; ConstantThenLinear as in the papers, or null for one that stays.
+        generator_schedule: the generator's rate; ConstantThenLinear as in the papers, whose share 1 lets it stay.
         discriminator_schedule: the same for the discriminator.
         game: the options of every game; see `ganzoo.game.Game`.
 
@@ -70,8 +70,8 @@ class FromImages(Game):
         discriminator: DiscriminatorCallable | None = None,
         objective: Objective | None = None,
         shapes: dict[str, tuple[int, ...]] | None = None,
-        generator_schedule: SchedulerCallable | None = ConstantThenLinear,
-        discriminator_schedule: SchedulerCallable | None = ConstantThenLinear,
+        generator_schedule: SchedulerCallable = ConstantThenLinear,
+        discriminator_schedule: SchedulerCallable = ConstantThenLinear,
         **game: Any,
     ) -> None:
         super().__init__(generator_schedule=generator_schedule, discriminator_schedule=discriminator_schedule, **game)

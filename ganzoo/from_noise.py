@@ -6,7 +6,7 @@ from typing import Any, ClassVar, Literal
 import torch
 from torch import Tensor, nn
 
-from ganzoo.data.base import TensorSet, to_float
+from ganzoo.data.base import SampleSet, to_float
 from ganzoo.draws import latents
 from ganzoo.errors import UserError
 from ganzoo.game import Game
@@ -222,24 +222,25 @@ class FromNoise(Game):
 
     # Showing ----------------------------------------------------------------------------------------------
 
-    def picture(self, val: TensorSet | None, num: int) -> tuple[Tensor, int | None]:
+    def picture(self, val: SampleSet | None, num: int) -> tuple[Tensor, int | None]:
         """Return about `num` samples, of the same latents at all times, a class in each row if there are labels."""
         num, order, columns = self.by_class(num)
         return self.sample(num).cpu()[order], columns
 
-    def beside_real(self, val: TensorSet, num: int) -> tuple[dict[str, Tensor], int | None]:
+    def beside_real(self, val: SampleSet, num: int) -> tuple[dict[str, Tensor], int | None]:
         """Return validation data and as many samples."""
         num, order, columns = self.by_class(num)
         return {"real": some_real(val, num, columns), "generated": self.sample(num).cpu()[order]}, columns
 
 
-def some_real(val: TensorSet, num: int, columns: int | None = None) -> Tensor:
+def some_real(val: SampleSet, num: int, columns: int | None = None) -> Tensor:
     """Return real samples of the validation set as the networks see them, on the CPU: the first ones.
 
     With `columns`, so many of each class, class by class.
     """
     rows = torch.arange(min(num, len(val)))
     if columns is not None:
-        labels = val.tensors["label"]
+        labels = val.labels
+        assert labels is not None
         rows = torch.cat([(labels == y).nonzero().flatten()[:columns] for y in range(num // columns)])
     return to_float(val[rows]["image"], torch.float32)

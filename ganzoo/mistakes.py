@@ -18,6 +18,7 @@ import ganzoo.models
 import ganzoo.networks
 import ganzoo.objectives
 import ganzoo.penalties
+import ganzoo.schedules
 from ganzoo.errors import UserError
 from ganzoo.record import options_of
 
@@ -34,7 +35,7 @@ CLASSES = {
     "generator": ganzoo.networks.__all__,
     "discriminator": ganzoo.networks.__all__,
     "optimizer": [name for name, value in vars(torch.optim).items() if isinstance(value, type)],
-    "schedule": torch.optim.lr_scheduler.__all__,
+    "schedule": [*torch.optim.lr_scheduler.__all__, *ganzoo.schedules.__all__],
     "callbacks": callbacks.__all__,
     "logger": loggers.__all__,
 }
@@ -178,8 +179,8 @@ class CommandParser(OneLine, ArgumentParser):
     def format_help(self, *args: Any) -> str:
         """Return the help, with a usage line that is short."""
         arguments = [action.dest.upper() for action in self._actions if not action.option_strings]
-        command = self.prog.split("] ")[-1]
-        self.usage = " ".join(["ganzoo", command, *arguments, "[options]"])
+        words = [word for word in self.prog.split()[1:] if word != "[options]"]  # "- [options] data [options] check"
+        self.usage = " ".join(["ganzoo", *words, *arguments, "[options]"])
         return super().format_help(*args)
 
 

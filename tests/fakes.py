@@ -1,12 +1,16 @@
 """Small fakes of the real data sets, in their real folder layouts."""
 
 import gzip
+import hashlib
+import io
 import struct
 from collections.abc import Callable
 from pathlib import Path
 
+import lmdb
 import numpy as np
 import torch
+from PIL import Image
 from torch.nn import functional as F
 
 from ganzoo.data import DataModule
@@ -30,8 +34,72 @@ def idx(values: np.ndarray) -> bytes:
     return struct.pack(f">BBBB{values.ndim}I", 0, 0, 8, values.ndim, *values.shape) + values.tobytes()
 
 
-# Data sets that need files: how to fake them. The others run as they are.
-FAKES: dict[str, Callable[[Path], list[str]]] = {"MNIST": write_mnist, "StackedMNIST": write_mnist}
+def picture(seed: int, width: int = 20, height: int = 24) -> Image.Image:
+    """A colour image that JPEG keeps well: smooth, and another for each seed."""
+    rng = np.random.default_rng(seed)
+    small = Image.fromarray(rng.integers(256, size=(3, 3, 3), dtype=np.uint8))
+    return small.resize((width, height), Image.Resampling.BICUBIC)
+
+
+def encoded(image: Image.Image, kind: str = "JPEG", **options: object) -> bytes:
+    """The bytes of an image file."""
+    file = io.BytesIO()
+    image.save(file, kind, **options)
+    return file.getvalue()
+
+
+def write_images(folder: Path, count: int = 80, first: int = 0) -> list[str]:
+    """Write JPEGs into a folder; return the options that point to them."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for i in range(first, first + count):
+        (folder / f"{i:06d}.jpg").write_bytes(encoded(picture(i)))
+    return ["--data.root", str(folder)]
+
+
+def write_faces(folder: Path, count: int = 80) -> list[str]:
+    """Write CelebA's layout: images, two attributes, the partition."""
+    write_images(folder / "img_align_celeba", count)
+    names = [f"{i:06d}.jpg" for i in range(count)]
+    attributes = [f"{name}  {1 if i % 3 == 0 else -1} {1 if i % 2 else -1}" for i, name in enumerate(names)]
+    (folder / "list_attr_celeba.txt").write_text("\n".join([str(count), "Smiling Young", *attributes]) + "\n")
+    parts = [f"{name} {0 if i < count - 8 else 1 if i < count - 4 else 2}" for i, name in enumerate(names)]
+    (folder / "list_eval_partition.txt").write_text("\n".join(parts) + "\n")
+    return ["--data.root", str(folder)]
+
+
+def write_lmdb(path: Path, count: int, first: int = 0) -> None:
+    """Write an LMDB as LSUN's are: WebP under 40 hexadecimal digits."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with lmdb.open(str(path), map_size=1 << 26) as database, database.begin(write=True) as transaction:
+        for i in range(first, first + count):
+            key = hashlib.sha1(str(i).encode()).hexdigest().encode()
+            transaction.put(key, encoded(picture(i), "WEBP", quality=90))
+
+
+def write_lsun(folder: Path, train: int = 72, val: int = 8) -> list[str]:
+    """Write LSUN's two LMDBs of bedrooms."""
+    write_lmdb(folder / "bedroom_train_lmdb", train)
+    write_lmdb(folder / "bedroom_val_lmdb", val, first=train)
+    return ["--data.root", str(folder)]
+
+
+def write_unpaired(folder: Path, a: int = 40, b: int = 28) -> list[str]:
+    """Write CycleGAN's layout."""
+    for name, count, first in (("trainA", a, 0), ("trainB", b, 100), ("testA", 6, 200), ("testB", 4, 300)):
+        write_images(folder / name, count, first)
+    return ["--data.root", str(folder)]
+
+
+def write_pairs(folder: Path, train: int = 40, val: int = 8) -> list[str]:
+    """Write pix2pix's layout: pairs side by side."""
+    for part, count, first in (("train", train, 0), ("val", val, 100)):
+        (folder / part).mkdir(parents=True, exist_ok=True)
+        for i in range(first, first + count):
+            both = Image.new("RGB", (48, 24))
+            both.paste(picture(i, 24, 24), (0, 0))
+            both.paste(picture(1000 + i, 24, 24), (24, 0))
+            (folder / part / f"{i}.png").write_bytes(encoded(both, "PNG"))
+    return ["--data.root", str(folder)]
 
 
 class FakePairs(DataModule):
@@ -68,3 +136,15 @@ class FakeDomains(FakePairs):
     def images(self, n: int, seed: int) -> TensorSet:
         pairs = super().images(n, seed).tensors
         return TensorSet(a=pairs["a"], b=pairs["b"].roll(n // 2, 0))
+
+
+# Data sets that need files: how to fake them. The others run as they are.
+FAKES: dict[str, Callable[[Path], list[str]]] = {
+    "MNIST": write_mnist,
+    "StackedMNIST": write_mnist,
+    "ImageFolder": write_images,
+    "Faces": write_faces,
+    "LSUN": write_lsun,
+    "Horse2Zebra": write_unpaired,
+    "Paired": write_pairs,
+}

@@ -4,7 +4,7 @@ from functools import partial
 
 import pytest
 import torch
-from conftest import QUIET, TRANSLATORS
+from conftest import QUICKER, QUIET, TRANSLATORS
 from fakes import FakeDomains, FakePairs
 from models import domains, translator
 from torch import nn
@@ -14,6 +14,7 @@ from ganzoo.cli import main
 from ganzoo.data import Digits
 from ganzoo.errors import UserError
 from ganzoo.from_images import reflected
+from ganzoo.loggers import MetricsCSV
 from ganzoo.models import CUT, GAN, CycleGAN, Pix2Pix
 from ganzoo.networks import PatchGAN, ResNetTranslator, UNet
 
@@ -150,6 +151,20 @@ def test_networks_that_do_not_fit_are_refused():
         translator(CycleGAN, generator=lambda a, b: nn.Conv2d(3, 1, 1))
     with pytest.raises(UserError, match=r"Linear can't judge images of \(1, 16, 16\)"):
         translator(CycleGAN, discriminator=lambda shape: nn.Linear(3, 1))
+
+
+# On the command line ----------------------------------------------------------------------------------------
+
+
+def test_the_rates_fall_to_zero_over_the_second_half_unless_told_otherwise(tmp_path):
+    data = ["--data", "fakes.FakePairs", "--data.image_size", "24", "--data.batch_size", "4"]
+    small = [option for option in QUICKER["Pix2Pix"] if "schedule" not in option]
+    short = ["--trainer.max_steps", "4", "--trainer.log_every_n_steps", "1", "--trainer.limit_val_batches", "0"]
+    more = ["--pictures.every_n_steps", "0", "--run_dir", str(tmp_path), *QUIET]
+    main(["fit", "--model", "Pix2Pix", *data, *small, *short, *more])
+    curves = MetricsCSV(tmp_path).curves()
+    for player in ("generator", "discriminator"):  # logged is the rate of the next round
+        assert [rate for _, rate in curves[f"{player}/lr"]] == pytest.approx([2e-4, 2e-4, 1e-4, 0])
 
 
 # Judged and shown -------------------------------------------------------------------------------------------

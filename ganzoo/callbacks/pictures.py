@@ -15,7 +15,7 @@ from PIL import Image
 from torch import Tensor
 
 from ganzoo.callbacks.checkpoints import Stopped
-from ganzoo.data.base import TensorSet
+from ganzoo.data.base import SampleSet
 from ganzoo.errors import UserError
 from ganzoo.files import written
 from ganzoo.from_noise import FromNoise, some_real
@@ -171,7 +171,7 @@ def is_loss(name: str) -> bool:
     return not name.endswith(("/gradient_norm", "/lr", "/distance"))
 
 
-def validation_data(trainer: L.Trainer) -> TensorSet | None:
+def validation_data(trainer: L.Trainer) -> SampleSet | None:
     """Return the validation set, if the data has one."""
     return getattr(trainer.datamodule, "val", None)  # type: ignore[attr-defined]
 

@@ -25,7 +25,22 @@ __all__ = ["DataModule", "Rows", "Stream", "TensorSet", "resize"]
 warnings.filterwarnings("ignore", ".*does not have many workers.*")
 
 
-class TensorSet(Dataset[dict[str, Tensor]]):
+class SampleSet(Dataset[dict[str, Tensor]], ABC):
+    """N samples: an int gives one, a 1-D index tensor a whole batch, as a dict of tensors by name."""
+
+    @abstractmethod
+    def __len__(self) -> int: ...
+
+    @abstractmethod
+    def __getitem__(self, index: int | Tensor) -> dict[str, Tensor]: ...
+
+    @property
+    def labels(self) -> Tensor | None:
+        """The label of each sample, int64 (N,), or None."""
+        return None
+
+
+class TensorSet(SampleSet):
     """A set held in memory: tensors of N rows each, by name.
 
     `image` is uint8 (N, C, H, W) in 0..255 or, for points, float32 (N, D); `label`, if any, is int64 (N,). An
@@ -46,11 +61,16 @@ class TensorSet(Dataset[dict[str, Tensor]]):
     def __len__(self) -> int:
         return len(next(iter(self.tensors.values())))
 
+    @property
+    def labels(self) -> Tensor | None:
+        """The label of each sample, int64 (N,), or None."""
+        return self.tensors.get("label")
 
-@lru_cache(maxsize=2)  # a batch across the end of an epoch needs two
-def permutation(n: int, seed: int, epoch: int) -> np.ndarray:
+
+@lru_cache(maxsize=4)  # a batch across the end of an epoch needs two, of each domain of an unpaired set
+def permutation(n: int, seed: int, epoch: int, *more: int) -> np.ndarray:
     """Return the order in which `epoch` plays the `n` samples."""
-    return np.random.default_rng([seed, epoch]).permutation(n)  # SeedSequence mixes the two: no seed + epoch
+    return np.random.default_rng([seed, epoch, *more]).permutation(n)  # SeedSequence mixes them: no seed + epoch
 
 
 class Stream(DistributedSampler[Tensor]):
@@ -68,7 +88,7 @@ class Stream(DistributedSampler[Tensor]):
 
     def __init__(
         self,
-        dataset: TensorSet,
+        dataset: SampleSet,
         batch_size: int,
         position: Callable[[], int],
         seed: int = 0,
@@ -86,10 +106,12 @@ class Stream(DistributedSampler[Tensor]):
     def _batches(self, start: int) -> Iterator[Tensor]:
         size = self.num_replicas * self.batch_size
         for first in itertools.count(start, size):
-            k = np.arange(first + self.rank, first + size, self.num_replicas)
-            epochs = range(first // self.n, (first + size - 1) // self.n + 1)
-            parts = [permutation(self.n, self.seed, e)[k[k // self.n == e] % self.n] for e in epochs]
-            yield torch.from_numpy(np.concatenate(parts))
+            yield torch.from_numpy(self.at(np.arange(first + self.rank, first + size, self.num_replicas)))
+
+    def at(self, k: np.ndarray) -> np.ndarray:
+        """Return the indices of the run's k-th samples, for increasing k."""
+        epochs = range(k[0] // self.n, k[-1] // self.n + 1)
+        return np.concatenate([permutation(self.n, self.seed, e)[k[k // self.n == e] % self.n] for e in epochs])
 
     def __len__(self) -> NoReturn:
         raise TypeError("the training stream is endless")
@@ -101,7 +123,7 @@ class Rows(DistributedSampler[Tensor]):
     Yields indices, int64, of at most `batch_size` rows; `len` is the number of batches.
     """
 
-    def __init__(self, dataset: TensorSet, batch_size: int, world: int = 1, rank: int = 0):
+    def __init__(self, dataset: SampleSet, batch_size: int, world: int = 1, rank: int = 0):
         super().__init__(dataset, num_replicas=world, rank=rank, shuffle=False)
         self.rows = torch.arange(rank, len(dataset), world)
         self.batch_size = batch_size
@@ -119,7 +141,7 @@ class Blocks(Rows):
     So a batch, and the file that is made of it, is the same on any number of devices.
     """
 
-    def __init__(self, dataset: TensorSet, batch_size: int, world: int = 1, rank: int = 0):
+    def __init__(self, dataset: SampleSet, batch_size: int, world: int = 1, rank: int = 0):
         super().__init__(dataset, batch_size, world, rank)
         batches = torch.arange(len(dataset)).split(batch_size)[rank::world]
         self.rows = torch.cat(batches) if batches else torch.arange(0)
@@ -145,9 +167,10 @@ class DataModule(L.LightningDataModule, ABC):
 
     main_score: ClassVar[str] = "swd"  #: what runs go by: the first score of the first metric
     num_classes: int | None = None
+    stream: ClassVar[type[Stream]] = Stream  #: in which order the training samples come
     num_samples: int = 64  #: rows of noise that `predict` turns into samples
-    train: TensorSet
-    val: TensorSet
+    train: SampleSet
+    val: SampleSet
     shape: tuple[int, ...]
 
     def __init__(self, batch_size: int = 64, num_workers: int = 0, seed: int | None = None):
@@ -159,7 +182,7 @@ class DataModule(L.LightningDataModule, ABC):
         self._n_of_checkpoint: int | None = None
 
     @abstractmethod
-    def load(self) -> tuple[TensorSet, TensorSet]:
+    def load(self) -> tuple[SampleSet, SampleSet]:
         """Return the training and the validation set; called once in each process."""
 
     def setup(self, stage: str | None = None) -> None:
@@ -172,7 +195,11 @@ class DataModule(L.LightningDataModule, ABC):
             raise UserError(f"--data.seed is {self.run_seed}; it must be 0 or more")
         if not hasattr(self, "train"):
             self.train, self.val = self.load()
-            self.shape = tuple(self.train[0]["image"].shape)
+            self.shape = self.sample_shape()
+
+    def sample_shape(self) -> tuple[int, ...]:
+        """Return (C, H, W) of an image, or (D,) of a point."""
+        return tuple(self.train[0]["image"].shape)
 
     def metrics(self) -> list[SampleMetric]:
         """Return how generated samples are judged, by `main_score` first."""
@@ -205,10 +232,8 @@ class DataModule(L.LightningDataModule, ABC):
     def train_dataloader(self) -> DataLoader[dict[str, Tensor]]:
         """Return the endless stream of training batches, from `position` on."""
         self._check_stream()
-        return self._loader(
-            self.train,
-            Stream(self.train, self.batch_size, lambda: self.position, self.run_seed, self.world, self.rank),
-        )
+        place = lambda: self.position, self.run_seed, self.world, self.rank
+        return self._loader(self.train, self.stream(self.train, self.batch_size, *place))
 
     def val_dataloader(self) -> DataLoader[dict[str, Tensor]]:
         """Return this rank's rows of the validation set, in order."""
@@ -224,7 +249,7 @@ class DataModule(L.LightningDataModule, ABC):
         blocks = Blocks(numbers, self.batch_size, self.world, self.rank)  # type: ignore[arg-type]
         return DataLoader(numbers, sampler=blocks, batch_size=None)  # type: ignore[arg-type]
 
-    def _loader(self, dataset: TensorSet, sampler: Stream | Rows) -> DataLoader[dict[str, Tensor]]:
+    def _loader(self, dataset: SampleSet, sampler: Stream | Rows) -> DataLoader[dict[str, Tensor]]:
         return DataLoader(
             dataset,
             sampler=sampler,
@@ -254,10 +279,20 @@ class DataModule(L.LightningDataModule, ABC):
         """Convert a dict batch to floats, on the device; while training, move `position` past it."""
         if not isinstance(batch, dict):
             return batch  # predict: sample numbers
-        if self.trainer and self.trainer.training:  # neither validation nor the sanity check
+        batch = self.arranged(batch)
+        if self.training:
             self.position += self.world * len(next(iter(batch.values())))
         dtype = self._dtype()
         return {name: to_float(tensor, dtype) for name, tensor in batch.items()}
+
+    def arranged(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Return a batch on the device as it is to be used, still in bytes: here a data set augments."""
+        return batch
+
+    @property
+    def training(self) -> bool:
+        """Whether batches are for training now: neither for validation nor for the sanity check."""
+        return bool(self.trainer and self.trainer.training)
 
     def _dtype(self) -> torch.dtype:
         """Return the run's dtype: during validation Lightning does not make it the default one, so ask."""
@@ -280,14 +315,15 @@ def to_float(tensor: Tensor, dtype: torch.dtype) -> Tensor:
     return tensor.to(dtype) if tensor.is_floating_point() else tensor
 
 
-def resize(images: Tensor, size: int) -> Tensor:
-    """Return uint8 images (N, C, H, W) as (N, C, size, size): bilinear, antialiased.
+def resize(images: Tensor, size: int | tuple[int, int]) -> Tensor:
+    """Return uint8 images (N, C, h, w) as (N, C, H, W), `size` being the side or (H, W): bilinear, antialiased.
 
     Antialiasing matters: Parmar et al. 2022, "On Aliased Resizing and Surprising Subtleties in GAN
-    Evaluation". Raises UserError if `size` is below 1.
+    Evaluation". Raises UserError if a side is below 1.
     """
-    if size < 1:
+    sides = (size, size) if isinstance(size, int) else size
+    if min(sides) < 1:
         raise UserError(f"--data.image_size is {size}; it must be at least 1")
-    if images.shape[-2:] == (size, size):
+    if images.shape[-2:] == sides:
         return images
-    return F.interpolate(images, size=(size, size), mode="bilinear", antialias=True)
+    return F.interpolate(images, size=sides, mode="bilinear", antialias=True)

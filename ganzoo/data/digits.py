@@ -20,6 +20,7 @@ class HandwrittenDigits(DataModule):
     @property
     def training_digits(self) -> TensorSet:
         """What the judge learns from: `image` (N, 1, H, W), uint8, and `label` (N,)."""
+        assert isinstance(self.train, TensorSet)
         return self.train
 
     def judge(self) -> Judge:

@@ -138,23 +138,21 @@ def test_damaged_gzip(tmp_path, damage):
 def test_download_only_if_wanted_and_absent(tmp_path, monkeypatch):
     asked = []
 
-    def download(root, download):
-        asked.append(root)
+    def get(name, root, yes):
+        asked.append((name, root, yes))
         write(tmp_path / "MNIST/raw")
 
-    monkeypatch.setattr(torchvision.datasets, "MNIST", download)
+    monkeypatch.setattr("ganzoo.data.idx.get", get)
     refused(tmp_path)
     assert asked == []
     made(tmp_path, download=True)
     made(tmp_path, download=True)
-    assert asked == [str(tmp_path)]
+    assert asked == [("mnist", str(tmp_path), True)]
 
 
-def test_download_fails(tmp_path, monkeypatch):
-    def download(root, download):
-        raise RuntimeError("Error downloading x.gz:\nTried there, got:\n<urlopen error>\n")
-
-    monkeypatch.setattr(torchvision.datasets, "MNIST", download)
-    message = refused(tmp_path, download=True)
-    assert "could not be downloaded" in message
-    assert "urlopen error" in message
+def test_non_square_and_limited(tmp_path):
+    write(tmp_path)
+    data = made(tmp_path, image_size=[28, 20], limit=7, augment=["crop"])
+    assert (len(data.train), len(data.val), data.shape) == (7, TEST, (1, 28, 20))
+    assert data.train[0]["image"].shape == (1, 32, 23)  # 286/256 of it: crops are taken from more
+    assert data.val[0]["image"].shape == (1, 28, 20)

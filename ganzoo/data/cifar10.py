@@ -1,0 +1,60 @@
+"""CIFAR-10: small colour photographs of ten classes."""
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from torchvision.datasets import CIFAR10 as Batches
+from torchvision.transforms.v2.functional import center_crop
+
+from ganzoo.data.augmented import Augmented
+from ganzoo.data.base import TensorSet, resize
+from ganzoo.data.download import get
+from ganzoo.errors import UserError
+
+__all__ = ["CIFAR10"]
+
+
+class CIFAR10(Augmented):
+    """50,000 colour photographs of ten classes to train, 10,000 to validate and test; 32x32.
+
+    Krizhevsky 2009, "Learning Multiple Layers of Features from Tiny Images". uint8 (3, H, W) of `image_size`; labels
+    0..9: airplane, automobile, bird, cat, deer, dog, frog, horse, ship, truck. Reads `root/cifar-10-batches-py` by
+    torchvision, which checks the files' checksums before it unpickles them.
+
+    Args:
+        root: the folder.
+        image_size: side in pixels, or height and width; 32 leaves them as they are.
+        download: fetch the files into `root` if they are not there.
+        kwargs: the options of all images: augment, limit, batch_size, ...
+    """
+
+    num_classes = 10
+
+    def __init__(self, root: str = "data", image_size: int | list[int] = 32, download: bool = False, **kwargs: Any):
+        super().__init__(image_size=image_size, **kwargs)
+        self.root = root
+        self.download = download
+
+    def prepare_data(self) -> None:
+        """Download what is missing, if that is wanted; Lightning calls this in one process only."""
+        if self.download and not Path(self.root, Batches.base_folder).is_dir():
+            get("cifar10", self.root, yes=True)
+
+    def load(self) -> tuple[TensorSet, TensorSet]:
+        """Return the training and the test images."""
+        return self._part(train=True), self._part(train=False)
+
+    def _part(self, train: bool) -> TensorSet:
+        try:
+            batches = Batches(self.root, train=train)
+        except (RuntimeError, OSError) as error:
+            raise UserError(
+                f"--data.root: {self.root} has no {Batches.base_folder} with the files of CIFAR-10, whole and"
+                " unchanged; set --data.root DIR or --data.download true"
+            ) from error
+        image = resize(torch.from_numpy(batches.data).permute(0, 3, 1, 2).contiguous(), self.load_size)
+        label = torch.tensor(batches.targets)
+        if not train:
+            return TensorSet(image=center_crop(image, list(self.size)), label=label)
+        return TensorSet(image=image[: self.limit], label=label[: self.limit])

@@ -1,0 +1,129 @@
+"""Two domains without pairs: horses and zebras, and any other set in CycleGAN's layout."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ganzoo.data.base import SampleSet, Stream, permutation
+from ganzoo.data.images import Images
+from ganzoo.data.sources import FolderSource, Names, Source, image_names
+from ganzoo.data.stores import ImageSet, Store
+from ganzoo.draws import Draws
+from ganzoo.errors import UserError
+
+__all__ = ["Horse2Zebra"]
+
+LAYOUT = "trainA, trainB, testA and testB"
+
+
+class UnpairedSet(SampleSet):
+    """Samples of two domains, `a` and `b`: index tensors (N, 2) say which of each.
+
+    An index tensor (N,) counts along the longer domain and repeats the shorter one.
+    """
+
+    def __init__(self, a: ImageSet, b: ImageSet):
+        self.domains = {"a": a, "b": b}
+
+    def __len__(self) -> int:
+        return max(len(domain) for domain in self.domains.values())
+
+    def __getitem__(self, index: int | Tensor) -> dict[str, Tensor]:
+        if not isinstance(index, Tensor):
+            batch = self[torch.tensor([index])]
+            return {name: batch[name][0] for name in self.domains}
+        if index.ndim == 1:
+            index = torch.stack([index % len(domain) for domain in self.domains.values()], dim=1)
+        batch = {}
+        for (name, domain), rows in zip(self.domains.items(), index.unbind(1), strict=True):
+            part = domain[rows]
+            batch[name] = part["image"]
+            if "bad" in part:
+                batch[f"bad_{name}"] = part["bad"]
+        return batch
+
+
+class UnpairedStream(Stream):
+    """The endless stream of pairs, int64 (batch_size, 2), drawn anew in each epoch, which the longer domain decides.
+
+    The k-th pair of a run follows from the seed and k alone. In an epoch of n pairs the shorter domain, of m images,
+    is gone through n / m times, each time in another order.
+    """
+
+    def at(self, k: np.ndarray) -> np.ndarray:
+        """Return the run's k-th pairs."""
+        assert isinstance(self.dataset, UnpairedSet)
+        epoch, j = np.divmod(k, self.n)
+        columns = []
+        for number, domain in enumerate(self.dataset.domains.values()):
+            turn, place = np.divmod(j, len(domain))
+            chosen = np.empty(len(k), np.int64)
+            for e, t in np.unique(np.stack([epoch, turn]), axis=1).T.tolist():
+                now = (epoch == e) & (turn == t)
+                chosen[now] = permutation(len(domain), self.seed, e, 1 + number, t)[place[now]]
+            columns.append(chosen)
+        return np.stack(columns, axis=1)
+
+
+class Horse2Zebra(Images):
+    """Two folders of images without pairs: horse2zebra (Zhu et al. 2017), and every set in its layout.
+
+    `root` has `trainA`, `trainB`, and for validation `testA` and `testB`; without the latter a part of each is held
+    out. Samples are `a` and `b`, each (C, H, W), cropped and flipped each for itself.
+
+    Args:
+        images: the options of Images.
+    """
+
+    main_score = "swd_b"
+    paired = False
+    stream = UnpairedStream
+
+    def __init__(self, **images: Any):
+        super().__init__(**images)
+
+    def sources(self) -> dict[str, Source]:
+        """Return the images of `trainA`, `trainB` and perhaps `testA`, `testB`."""
+        root = Path(self.root)
+        there = [name for name in ("trainA", "trainB", "testA", "testB") if (root / name).is_dir()]
+        tests = [name for name in there if name.startswith("test")]
+        if there[:2] != ["trainA", "trainB"] or len(tests) == 1:
+            found = ", ".join(there) or "none of them"
+            raise UserError(f"--data.root: {root} has {found}; an unpaired set has {LAYOUT} (or the first two).")
+        sources: dict[str, Source] = {}
+        for name in there:
+            names = image_names(root / name)
+            if not names:
+                raise UserError(f"--data.root: {root / name} has no images: each domain needs some.")
+            sources[name] = FolderSource(root / name, Names.of(names))
+        return sources
+
+    def split(self, stores: dict[str, Store]) -> tuple[SampleSet, SampleSet]:
+        """Return the training and the validation set of both domains."""
+        parts = []
+        for domain in "AB":
+            names = {"train": f"train{domain}", "val": f"test{domain}"}
+            own = {part: stores[name] for part, name in names.items() if name in stores}
+            parts.append(self.halves(own if len(own) == 2 else {"all": own["train"]}))
+        (train_a, val_a), (train_b, val_b) = parts
+        return UnpairedSet(train_a, train_b), UnpairedSet(val_a, val_b)
+
+    @property
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """(C, H, W) of both domains."""
+        return dict.fromkeys("ab", self.sample_shape())
+
+    def store_of(self, dataset: SampleSet, which: str) -> Store:
+        """Return the domain's store."""
+        assert isinstance(dataset, UnpairedSet)
+        return dataset.domains[which.removeprefix("bad_")].store
+
+    def augment_(self, batch: dict[str, Tensor], draws: Draws) -> None:
+        """Flip and crop `a` and `b` each for itself."""
+        for name in "ab":
+            own = {name: batch[name]}
+            super().augment_(own, draws)
+            batch[name] = own[name]

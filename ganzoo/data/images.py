@@ -1,0 +1,155 @@
+"""What all sets of image files share: options, splits, augmentation, and what happens to files that can't be read."""
+
+import os
+from abc import abstractmethod
+from pathlib import Path
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+from torch import Tensor
+
+from ganzoo.data.augmented import Augmented
+from ganzoo.data.base import SampleSet
+from ganzoo.data.prepared import is_prepared, prepared_stores
+from ganzoo.data.sources import Source
+from ganzoo.data.stores import Decoded, ImageSet, Mapped, Store
+from ganzoo.errors import UserError
+
+__all__ = ["Images"]
+
+MOST_NAMED = 10  # files that can't be read and are named
+
+
+class Images(Augmented):
+    """Images in files; a subclass says where they lie.
+
+    `image` is uint8 (C, H, W) until the device, RGB unless `channels` is 1. Images are upright (EXIF); 16 bits are
+    scaled to 8; what is transparent gets a white background. The largest central part of the wanted form is resized
+    to `image_size` by Pillow's bilinear filter, which antialiases, as WGAN's and PyTorch's DCGAN code do.
+
+    `ganzoo data prepare` makes a form of any set that loads without decoding: give its folder as `root`.
+
+    Args:
+        root: where the images are.
+        channels: 3 for colour, 1 for grey.
+        num_val: how many images are held out for validation, drawn at random, though at most a tenth; of a set that
+            has a validation part, so many of that part.
+        split_seed: which are held out.
+        on_error: what a file that can't be read does: `raise` stops and names it; `skip` puts the next one in its place
+            and names it once.
+        num_workers: processes that decode. None: 0 for a prepared set, or else one for each core, at most 8.
+        kwargs: the options of all images: image_size, augment, limit, batch_size, ...
+    """
+
+    companions: ClassVar[tuple[str, ...]] = ()  #: files of `root` that a prepared set keeps a copy of
+
+    def __init__(
+        self,
+        root: str = "data",
+        channels: Literal[1, 3] = 3,
+        num_val: int = 1000,
+        split_seed: int = 0,
+        on_error: Literal["raise", "skip"] = "raise",
+        num_workers: int | None = None,
+        **kwargs: Any,
+    ):
+        super().__init__(num_workers=0 if num_workers is None else num_workers, **kwargs)
+        self.root = root
+        self.channels, self.num_val, self.split_seed = channels, num_val, split_seed
+        self.on_error = on_error
+        self.choose_workers = num_workers is None
+        self.unreadable: set[tuple[str, int]] = set()  # (part, row)
+        for name, value, least in (("num_val", num_val, 1), ("split_seed", split_seed, 0)):
+            if value < least:
+                raise UserError(f"--data.{name} is {value}; it must be at least {least}")
+
+    @abstractmethod
+    def sources(self) -> dict[str, Source]:
+        """Return the encoded images of each part: `train` and `val`, or `all`.
+
+        Raises:
+            UserError: they are not there, or not as they should be.
+        """
+
+    def stores(self) -> dict[str, Store]:
+        """Return the pixels of each part: prepared if `root` is, or else decoded from `sources`."""
+        if is_prepared(Path(self.root)):
+            return prepared_stores(Path(self.root), type(self).__name__, self.load_size, self.channels)
+        return {part: Decoded(source, self.load_size, self.channels) for part, source in self.sources().items()}
+
+    def load(self) -> tuple[SampleSet, SampleSet]:
+        """Return the training and the validation set."""
+        stores = self.stores()
+        if self.choose_workers:
+            mapped = all(isinstance(store, Mapped) for store in stores.values())
+            self.num_workers = 0 if mapped else min(8, len(os.sched_getaffinity(0)))
+        train, val = self.split(stores)
+        self.num_classes = max(len(store.classes) for store in stores.values()) or None
+        return train, val
+
+    def split(self, stores: dict[str, Store]) -> tuple[SampleSet, SampleSet]:
+        """Return the training and the validation set of the parts."""
+        return self.halves(stores)
+
+    def halves(self, stores: dict[str, Store]) -> tuple[ImageSet, ImageSet]:
+        """Return the rows to train on and those to validate with."""
+        if "all" in stores:
+            store = stores["all"]
+            order = np.random.default_rng(self.split_seed).permutation(len(store))
+            held_out = min(self.num_val, max(len(store) // 10, 1))
+            if len(store) < 2:
+                raise UserError(f"--data.root: {self.root} has {len(store)} image; it takes 2 or more to train.")
+            return self.set_of(store, np.sort(order[held_out:][: self.limit]), False), self.set_of(
+                store, np.sort(order[:held_out]), True
+            )
+        train = np.random.default_rng(self.split_seed).permutation(len(stores["train"]))[: self.limit]
+        return self.set_of(stores["train"], np.sort(train), False), self.set_of(
+            stores["val"], np.arange(min(self.num_val, len(stores["val"]))), True
+        )
+
+    def set_of(self, store: Store, rows: np.ndarray, val: bool) -> ImageSet:
+        """Return rows of a store as samples; validation has the centre of images that training crops."""
+        return ImageSet(store, rows, window=self.size if val and self.load_size != self.size else None)
+
+    def sample_shape(self) -> tuple[int, ...]:
+        """Return (C, H, W)."""
+        return (self.channels, *self.size)
+
+    # On the device ----------------------------------------------------------------------------------------
+
+    def arranged(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Return a batch augmented, if it is for training, and without its note of files that could not be read."""
+        for name in [name for name in batch if name.startswith("bad")]:
+            self.report(name, batch.pop(name).tolist())
+        return super().arranged(batch)
+
+    # What can't be read -----------------------------------------------------------------------------------
+
+    def report(self, which: str, rows: list[int]) -> None:
+        """Stop at the first file that can't be read, or name those that were not named before."""
+        part, dataset = ("train", self.train) if self.training else ("val", self.val)
+        store = self.store_of(dataset, which)
+        for row in rows:
+            name, reason = store.names[row], store.reason(row)
+            if self.on_error == "raise":
+                raise UserError(
+                    f"{name} in {self.root} {reason}. Mend or remove it, or go on without such files: "
+                    "--data.on_error skip (`ganzoo data check` lists them all)."
+                )
+            if (part + which, row) not in self.unreadable:
+                self.unreadable.add((part + which, row))
+                if len(self.unreadable) <= MOST_NAMED:
+                    print(f"Skipped: {name} {reason}", flush=True)
+        if len(self.unreadable) > len(self.train) // 2:
+            raise UserError(f"{len(self.unreadable)} of the images in {self.root} can't be read, the last {name}.")
+
+    def store_of(self, dataset: SampleSet, which: str) -> Store:
+        """Return whose rows the key `which` of a batch speaks of."""
+        assert isinstance(dataset, ImageSet)
+        return dataset.store
+
+    def teardown(self, stage: str) -> None:
+        """Say how many files were skipped."""
+        if self.unreadable:
+            more = f" ({MOST_NAMED} are named above)" if len(self.unreadable) > MOST_NAMED else ""
+            print(f"Skipped {len(self.unreadable)} files of {self.root} that can't be read{more}.", flush=True)
