@@ -178,7 +178,7 @@ class GanzooCLI(LightningCLI):
         for name in ("samples.png", "real_vs_fake.png", "progress.gif", "curves.png"):
             if (folder / name).exists():
                 print(f"  {folder / name}")
-        print(f"More samples: ganzoo sample {shlex.quote(saver.last_model_path)}")
+        print(f"More samples: {self.model.made_by} {shlex.quote(saver.last_model_path)}")
 
     def before_validate(self) -> None:
         """Refuse to judge weights that were never trained."""
@@ -199,6 +199,7 @@ class GanzooCLI(LightningCLI):
     def before_predict(self) -> None:
         """Write batch by batch; keep nothing in memory."""
         self._need_checkpoint()
+        commands.that_samples(self.model, self._get(self.config, "ckpt_path"))
         self.config_init["predict"]["return_predictions"] = False
 
     def _need_checkpoint(self) -> None:

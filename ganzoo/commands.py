@@ -20,6 +20,7 @@ from ganzoo.checkpoint import load
 from ganzoo.data import DataModule
 from ganzoo.errors import UserError
 from ganzoo.files import empty_folder, writable, written
+from ganzoo.from_noise import FromNoise
 from ganzoo.game import Game
 from ganzoo.latent import walk
 from ganzoo.pictures import (
@@ -63,7 +64,7 @@ def sample(
     if seed < 0:
         raise UserError(f"seed is {seed}: give 0 or more.")
     path, folder = where(out)
-    model = load(ckpt)
+    model = that_samples(load(ckpt), ckpt)
     assert model.shape is not None
     points = len(model.shape) == 1
     if path.suffix in (".npy", ".csv") and not folder and not points:
@@ -89,6 +90,20 @@ def sample(
     what = "" if label is None else f" of label {label}"
     rows = "" if columns is None else ", a row a class"
     print(f"{num} samples{what} of {type(model).__name__}, seed {seed}{rows}: {out}")
+
+
+def that_samples(model: Game, ckpt: str) -> FromNoise:
+    """Return a checkpoint's model.
+
+    Raises:
+        UserError: it makes no samples from noise.
+    """
+    if not isinstance(model, FromNoise):
+        raise UserError(
+            f"{type(model).__name__} makes images from images, not from noise: "
+            f"use `{model.made_by} {shlex.quote(ckpt)}` with images to translate."
+        )
+    return model
 
 
 def interpolate(
@@ -129,10 +144,10 @@ def interpolate(
     if path.suffix == ".mp4":
         video_writer(path)  # find out now, not after the walk, whether there is one
     model = load(ckpt)
+    if not isinstance(model, FromNoise) or not model.has_latent_space:
+        raise UserError(f"{type(model).__name__} has no latent space to walk in: it makes images from images.")
     for label in labels or []:
         model.check_label(label)
-    if not model.has_latent_space:
-        raise UserError(f"{type(model).__name__} has no latent space to walk in: it makes images from images.")
     model.to("cuda" if torch.cuda.is_available() else "cpu")
     film = path.suffix != ".png"
     latents, classes = stations(model, num, stops, steps, seed, kind, film, labels)
@@ -155,7 +170,7 @@ def interpolate(
 
 
 def stations(
-    model: Game, num: int, stops: int, steps: int, seed: int, kind: Any, closed: bool, labels: list[int] | None
+    model: FromNoise, num: int, stops: int, steps: int, seed: int, kind: Any, closed: bool, labels: list[int] | None
 ) -> tuple[Tensor, Sequence[Tensor | None]]:
     """Return the latents (frames, num, latent_dim) of walks and, for a conditional model, the labels at each frame.
 

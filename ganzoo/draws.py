@@ -35,10 +35,25 @@ class Draws:
         """Return uniform integers in 0 .. high - 1, (rows,), int64: labels."""
         return self._draw(lambda rng: rng.integers(high, size=self.size))
 
-    def _draw(self, draw: Callable[[np.random.Generator], np.ndarray]) -> Tensor:
-        rng = np.random.default_rng([*self.key, self.calls])  # numpy's SeedSequence mixes the whole key
+    def choose(self, k: int, n: int) -> Tensor:
+        """Return k of the integers 0 .. n - 1, all of them if there are fewer, none twice: the same for all samples."""
+        return torch.from_numpy(self._rng().choice(n, min(k, n), replace=False)).to(self.device)
+
+    def together(self) -> "Draws":
+        """Return what chance gives to the samples of all ranks, in their order in the global batch.
+
+        That is the same on all ranks, and for a micro-batch its part of what the whole batch is given.
+        """
+        start, stop, step = self.rows.indices(self.size)
         self.calls += 1
-        return torch.from_numpy(draw(rng)[self.rows]).to(self.device)
+        return Draws((*self.key, self.calls - 1), self.size, slice(start - start % step, stop), self.device, self.dtype)
+
+    def _draw(self, draw: Callable[[np.random.Generator], np.ndarray]) -> Tensor:
+        return torch.from_numpy(draw(self._rng())[self.rows]).to(self.device)
+
+    def _rng(self) -> np.random.Generator:
+        self.calls += 1
+        return np.random.default_rng([*self.key, self.calls - 1])  # numpy's SeedSequence mixes the whole key
 
 
 def latents(seed: int, rows: Tensor, latent_dim: int, latent: str = "normal") -> Tensor:

@@ -17,10 +17,12 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from ganzoo.draws import Draws
 from ganzoo.errors import UserError
+from ganzoo.objectives import Objective
 from ganzoo.optimizers import Adam
 from ganzoo.players import Batch, DiscriminatorCallable, GeneratorCallable, Players, run_seed
 from ganzoo.ranks import average_
 from ganzoo.refusals import refuse_other_clocks, refuse_other_games
+from ganzoo.schedules import ConstantThenLinear
 
 __all__ = ["Batch", "DiscriminatorCallable", "Game", "GeneratorCallable", "Move", "NonFiniteLoss"]
 
@@ -39,11 +41,12 @@ for message in (".*`dataloader_iter`.*", ".*sync_dist=True.*", ".*removed from h
 class Move:
     """A move of the game: `player` lowers `loss`, `times` in a round, on every `every`-th round.
 
-    `loss(batch, z)` returns named terms; their sum is minimised and each is logged as `player/term`.
+    `loss(batch, *chance)` returns named terms; their sum is minimised and each is logged as `player/term`. What chance
+    gives, the game says: `z` to a GAN, nothing to a model that translates images.
     """
 
     player: Player
-    loss: Callable[[Batch, Tensor], dict[str, Tensor]]
+    loss: Callable[..., dict[str, Tensor]]
     times: int = 1
     every: int = 1
 
@@ -72,7 +75,7 @@ class Game(Players):
         micro_batches: parts that a batch is split into, one after the other, to save memory. Exact for losses that
             are means over samples; what couples a batch (batch norm, relativistic averages) sees each part alone.
         compile: compile both networks with `torch.compile` when training starts.
-        players: the options of `ganzoo.players.Players`: latent_dim, ema, shape and others.
+        players: the options of `ganzoo.players.Players`: ema and others.
     """
 
     logged_as: ClassVar[dict[Player, str]] = {"generator": "generator", "discriminator": "discriminator"}
@@ -80,6 +83,9 @@ class Game(Players):
 
     couples_batch: str = ""
     """Why, beside batch norm, the samples of a batch see each other, if they do: then ranks and parts matter."""
+
+    objective: Objective
+    """What the players want."""
 
     weights: dict[Player, list[nn.Parameter]]
     draws: Draws
@@ -118,6 +124,10 @@ class Game(Players):
         """Return the moves of round `step`, in order: a pure function of the step."""
         raise NotImplementedError
 
+    def chance(self) -> tuple[Tensor, ...]:
+        """Return what a loss is given beside the batch, drawn from `self.draws`."""
+        return ()
+
     # Before playing ---------------------------------------------------------------------------------------
 
     def setup(self, stage: str) -> None:
@@ -141,6 +151,8 @@ class Game(Players):
             optimizers.append(optimizer)
             if (make_schedule := self.make_schedule[player]) is not None:
                 schedules.append(make_schedule(optimizer))
+                if isinstance(schedules[-1], ConstantThenLinear):
+                    schedules[-1].play_until(self.trainer.max_steps)
                 if isinstance(schedules[-1], torch.optim.lr_scheduler.ReduceLROnPlateau):
                     raise UserError(
                         f"{player}_schedule is ReduceLROnPlateau, which waits for a loss to stop falling; "
@@ -161,8 +173,8 @@ class Game(Players):
             os.environ["PYTORCH_NVML_BASED_CUDA_CHECK"] = "0"
         self.weights = {player: self._weights(player) for player in PLAYERS}
         if self.compile_networks:
-            self.generator.compile()
-            self.discriminator.compile()
+            for network in (*self.networks("generator"), *self.networks("discriminator")):
+                network.compile()
 
     # Playing ----------------------------------------------------------------------------------------------
 
@@ -183,15 +195,16 @@ class Game(Players):
                     counts = number == first_of_generator and repeat == 0  # ticks the clock, `global_step`
                     self._play(move, batch, (run_seed(), step, number, repeat), counts)
         assert batch is not None
-        self._end_round(step + 1, len(batch["image"]) * self.trainer.world_size)
+        self._end_round(step + 1, size_of(batch) * self.trainer.world_size)
 
     def _next_batch(self, dataloader_iter: Iterator[Any]) -> Batch:
         """Return the next batch, on the device, images in [-1, 1] (the DataModule converts them)."""
         batch, _, _ = next(dataloader_iter)
         batch = self.trainer.strategy.batch_to_device(batch)
         batch = self.trainer.precision_plugin.convert_input(batch)
-        if self.channels_last and batch["image"].ndim == 4:
-            batch["image"] = batch["image"].contiguous(memory_format=torch.channels_last)
+        if self.channels_last:
+            for name in [name for name, value in batch.items() if value.ndim == 4]:
+                batch[name] = batch[name].contiguous(memory_format=torch.channels_last)
         return batch
 
     def _play(self, move: Move, batch: Batch, key: tuple[int, ...], counts: bool) -> None:
@@ -222,16 +235,15 @@ class Game(Players):
     def _backward(self, move: Move, batch: Batch, key: tuple[int, ...]) -> Tensor:
         """Add up the gradients of the move's micro-batches; return the mean loss."""
         rank, world, parts = self.global_rank, self.trainer.world_size, self.micro_batches
-        local, dtype = len(batch["image"]), self.weights["generator"][0].dtype
+        local, dtype = size_of(batch), self.weights["generator"][0].dtype
         losses, self.noted = [], {}
         for part in range(parts):
             start, stop = part * local // parts, (part + 1) * local // parts
             rows = slice(rank + world * start, world * stop, world)  # this rank's samples of the global batch
             self.draws = Draws(key, local * world, rows, self.device, dtype)
-            normal = self.latent == "normal"
-            z = self.draws.normal(self.latent_dim) if normal else 2 * self.draws.uniform(self.latent_dim) - 1
+            chance = self.chance()
             micro_batch = batch if parts == 1 else {name: value[start:stop] for name, value in batch.items()}
-            terms = move.loss(micro_batch, z)
+            terms = move.loss(micro_batch, *chance)
             loss = sum(terms.values(), start=torch.zeros((), device=self.device)) / parts
             self.manual_backward(loss)
             losses.append(loss.detach())
@@ -243,6 +255,19 @@ class Game(Players):
     def note(self, name: str, value: Tensor) -> None:
         """Have a value of the loss being computed logged, as its mean over samples and micro-batches."""
         self.noted[name] = self.noted.get(name, 0) + value.detach().mean() / self.micro_batches
+
+    def note_scores(self, real: Tensor, fake: Tensor) -> None:
+        """Have logged what D says of real samples and of fakes, and how often it is right.
+
+        That is the share of samples on the right side of 1/2 or, for scores that are no logits, the share of pairs of a
+        real and a generated sample that are in order.
+        """
+        probability = self.objective.probability
+        self.note("D(real)", real.sigmoid() if probability else real)
+        self.note("D(fake)", fake.sigmoid() if probability else fake)
+        self.note("D(accuracy)", (torch.cat([real > 0, fake < 0]) if probability else real > fake).float())
+        if (distance := self.objective.distance(real, fake)) is not None:
+            self.note(f"{self.logged_as['discriminator']}/distance", distance)
 
     def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
         """Clip the mover's gradient, unscaled by now, and refuse one that is not finite."""
@@ -305,6 +330,11 @@ class Game(Players):
                 if self.make_schedule[player] is not None
             }
             self.report({**self.terms, **rates}, step)
+
+
+def size_of(batch: Batch) -> int:
+    """Return the number of samples in a batch."""
+    return len(next(iter(batch.values())))
 
 
 def mix(*key: int) -> int:

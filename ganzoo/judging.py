@@ -1,12 +1,12 @@
-"""Judging a model while it trains: its samples beside the validation data, by the metrics that the data names."""
+"""Judging a model while it trains: what it makes beside the validation data."""
 
-from typing import Any, ClassVar
+from typing import Any
 
 import lightning as L
 import torch
 from torch import Tensor
 
-from ganzoo.metrics import AskedClass, SampleMetric, SlicedWassersteinDistance
+from ganzoo.metrics import SampleMetric
 from ganzoo.ranks import average_
 
 __all__ = ["Judged"]
@@ -15,10 +15,7 @@ VALIDATION_SEED = 1  # validation's fakes are the same at every step, so that it
 
 
 class Judged(L.LightningModule):
-    """A model whose samples are judged. What it samples is the part of `ganzoo.players.Players`."""
-
-    conditional: ClassVar[bool] = False
-    """Whether the networks are given labels."""
+    """A model that is judged. By what, and how a batch is, a model from noise or from images says."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -26,19 +23,23 @@ class Judged(L.LightningModule):
         self.judged = 0  # real samples that this rank's validation has gone past
         self.real_is_known = False  # the metrics have them all
 
-    def sample_rows(self, rows: Tensor, seed: int = 0, raw: bool | None = None, label: Tensor | None = None) -> Tensor:
-        """Return the samples with these numbers, (len(rows), *shape), float32, images in [-1, 1]."""
+    def new_metrics(self, data: Any) -> list[SampleMetric]:
+        """Return the metrics, the main one first."""
+        raise NotImplementedError
+
+    def judge_batch(self, batch: dict[str, Tensor], rows: Tensor) -> None:
+        """Show the metrics a validation batch, whose samples have the numbers `rows`, and what is made beside it.
+
+        The real ones, if a metric keeps them, only while `real_is_known` is false.
+        """
         raise NotImplementedError
 
     def setup(self, stage: str) -> None:
-        """Ask the data how its samples are judged, and those of a conditional model by what was asked for."""
+        """Make the metrics, where they are needed."""
         data = getattr(self.trainer, "datamodule", None)
         never = stage == "fit" and self.trainer.limit_val_batches == 0
         if stage != "predict" and not never:
-            self.metrics = data.metrics() if data and hasattr(data, "metrics") else [SlicedWassersteinDistance()]
-            judge = data.judge() if data and hasattr(data, "judge") else None
-            if self.conditional and judge is not None:
-                self.metrics.append(AskedClass(judge))
+            self.metrics = self.new_metrics(data)
             self.real_is_known = False
 
     @property
@@ -52,15 +53,11 @@ class Judged(L.LightningModule):
             metric.to("cpu" if self.device.type == "mps" else self.device)
 
     def validation_step(self, batch: dict[str, Tensor], batch_idx: int) -> None:
-        """Show the metrics as many generated samples as real ones, of the same labels, and the real ones once a run."""
-        real, label = batch["image"], batch["label"] if self.conditional else None
-        rows = self.global_rank + self.trainer.world_size * torch.arange(self.judged, self.judged + len(real))
-        self.judged += len(real)
-        fake = self.sample_rows(rows, VALIDATION_SEED, label=label).to(real.dtype)
-        for metric in self.metrics:
-            if not self.real_is_known:
-                metric.update(real.to(metric.device), real=True)
-            metric.update(fake.to(metric.device), real=False, label=label)
+        """Number the samples of all ranks, and judge these."""
+        size = len(next(iter(batch.values())))
+        rows = self.global_rank + self.trainer.world_size * torch.arange(self.judged, self.judged + size)
+        self.judged += size
+        self.judge_batch(batch, rows)
 
     def on_validation_epoch_end(self) -> None:
         """Report the scores as `val/...`."""

@@ -18,6 +18,7 @@ import ganzoo.models
 import ganzoo.networks
 import ganzoo.objectives
 import ganzoo.penalties
+import ganzoo.schedules
 from ganzoo.errors import UserError
 from ganzoo.record import options_of
 
@@ -34,7 +35,7 @@ CLASSES = {
     "generator": ganzoo.networks.__all__,
     "discriminator": ganzoo.networks.__all__,
     "optimizer": [name for name, value in vars(torch.optim).items() if isinstance(value, type)],
-    "schedule": torch.optim.lr_scheduler.__all__,
+    "schedule": [*torch.optim.lr_scheduler.__all__, *ganzoo.schedules.__all__],
     "callbacks": callbacks.__all__,
     "logger": loggers.__all__,
 }

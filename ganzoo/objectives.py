@@ -23,6 +23,7 @@ __all__ = [
     "RelativisticAverage",
     "RelativisticPairing",
     "Wasserstein",
+    "WholeLeastSquares",
 ]
 
 
@@ -126,6 +127,19 @@ class LeastSquares(Objective):
     def generator(self, real: Tensor | None, fake: Tensor) -> Tensor:
         """1/2 E (D(G(z)) - c)^2."""
         return (wide(fake) - self.generator_target).square().mean() / 2
+
+
+@dataclass(frozen=True)
+class WholeLeastSquares(LeastSquares):
+    """Zhu et al. 2017, section 4: least squares without the halves, which matters beside other terms of a loss."""
+
+    def discriminator(self, real: Tensor, fake: Tensor) -> Tensor:
+        """E (D(x) - b)^2 + E (D(G(z)) - a)^2."""
+        return 2 * super().discriminator(real, fake)
+
+    def generator(self, real: Tensor | None, fake: Tensor) -> Tensor:
+        """E (D(G(z)) - c)^2."""
+        return 2 * super().generator(real, fake)
 
 
 @dataclass(frozen=True)

@@ -28,7 +28,6 @@ __all__ = [
     "save_plane",
     "save_points",
     "save_samples",
-    "save_side_by_side",
     "save_video",
     "video_writer",
 ]
@@ -87,14 +86,11 @@ def save_points(points: Tensor, path: str | Path) -> None:
             np.savetxt(file, points.numpy(), fmt="%.6g", delimiter=",", header="x,y", comments="")
 
 
-def save_side_by_side(real: Tensor, fake: Tensor, path: str | Path, columns: int | None = None) -> None:
-    """Write real and generated images, (N, C, H, W) in [-1, 1] each, as two grids with titles."""
-    save_grids({"real": real, "generated": fake}, path, columns)
-
-
 def save_grids(grids: dict[str, Tensor], path: str | Path, columns: int | None = None) -> None:
     """Write images (N, C, H, W) in [-1, 1], by title, as grids side by side."""
-    figure = Figure(figsize=(4.5 * len(grids), 4.8), layout="constrained")
+    rows = len(next(iter(grids.values())))
+    width, height = (1.8, 1.8 * rows) if columns == 1 else (4.5, 4.5)
+    figure = Figure(figsize=(width * len(grids), height + 0.3), layout="constrained")
     for axes, (title, images) in zip(figure.subplots(1, len(grids), squeeze=False)[0], grids.items(), strict=True):
         axes.imshow(grid(images, columns), interpolation="nearest")
         axes.set_title(title)

@@ -12,6 +12,7 @@ import torch
 import ganzoo.models
 from ganzoo.checkpoint import read
 from ganzoo.cli import main
+from ganzoo.from_images import FromImages
 from ganzoo.game import Game
 
 # judges of digits, trained once for all tests, and not in the user's own cache
@@ -20,15 +21,27 @@ os.environ.setdefault("XDG_CACHE_HOME", str(Path(__file__).parent.parent / ".pyt
 MODELS = [
     name for name in ganzoo.models.__all__ if issubclass(getattr(ganzoo.models, name), Game)
 ]  # found by looking: a new file in models/ is tested unasked
+TRANSLATORS = [name for name in MODELS if issubclass(getattr(ganzoo.models, name), FromImages)]
+FROM_NOISE = [name for name in MODELS if name not in TRANSLATORS]
 DATA = ["--data", "Digits", "--data.image_size", "16", "--data.batch_size", "8"]
+DOMAINS = ["--data.image_size", "24", "--data.batch_size", "8"]
 # Tried in every default run where the tests of a game take long; the other models then are `slow`.
-FEW = ("GAN", "WGAN", "ACGAN", "ProjectionGAN")
+FEW = ("GAN", "WGAN", "ACGAN", "ProjectionGAN", "Pix2Pix", "CycleGAN")
 MODELS_OR_SLOW = [name if name in FEW else pytest.param(name, marks=pytest.mark.slow) for name in MODELS]
 NARROW = [f"--model.{player}.width=16" for player in ("generator", "discriminator")]
 QUICKER = {  # what makes a variant's default game too long for a test
     "WGAN": ["--model.long_rounds", "2"],
     "SNGAN": ["--model.generator", "SNGANGenerator", "--model.discriminator", "SNGANDiscriminator", *NARROW],
     "ProjectionGAN": ["--model.generator", "ResNetGenerator", "--model.discriminator", "ResNetDiscriminator", *NARROW],
+    **{
+        name: [
+            *("--model.generator", "ResNetTranslator", "--model.generator.blocks=1", "--model.generator.width=4"),
+            *("--model.discriminator", "PatchGAN", "--model.discriminator.patch=34", "--model.discriminator.width=4"),
+            *("--model.discriminator.norm=instance", "--model.discriminator_schedule.constant=4"),
+            "--model.discriminator_schedule.decay=20",
+        ]
+        for name in TRANSLATORS
+    },
     "R3GAN": ["--model.generator", "R3GANGenerator", "--model.discriminator", "R3GANDiscriminator", *NARROW],
 }
 QUIET = ["--trainer.enable_progress_bar", "false", "--trainer.enable_model_summary", "false"]
@@ -40,11 +53,25 @@ def clean_process(monkeypatch: pytest.MonkeyPatch) -> None:
     torch.set_num_threads(1)  # as the processes that tests start: sums are the same to the last bit
 
 
+def data_for(model: str) -> list[str]:
+    """The options of the data that a model can be trained on."""
+    if model not in TRANSLATORS:
+        return DATA
+    return ["--data", f"fakes.{data_of(model)}", *DOMAINS]
+
+
+def data_of(model: str) -> str:
+    """The name of this data's class, by which a checkpoint keeps its state."""
+    if model not in TRANSLATORS:
+        return "Digits"
+    return "FakePairs" if getattr(ganzoo.models, model).paired else "FakeDomains"
+
+
 def fit_args(model: str, run: Path, steps: int, *more: str) -> list[str]:
     """A short run in which everything is on: several critic steps, micro-batches, schedules, an average."""
     schedule = ["torch.optim.lr_scheduler.LinearLR", "total_iters", "10"]
     return [
-        *("fit", "--model", model, *DATA, *QUIET, "--run_dir", str(run), "--trainer.max_steps", str(steps)),
+        *("fit", "--model", model, *data_for(model), *QUIET, "--run_dir", str(run), "--trainer.max_steps", str(steps)),
         *(
             "--trainer.val_check_interval",
             "4",
@@ -97,7 +124,9 @@ def last(run: Path) -> dict[str, Any]:
 def assert_same_run(a: Path, b: Path) -> None:
     """The two runs are bitwise the same: weights, averages, optimizers, schedules, data, metrics."""
     first, second = last(a), last(b)
-    for part in ("global_step", "state_dict", "optimizer_states", "lr_schedulers", "Digits", "callbacks"):
+    data = [name for name in first if name in ("Digits", "FakePairs", "FakeDomains")]
+    assert data
+    for part in ("global_step", "state_dict", "optimizer_states", "lr_schedulers", "callbacks", "ganzoo", *data):
         assert_equal(first[part], second[part], part)
     assert (a / "metrics.csv").read_bytes() == (b / "metrics.csv").read_bytes()
 

@@ -70,7 +70,7 @@ OPTIONS = [  # what is typed after `ganzoo`, and words of the answer
     (["fit", "--model", "gan", "--data", "Digits"], "did you mean GAN?"),
     (
         ["fit", "--model", "torch.nn.Linear", "--data", "Digits"],
-        "torch.nn.Linear is no Game; there are: ACGAN, CGAN, DCGAN, GAN",
+        "torch.nn.Linear is no Game; there are: ACGAN, CGAN, CUT, CycleGAN, DCGAN, GAN",
     ),
     (["fit", "--model", "ganzoo.models.DCGN", "--data", "Digits"], "did you mean DCGAN?"),
     (["fit", "--model", "GAN", "--data", "digit"], "did you mean Digits?"),

@@ -4,10 +4,11 @@ import functools
 
 import pytest
 import torch
-from conftest import MODELS, MODELS_OR_SLOW, fit_args, last
+from conftest import FROM_NOISE, MODELS, MODELS_OR_SLOW, TRANSLATORS, fit_args, last
 
 import ganzoo
 from ganzoo.cli import main
+from ganzoo.from_images import FromImages
 from ganzoo.game import Game
 from ganzoo.models import DCGAN, GAN
 from ganzoo.networks import MLPGenerator
@@ -15,7 +16,7 @@ from ganzoo.objectives import Minimax
 from ganzoo.record import options_of, record
 
 
-@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("model", FROM_NOISE)
 def test_fit_resume_validate_test_sample_and_load(fit, tmp_path, capsys, model):
     run = fit(model, "run", 2)
     main(["resume", str(run), "--max_steps", "3"])
@@ -34,6 +35,34 @@ def test_fit_resume_validate_test_sample_and_load(fit, tmp_path, capsys, model):
     assert samples.shape == (5, 1, 16, 16)
     assert samples.abs().max() <= 1
     assert last(run)["global_step"] == 3
+
+
+@pytest.mark.parametrize("model", TRANSLATORS)
+def test_fit_resume_validate_test_translate_and_load(fit, tmp_path, capsys, model):
+    run = fit(model, "run", 2)
+    main(["resume", str(run), "--max_steps", "3"])
+    ckpt = str(run / "checkpoints" / "last.ckpt")
+    assert f"ganzoo translate {ckpt}" in capsys.readouterr().out
+    loaded = ganzoo.load(ckpt)
+    assert type(loaded) is getattr(ganzoo.models, model)
+    assert isinstance(loaded, FromImages)
+    score = next(iter(loaded.new_metrics(None)[0].scores))
+    for command, stage in (("validate", "val"), ("test", "test")):
+        main([command, "--ckpt_path", ckpt])
+        assert f"{stage}/{score}" in capsys.readouterr().out
+    images = 2 * torch.rand(3, 1, 24, 30) - 1
+    for direction in loaded.directions:
+        made = loaded.translate(images, direction)
+        assert made.shape == (3, 1, 24, 30)
+        assert made.dtype == torch.float32
+        assert made.abs().max() <= 1
+        assert not torch.equal(made, loaded.translate(images, direction, raw=True))  # the average is another
+    assert last(run)["global_step"] == 3
+    for command in (["sample", ckpt], ["predict", "--ckpt_path", ckpt, "--samples.out", str(tmp_path / "predicted")]):
+        with pytest.raises(SystemExit):
+            main(command)
+        assert "makes images from images, not from noise: use `ganzoo translate" in capsys.readouterr().err
+    assert not (tmp_path / "predicted").exists()
 
 
 @pytest.mark.parametrize("model", MODELS_OR_SLOW)

@@ -17,6 +17,7 @@ from ganzoo.objectives import (
     RelativisticAverage,
     RelativisticPairing,
     Wasserstein,
+    WholeLeastSquares,
 )
 
 OBJECTIVES = [
@@ -25,6 +26,8 @@ OBJECTIVES = [
     NonSaturating(real_target=0.9),
     LeastSquares(),
     LeastSquares(-1.0, 0.9, 0.0),
+    WholeLeastSquares(),
+    WholeLeastSquares(0.1, 0.9, 0.8),
     Hinge(),
     Wasserstein(),
     RelativisticAverage(),
@@ -66,6 +69,9 @@ def by_hand(objective: Objective, real: Tensor, fake: Tensor) -> tuple[float, fl
     pairs = torch.stack([real, fake], 1).tolist()
     mean_real, mean_fake = real.mean().item(), fake.mean().item()
     match objective:
+        case WholeLeastSquares(a, b, c):
+            d = mean(real, lambda r: (r - b) ** 2) + mean(fake, lambda f: (f - a) ** 2)
+            return d, mean(fake, lambda f: (f - c) ** 2)
         case LeastSquares(a, b, c):
             d = mean(real, lambda r: (r - b) ** 2) / 2 + mean(fake, lambda f: (f - a) ** 2) / 2
             return d, mean(fake, lambda f: (f - c) ** 2) / 2

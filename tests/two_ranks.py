@@ -1,6 +1,7 @@
 """Run by test_ranks.py in a pair of processes: every model, one after the other.
 
-Not a test by itself: `python two_ranks.py FOLDER` starts its own second rank, as `ganzoo fit --trainer.devices 2` does.
+Not a test by itself: `python two_ranks.py FOLDER GROUP` starts its own second rank, as `ganzoo fit --trainer.devices 2`
+does.
 """
 
 import os
@@ -9,12 +10,13 @@ from pathlib import Path
 
 import lightning as L
 import torch
-from conftest import MODELS, fit_args
+from conftest import FROM_NOISE, TRANSLATORS, fit_args
 
 from ganzoo.cli import run
 from ganzoo.game import NonFiniteLoss
 from ganzoo.models import GAN
 
+GROUPS = {"noise": FROM_NOISE, "images": TRANSLATORS}  # each is a pair of processes, so that none takes too long
 IN_BOTH = ("GAN", "DCGAN")  # models that are tried in float32 too
 
 
@@ -44,10 +46,12 @@ def args_for(model: str, folder: Path, precision: str, devices: int) -> list[str
     )
 
 
-def main(folder: Path) -> None:
-    for model in MODELS:
+def main(folder: Path, group: str) -> None:
+    for model in GROUPS[group]:
         for precision in ("64-true", "32-true") if model in IN_BOTH else ("64-true",):
             run(args_for(model, folder / f"{model}-{precision}", precision, 2))
+    if group != "noise":
+        return
     try:
         run(args_for("two_ranks.SpoiledOnRank1", folder / "spoiled", "32-true", 2))
     except NonFiniteLoss as error:
@@ -55,4 +59,4 @@ def main(folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(Path(sys.argv[1]), sys.argv[2])

@@ -15,12 +15,13 @@ from PIL import Image
 from torch import Tensor
 
 from ganzoo.callbacks.checkpoints import Stopped
-from ganzoo.data.base import to_float
+from ganzoo.data.base import SampleSet
 from ganzoo.errors import UserError
 from ganzoo.files import written
+from ganzoo.from_noise import FromNoise, some_real
 from ganzoo.game import Game
 from ganzoo.loggers import MetricsCSV
-from ganzoo.pictures import save_curves, save_film, save_grid, save_plane, save_points, save_side_by_side
+from ganzoo.pictures import save_curves, save_film, save_grid, save_grids, save_plane, save_points
 from ganzoo.players import evaluating
 
 __all__ = ["Pictures"]
@@ -36,12 +37,12 @@ class Pictures(L.Callback):
     * `samples/<round>.png`: the same samples (those of `ganzoo sample`, seed 0) as training goes on; of points in the
       plane real against generated, over the discriminator's map.
     * `samples.png`: the last of them; `progress.gif`: all, as a film.
-    * `real_vs_fake.png`: validation data beside samples.
+    * `real_vs_fake.png`: validation data beside samples, or beside their translations.
     * `curves.png`: losses, D(real) and D(fake), scores.
 
     Args:
         every_n_steps: rounds between two pictures; 0 draws none at all.
-        num: images in a picture.
+        num: images in a picture; of a model that translates images, in whole rows of an input and what is made of it.
     """
 
     def __init__(self, every_n_steps: int = 500, num: int = 64) -> None:
@@ -95,10 +96,10 @@ class Pictures(L.Callback):
     def _everything(self, trainer: L.Trainer, model: Game) -> None:
         self._samples(trainer, model)
         self._curves(trainer, model)
-        num, order, columns = model.by_class(self.num)
-        real = some_real(trainer, num, columns)
-        if real is not None and real.ndim == 4:
-            save_side_by_side(real, model.sample(num).cpu()[order], self.folder / "real_vs_fake.png", columns)
+        val = validation_data(trainer)
+        if val is not None and len(model.shape or ()) == 3:
+            grids, columns = model.beside_real(val, self.num)
+            save_grids(grids, self.folder / "real_vs_fake.png", columns)
         self._film(trainer.global_step)
 
     def _samples(self, trainer: L.Trainer, model: Game) -> None:
@@ -109,8 +110,7 @@ class Pictures(L.Callback):
         path = self.folder / "samples" / f"{step:07d}.png"
         assert model.shape is not None
         if len(model.shape) == 3:
-            num, order, columns = model.by_class(self.num)
-            samples = model.sample(num).cpu()[order]
+            samples, columns = model.picture(validation_data(trainer), self.num)
             save_grid(samples, path, columns)
             save_grid(samples, self.folder / "samples.png", columns)
         elif model.shape == (2,):
@@ -121,9 +121,10 @@ class Pictures(L.Callback):
             show(logger, path, step)
 
     def _plane(self, trainer: L.Trainer, model: Game, path: Path) -> None:
-        fake, real = model.sample(NUM_POINTS).cpu(), some_real(trainer, NUM_POINTS)
+        assert isinstance(model, FromNoise)
+        fake, val = model.sample(NUM_POINTS).cpu(), validation_data(trainer)
         save_points(fake, self.folder / "samples.png")
-        real = fake if real is None else real
+        real = fake if val is None else some_real(val, NUM_POINTS)
         dtype = next(model.discriminator.parameters()).dtype
         label = [torch.zeros(1, dtype=torch.long, device=model.device)] if model.conditional else []
 
@@ -170,19 +171,9 @@ def is_loss(name: str) -> bool:
     return not name.endswith(("/gradient_norm", "/lr", "/distance"))
 
 
-def some_real(trainer: L.Trainer, num: int, columns: int | None = None) -> Tensor | None:
-    """Return real samples of the validation set as the networks see them, on the CPU: the first ones.
-
-    With `columns`, so many of each class, class by class.
-    """
-    data = trainer.datamodule  # type: ignore[attr-defined]
-    if not hasattr(data, "val"):
-        return None
-    rows = torch.arange(min(num, len(data.val)))
-    if columns is not None:
-        labels = data.val.labels
-        rows = torch.cat([(labels == y).nonzero().flatten()[:columns] for y in range(num // columns)])
-    return to_float(data.val[rows]["image"], torch.float32)
+def validation_data(trainer: L.Trainer) -> SampleSet | None:
+    """Return the validation set, if the data has one."""
+    return getattr(trainer.datamodule, "val", None)  # type: ignore[attr-defined]
 
 
 def show(logger: Logger, path: Path, step: int) -> None:

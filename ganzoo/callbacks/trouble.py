@@ -12,6 +12,7 @@ from torch.nn import functional as F
 
 from ganzoo.data.base import to_float
 from ganzoo.errors import UserError
+from ganzoo.from_noise import FromNoise
 from ganzoo.game import PLAYERS, Game, Player, seed_networks
 
 __all__ = ["Trouble", "mean_distance", "travel"]
@@ -100,7 +101,7 @@ class Trouble(L.Callback):
     def _found(self, model: Game, step: int) -> Iterator[tuple[str, str]]:
         """Yield the kinds of trouble that this check shows, in words; all ranks see the same samples and weights."""
         yield from self._saturated(model)
-        if self.spread > 0:
+        if self.spread > 0 and isinstance(model, FromNoise):
             samples = fixed_samples(model, self.num)
             diversity = mean_distance(samples) / self.spread
             model.report({"diversity": diversity}, step)
@@ -214,7 +215,7 @@ def real_samples(trainer: L.Trainer, num: int) -> Tensor | None:
     return to_float(val[rows]["image"], torch.float32)
 
 
-def fixed_samples(model: Game, num: int) -> Tensor:
+def fixed_samples(model: FromNoise, num: int) -> Tensor:
     """Return the samples of the same noise as ever by the raw weights, on the CPU; chance goes on as if not asked."""
     with torch.random.fork_rng(devices=[model.device] if model.device.type == "cuda" else []):
         seed_networks(0, model.device)  # a generator may have noise of its own

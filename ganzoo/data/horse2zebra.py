@@ -78,6 +78,7 @@ class Horse2Zebra(Images):
         images: the options of Images.
     """
 
+    main_score = "swd_b"
     paired = False
     stream = UnpairedStream
 

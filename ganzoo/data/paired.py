@@ -67,6 +67,7 @@ class Paired(Images):
         images: the options of Images.
     """
 
+    main_score = "l1"
     paired = True
 
     def __init__(self, direction: Literal["AtoB", "BtoA"] = "AtoB", **images: Any):

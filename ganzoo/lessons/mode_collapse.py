@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 
 from ganzoo.checkpoint import load
 from ganzoo.data import Toy2D
+from ganzoo.from_noise import FromNoise
 from ganzoo.lessons.base import Table, scores, side_by_side, train
 from ganzoo.pictures import FAKE, REAL, save_figure
 
@@ -85,7 +86,9 @@ def draw(path: Path, rows: dict[str, str], runs: dict[tuple[str, str], Path]) ->
         real = points.val.tensors["image"]
         reach = 1.25 * float(real.abs().max())
         for column, (row, name) in enumerate(rows.items()):
-            fake = load(runs[row, data] / "checkpoints" / "last.ckpt").sample(2500)
+            model = load(runs[row, data] / "checkpoints" / "last.ckpt")
+            assert isinstance(model, FromNoise)
+            fake = model.sample(2500)
             found = scores(runs[row, data])
             panel = axes[line][column]
             panel.scatter(real[:, 0], real[:, 1], s=8, color=REAL, linewidths=0, alpha=0.5)

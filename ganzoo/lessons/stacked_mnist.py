@@ -8,6 +8,7 @@ import torch
 from ganzoo.checkpoint import load
 from ganzoo.data import StackedMNIST
 from ganzoo.data.base import to_float
+from ganzoo.from_noise import FromNoise
 from ganzoo.lessons.base import Table, scores, side_by_side, train
 from ganzoo.metrics import StackedDigits
 from ganzoo.pictures import save_grids
@@ -48,6 +49,7 @@ def stacked_mnist(folder: Path, seed: int = 0, quick: bool = False, root: str = 
     grids = {"real": real}
     for row, run in runs.items():
         model, values = load(run / "checkpoints" / "last.ckpt"), scores(run)
+        assert isinstance(model, FromNoise)
         name, published = ROWS[row]
         table.append(
             [name, f"{values['val/modes']:.0f}", f"{values['val/kl']:.3f}", f"{values['round']:,.0f}", published]

@@ -9,7 +9,8 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.utils.parametrizations import spectral_norm as normalised
 
 from ganzoo.errors import UserError
-from ganzoo.game import Batch, DiscriminatorCallable, Game, GeneratorCallable, Move, Player
+from ganzoo.from_noise import FromNoise
+from ganzoo.game import Batch, DiscriminatorCallable, GeneratorCallable, Move, Player
 from ganzoo.networks import JoinedGenerator, MinibatchDiscriminator, MLPDiscriminator, MLPGenerator
 from ganzoo.networks.labels import need_features
 from ganzoo.objectives import NonSaturating, Objective, wide
@@ -18,7 +19,7 @@ from ganzoo.penalties import Penalty, clip_weights_
 __all__ = ["GAN"]
 
 
-class GAN(Game):
+class GAN(FromNoise):
     """Goodfellow et al. 2014, algorithm 1: `n_critic` (the paper's k) updates of D, then one of G.
 
     Both networks are multilayer perceptrons unless others are given.
@@ -37,7 +38,7 @@ class GAN(Game):
         instance_noise: standard deviation of normal noise on all that D sees (Sonderby et al. 2017, Arjovsky and
             Bottou 2017), at the first round.
         instance_noise_rounds: the noise falls linearly to nothing over so many rounds. None: it stays.
-        game: the options of every variant; see `ganzoo.game.Game`.
+        game: the options of every variant; see `ganzoo.from_noise.FromNoise`.
     """
 
     default_generator: ClassVar[Callable[..., nn.Module]] = MLPGenerator
@@ -197,19 +198,6 @@ class GAN(Game):
         """Return ||E f(x) - E f(G(z))||^2 of D's features f: Salimans et al. 2016, section 3.1."""
         real, fake = (wide(self.discriminator.features(samples, *y)).mean(0) for samples in (x, x_fake))  # type: ignore[operator]
         return (real - fake).square().sum()
-
-    def note_scores(self, real: Tensor, fake: Tensor) -> None:
-        """Have logged what D says of real samples and of fakes, and how often it is right.
-
-        That is the share of samples on the right side of 1/2 or, for scores that are no logits, the share of pairs of a
-        real and a generated sample that are in order.
-        """
-        probability = self.objective.probability
-        self.note("D(real)", real.sigmoid() if probability else real)
-        self.note("D(fake)", fake.sigmoid() if probability else fake)
-        self.note("D(accuracy)", (torch.cat([real > 0, fake < 0]) if probability else real > fake).float())
-        if (distance := self.objective.distance(real, fake)) is not None:
-            self.note(f"{self.logged_as['discriminator']}/distance", distance)
 
     def moved(self, player: Player) -> None:
         """Clip D's weights after it moved."""

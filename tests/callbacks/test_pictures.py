@@ -26,7 +26,7 @@ ALL = ["curves.png", "progress.gif", "real_vs_fake.png", "samples.png"]
 @pytest.fixture
 def samples_only(monkeypatch: pytest.MonkeyPatch) -> None:
     """Leave out the figures, which take a second each, where a test is about something else."""
-    for name in ("save_curves", "save_side_by_side"):
+    for name in ("save_curves", "save_grids"):
         monkeypatch.setattr(ganzoo.callbacks.pictures, name, lambda *args: None)
 
 
@@ -93,9 +93,11 @@ def test_a_picture_shows_the_generator_of_its_round(fit):
 @pytest.mark.usefixtures("samples_only")
 def test_real_vs_fake_shows_validation_data_and_samples(fit, monkeypatch):
     seen = []
-    monkeypatch.setattr(ganzoo.callbacks.pictures, "save_side_by_side", lambda *args: seen.append(args[:3]))
+    monkeypatch.setattr(ganzoo.callbacks.pictures, "save_grids", lambda *args: seen.append(args))
     run = fit("GAN", "run", 2, *EVERY_4, "--pictures.num", "5")
-    ((real, fake, path),) = seen
+    ((grids, path, columns),) = seen
+    real, fake = grids.values()
+    assert (list(grids), columns) == (["real", "generated"], None)
     data = Digits(image_size=16)
     data.setup()
     assert torch.equal(real, data.val.tensors["image"][:5].float() / 127.5 - 1)

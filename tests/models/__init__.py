@@ -1,5 +1,6 @@
 """Variants without a Trainer: a model whose losses can be computed at once, in float64."""
 
+from functools import partial
 from typing import Any
 
 import torch
@@ -7,8 +8,10 @@ from lightning.pytorch.plugins.precision import DoublePrecision
 from torch import Tensor, nn
 
 from ganzoo.draws import Draws
+from ganzoo.from_images import FromImages
+from ganzoo.game import Game
 from ganzoo.models import GAN
-from ganzoo.networks import MLPDiscriminator, MLPGenerator
+from ganzoo.networks import InstancePatchGAN, MLPDiscriminator, MLPGenerator, ResNetTranslator
 
 N, LATENT = 8, 2
 
@@ -31,7 +34,26 @@ def ready(cls: type[GAN], **options: Any) -> GAN:
     return model
 
 
-def chance(model: GAN, key: int = 0, size: int = N, rows: slice = slice(None)) -> Draws:
+def translator(cls: type[FromImages], channels: tuple[int, int] = (1, 1), **options: Any) -> FromImages:
+    """A game of images of 16 px, as `ready` makes one."""
+    defaults = {
+        "generator": partial(ResNetTranslator, width=2, blocks=1),
+        "discriminator": partial(InstancePatchGAN, patch=16, width=2),
+        "shapes": {"a": (channels[0], 16, 16), "b": (channels[1], 16, 16)},
+    }
+    model = cls(**{**defaults, **options})
+    with DoublePrecision().module_init_context():
+        model.configure_model()
+    chance(model)
+    return model
+
+
+def domains(channels: tuple[int, int] = (1, 1)) -> dict[str, Tensor]:
+    """Images of both domains, (N, C, 16, 16)."""
+    return {"a": normal(1, N, channels[0], 16, 16).tanh(), "b": normal(2, N, channels[1], 16, 16).tanh()}
+
+
+def chance(model: Game, key: int = 0, size: int = N, rows: slice = slice(None)) -> Draws:
     """Set the model's chance, and return the same."""
     draws = [Draws((key,), size, rows, torch.device("cpu"), torch.float64) for _ in range(2)]
     model.draws = draws[0]

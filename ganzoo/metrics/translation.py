@@ -1,0 +1,117 @@
+"""How good are translations of images? Against their targets, against the other domain, and there and back."""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+from torchmetrics.functional.image import structural_similarity_index_measure
+
+from ganzoo.metrics.base import SampleMetric
+
+__all__ = ["CycleDistance", "OfDomain", "PairScores", "TranslationMetric"]
+
+
+class TranslationMetric(SampleMetric):
+    """A question asked of translations.
+
+    `update` is given images by name, (N, C, H, W) in [-1, 1]: `a` and `b`, what was made of them, `AtoB` and `BtoA`,
+    and what was made of that, `AtoBtoA` and `BtoAtoB`; those that there are.
+    """
+
+    def update(self, images: dict[str, Tensor], real: bool) -> None:  # type: ignore[override]
+        """Take in what belongs to the data (`real`), or what was made."""
+        raise NotImplementedError
+
+
+class OfDomain(TranslationMetric):
+    """Asks a metric of samples about what was made for a domain, beside the domain's own images.
+
+    Args:
+        metric: what is asked.
+        domain: `a` or `b`; the metric's scores get its name: `swd_b`.
+    """
+
+    def __init__(self, metric: SampleMetric, domain: str) -> None:
+        super().__init__()
+        self.metric, self.domain = metric, domain
+        self.made = {"a": "BtoA", "b": "AtoB"}[domain]
+        self.scores = {f"{name}_{domain}": higher for name, higher in metric.scores.items()}  # type: ignore[misc]
+
+    def update(self, images: dict[str, Tensor], real: bool) -> None:  # type: ignore[override]
+        """Take in the domain's images, or what was made for it."""
+        self.metric.update(images[self.domain if real else self.made], real=real)
+
+    def compute(self) -> dict[str, Tensor]:
+        """Return the metric's scores, by their names with the domain's."""
+        return {f"{name}_{self.domain}": value for name, value in self.metric.compute().items()}
+
+    def reset(self) -> None:
+        """Forget what was made."""
+        super().reset()
+        self.metric.reset()
+
+    def forget(self) -> None:
+        """Forget the domain's images too."""
+        super().forget()
+        self.metric.forget()
+
+
+class Mean(TranslationMetric):
+    """The means of some figures over all images of all ranks; a subclass says which, for each image."""
+
+    total: Tensor
+    count: Tensor
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.add_state("total", torch.zeros(len(self.scores), dtype=torch.float64), dist_reduce_fx="sum")
+        self.add_state("count", torch.zeros((), dtype=torch.float64), dist_reduce_fx="sum")
+
+    def figures(self, images: dict[str, Tensor]) -> list[Tensor]:
+        """Return the figures, (N,) each, in the order of `scores`."""
+        raise NotImplementedError
+
+    def update(self, images: dict[str, Tensor], real: bool) -> None:  # type: ignore[override]
+        """Take in translations; nothing is kept of the data by itself."""
+        if not real:
+            with torch.autocast(self.device.type, enabled=False):
+                figures = torch.stack(self.figures({name: x.float() for name, x in images.items()}))
+            self.total = self.total + figures.double().sum(1)
+            self.count = self.count + figures.shape[1]
+
+    def compute(self) -> dict[str, Tensor]:
+        """Return the means by name."""
+        return dict(zip(self.scores, self.total / self.count, strict=True))
+
+
+class PairScores(Mean):
+    """How near are the translations to their targets? Means over images of
+
+    * `l1`: the mean absolute difference, of numbers in [-1, 1];
+    * `psnr`: the peak signal-to-noise ratio in dB;
+    * `ssim`: the structural similarity, 1 for equal images (Wang et al. 2004; Gaussian window of 11 px, so the sides
+      are 11 px or more).
+    """
+
+    scores = {"l1": False, "psnr": True, "ssim": True}  # noqa: RUF012
+
+    def figures(self, images: dict[str, Tensor]) -> list[Tensor]:
+        """Return the three figures of each image."""
+        fake, target = images["AtoB"], images["b"]
+        error = fake - target
+        psnr = 10 * (4 / error.square().mean((1, 2, 3))).log10()  # the peak is 2, from -1 to 1
+        halves = fake.add(1).div(2), target.add(1).div(2)  # SSIM's constants are for numbers from 0 on
+        ssim = structural_similarity_index_measure(*halves, data_range=1.0, reduction="none")
+        assert isinstance(ssim, Tensor)
+        return [error.abs().mean((1, 2, 3)), psnr, ssim.view(-1)]
+
+
+class CycleDistance(Mean):
+    """How near do images come to themselves, there and back? The mean absolute difference, of numbers in [-1, 1]."""
+
+    scores = {"cycle_a": False, "cycle_b": False}  # noqa: RUF012
+
+    def figures(self, images: dict[str, Tensor]) -> list[Tensor]:
+        """Return the distances of the images of both domains."""
+        ways = (("a", "AtoBtoA"), ("b", "BtoAtoB"))
+        return [(images[domain] - images[back]).abs().mean((1, 2, 3)) for domain, back in ways]

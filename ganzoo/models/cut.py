@@ -1,0 +1,141 @@
+"""CUT (Park et al. 2020, "Contrastive Learning for Unpaired Image-to-Image Translation")."""
+
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from ganzoo.errors import UserError
+from ganzoo.from_images import FromImages
+from ganzoo.game import Batch, Move
+from ganzoo.networks import AntialiasedTranslator, InstancePatchGAN, PatchHeads
+from ganzoo.objectives import Objective, WholeLeastSquares, wide
+
+__all__ = ["CUT"]
+
+
+class CUT(FromImages):
+    """Park et al. 2020: G makes b from a, and each patch of what it makes is to be nearest to the same patch of a.
+
+    Nearest among the patches of the same image, by the features of G's own encoder. So there is no way back to be
+    learned: one generator and one discriminator, half of CycleGAN's memory. FastCUT (appendix) is lambda_nce 10,
+    nce_identity false, flip_equivariance true, and a share of 0.75 of constant rate.
+
+    Args:
+        lambda_gan: weight of the adversarial term.
+        lambda_nce: weight of the mean over layers of PatchNCE (equation 5: lambda_X; 1 in the paper).
+        nce_identity: take the mean of that with the same for images of b, which G should leave as they are (lambda_Y).
+        num_patches: patches of an image that are compared, in each layer.
+        temperature: tau of equation 3.
+        head_width: length of a patch's vector.
+        flip_equivariance: mirror half of the inputs of G, and the features of what it makes back.
+        translator: the options of every model of this kind; see `ganzoo.from_images.FromImages`. The generator needs
+            `features(x)`, as ResNetTranslator has.
+    """
+
+    paired: ClassVar[bool] = False
+    titles: ClassVar[dict[str, str]] = {"a": "real a", "AtoB": "generated b"}
+    default_generator: ClassVar[Callable[..., nn.Module]] = AntialiasedTranslator
+    default_discriminator: ClassVar[Callable[..., nn.Module]] = InstancePatchGAN
+    default_objective: ClassVar[Objective] = WholeLeastSquares()
+
+    def __init__(
+        self,
+        lambda_gan: float = 1.0,
+        lambda_nce: float = 1.0,
+        nce_identity: bool = True,
+        num_patches: int = 256,
+        temperature: float = 0.07,
+        head_width: int = 256,
+        flip_equivariance: bool = False,
+        **translator: Any,
+    ) -> None:
+        super().__init__(**translator)
+        if lambda_gan < 0 or lambda_nce < 0:
+            raise UserError(f"lambda_gan is {lambda_gan} and lambda_nce {lambda_nce}: give 0 or more.")
+        if num_patches < 2 or head_width < 1 or temperature <= 0:
+            raise UserError(
+                f"num_patches is {num_patches}, head_width {head_width} and temperature {temperature}: "
+                "give at least 2 and 1, and more than 0."
+            )
+        self.lambda_gan, self.lambda_nce, self.nce_identity = lambda_gan, lambda_nce, nce_identity
+        self.num_patches, self.temperature, self.head_width = num_patches, temperature, head_width
+        self.flip_equivariance = flip_equivariance
+
+    def check_sizes(self, data: Any) -> None:
+        """Refuse domains of different channels."""
+        super().check_sizes(data)
+        self.need_equal_channels("CUT's encoder looks at both: use CycleGAN with lambda_identity 0, or convert one")
+
+    def build_players(self) -> tuple[nn.Module, nn.Module]:
+        """Return G with the heads of its features, and D."""
+        generator, discriminator = super().build_players()
+        assert isinstance(generator, nn.ModuleDict)
+        network = generator["AtoB"]
+        if not hasattr(network, "features"):
+            raise UserError(
+                f"CUT compares features of its generator, and {type(network).__name__} gives none: "
+                "choose AntialiasedTranslator or ResNetTranslator."
+            )
+        generator["heads"] = PatchHeads(network.feature_widths, self.head_width)
+        return generator, discriminator
+
+    def moves(self, step: int) -> list[Move]:
+        """Return the moves of the authors' code: D, then G with its heads."""
+        return [
+            Move("discriminator", self.discriminator_loss, times=self.n_critic),
+            Move("generator", self.generator_loss),
+        ]
+
+    def discriminator_loss(self, batch: Batch) -> dict[str, Tensor]:
+        """Tell images of b from those that were made: equation 1, for D."""
+        fake = self.generator["AtoB"](flipped(batch["a"], self.flips()))
+        real, fake = self.opinions("b", batch["b"], fake)
+        self.note_scores(real, fake)
+        return {"adversarial": self.objective.discriminator(real, fake) / 2}
+
+    def generator_loss(self, batch: Batch) -> dict[str, Tensor]:
+        """Make images that D takes for real, each patch like that of the input: equation 5."""
+        a, b, flips, g = batch["a"], batch["b"], self.flips(), self.generator["AtoB"]
+        fake = g(flipped(a, flips))
+        terms = {"adversarial": self.lambda_gan * self.wanted("b", b, fake)}
+        if self.lambda_nce:
+            both = 2 if self.nce_identity else 1
+            terms["nce"] = self.lambda_nce / both * self.contrast(a, fake, flips)
+            if self.nce_identity:
+                terms["nce_identity"] = self.lambda_nce / both * self.contrast(b, g(flipped(b, flips)), flips)
+        return terms
+
+    def flips(self) -> Tensor | None:
+        """Return which images (N,) are mirrored, or None."""
+        return self.draws.uniform() < 0.5 if self.flip_equivariance else None
+
+    def contrast(self, x: Tensor, made: Tensor, flips: Tensor | None) -> Tensor:
+        """Return PatchNCE, the mean over layers, of images (N, C, H, W) and what was made of them: equation 4."""
+        g, heads = self.generator["AtoB"], self.generator["heads"]
+        queries = [flipped(maps, flips) for maps in g.features(made)]  # type: ignore[operator]
+        places = [self.draws.choose(self.num_patches, maps[0, 0].numel()) for maps in queries]
+        with torch.no_grad():  # the input's patches are what to come near to
+            keys = heads(g.features(x), places)  # type: ignore[operator]
+        losses = [patch_nce(q, k, self.temperature) for q, k in zip(heads(queries, places), keys, strict=True)]
+        return torch.stack(losses).mean()
+
+
+def patch_nce(queries: Tensor, keys: Tensor, temperature: float) -> Tensor:
+    """Return the mean cross-entropy of finding each query's own key among all keys of its image: equation 3.
+
+    Args:
+        queries: unit vectors (N, S, D) of the patches of images that were made.
+        keys: those of the same patches of the inputs; the others of the image are the negatives.
+        temperature: what the products of vectors are divided by.
+    """
+    logits = wide(queries) @ wide(keys).transpose(1, 2) / temperature  # (N, S, S)
+    n, s, _ = logits.shape
+    return F.cross_entropy(logits.flatten(0, 1), torch.arange(s, device=logits.device).repeat(n))
+
+
+def flipped(x: Tensor, flips: Tensor | None) -> Tensor:
+    """Return maps (N, C, H, W), those mirrored that `flips` (N,) says."""
+    return x if flips is None else torch.where(flips.view(-1, 1, 1, 1), x.flip(3), x)

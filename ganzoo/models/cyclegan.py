@@ -1,0 +1,135 @@
+"""CycleGAN (Zhu et al. 2017, "Unpaired Image-to-Image Translation using Cycle-Consistent Adversarial Networks")."""
+
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from ganzoo.errors import UserError
+from ganzoo.from_images import Direction, FromImages
+from ganzoo.game import Batch, Move
+from ganzoo.image_pool import ImagePool
+from ganzoo.networks import InstancePatchGAN, ResNetTranslator
+from ganzoo.objectives import Objective, WholeLeastSquares
+
+__all__ = ["CycleGAN"]
+
+
+class CycleGAN(FromImages):
+    """Zhu et al. 2017: G makes b from a and F makes a from b; there and back an image is to come to itself.
+
+    Each player is a pair of networks: G = `generator["AtoB"]` and F = `generator["BtoA"]` against D_Y =
+    `discriminator["b"]` and D_X = `discriminator["a"]`. As in the authors' code G and F move first. D is shown images
+    out of a pool of those made earlier, and its loss is halved (section 4). The pool is one for all devices: each keeps
+    a copy, and a checkpoint has it.
+
+    Args:
+        lambda_a: weight of |F(G(a)) - a|, a mean over pixels (equation 2; 10 in the paper).
+        lambda_b: weight of |G(F(b)) - b|.
+        lambda_identity: weight, times lambda_a and lambda_b, of |F(a) - a| and |G(b) - b|, which keep an image that is
+            of the domain already (section 5.2: for paintings to photos 0.5, as the authors' code has it for all). 0 or
+            null: none.
+        pool_size: images of each domain in the pool; 0 shows D the latest.
+        translator: the options of every model of this kind; see `ganzoo.from_images.FromImages`.
+    """
+
+    paired: ClassVar[bool] = False
+    directions: ClassVar[tuple[Direction, ...]] = ("AtoB", "BtoA")
+    titles: ClassVar[dict[str, str]] = {
+        **{"a": "real a", "AtoB": "generated b", "AtoBtoA": "reconstructed a"},
+        **{"b": "real b", "BtoA": "generated a", "BtoAtoB": "reconstructed b"},
+    }
+    default_generator: ClassVar[Callable[..., nn.Module]] = ResNetTranslator
+    default_discriminator: ClassVar[Callable[..., nn.Module]] = InstancePatchGAN
+    default_objective: ClassVar[Objective] = WholeLeastSquares()
+
+    def __init__(
+        self,
+        lambda_a: float = 10.0,
+        lambda_b: float = 10.0,
+        lambda_identity: float | None = 0.5,
+        pool_size: int = 50,
+        **translator: Any,
+    ) -> None:
+        super().__init__(**translator)
+        self.lambda_a, self.lambda_b, self.lambda_identity = lambda_a, lambda_b, lambda_identity or 0.0
+        numbers = {"lambda_a": lambda_a, "lambda_b": lambda_b, "lambda_identity": self.lambda_identity}
+        for name, value in {**numbers, "pool_size": pool_size}.items():
+            if value < 0:
+                raise UserError(f"{name} is {value}: give 0 or more.")
+        self.pools = {domain: ImagePool(pool_size) for domain in ("a", "b")}
+
+    def check_sizes(self, data: Any) -> None:
+        """Refuse domains of different channels where images are to be their own translation."""
+        super().check_sizes(data)
+        if self.lambda_identity:
+            self.need_equal_channels("the identity loss compares them: set model.lambda_identity to 0")
+
+    def moves(self, step: int) -> list[Move]:
+        """Return section 4's moves: both generators, then both discriminators."""
+        return [
+            Move("generator", self.generator_loss),
+            Move("discriminator", self.discriminator_loss, times=self.n_critic),
+        ]
+
+    def generator_loss(self, batch: Batch) -> dict[str, Tensor]:
+        """Make images that D_Y and D_X take for real, and come back to where they started: equation 3."""
+        a, b, (g, f) = batch["a"], batch["b"], self.generator.values()
+        fake_b, fake_a = g(a), f(b)
+        terms = {
+            "adversarial_b": self.wanted("b", b, fake_b),
+            "adversarial_a": self.wanted("a", a, fake_a),
+            "cycle_a": self.lambda_a * distance(f(fake_b), a),
+            "cycle_b": self.lambda_b * distance(g(fake_a), b),
+        }
+        if self.lambda_identity:
+            terms["identity_a"] = self.lambda_a * self.lambda_identity * distance(f(a), a)
+            terms["identity_b"] = self.lambda_b * self.lambda_identity * distance(g(b), b)
+        return terms
+
+    def discriminator_loss(self, batch: Batch) -> dict[str, Tensor]:
+        """Tell each domain's images from those made for it, now or earlier: equation 1, for D_Y and for D_X."""
+        a, b, (g, f) = batch["a"], batch["b"], self.generator.values()
+        real_b, pooled_b = self.opinions("b", b, self.from_pool("b", g(a)))
+        real_a, pooled_a = self.opinions("a", a, self.from_pool("a", f(b)))
+        self.note_scores(torch.cat([real_b, real_a]), torch.cat([pooled_b, pooled_a]))
+        return {
+            "adversarial_b": self.objective.discriminator(real_b, pooled_b) / 2,
+            "adversarial_a": self.objective.discriminator(real_a, pooled_a) / 2,
+        }
+
+    def from_pool(self, domain: str, fakes: Tensor) -> Tensor:
+        """Return what D is shown instead of these fakes (N, C, H, W).
+
+        The fakes of all ranks go through the pool, in the order of the global batch, on each rank alike.
+        """
+        pool, world = self.pools[domain], self._trainer.world_size if self._trainer else 1
+        if not pool.size:
+            return fakes
+        if world > 1:
+            gathered = self.all_gather(fakes)  # (world, N, C, H, W); rank r has the samples r, r + world ...
+            assert isinstance(gathered, Tensor)
+            everyone = gathered.transpose(0, 1).flatten(0, 1)
+        else:
+            everyone = fakes
+        chance = self.draws.together()
+        shown = pool.exchange(everyone, chance.uniform(), chance.integers(pool.size))
+        order = torch.channels_last if self.channels_last else torch.contiguous_format
+        return shown[self.global_rank :: world].contiguous(memory_format=order)
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Record the pools, too."""
+        super().on_save_checkpoint(checkpoint)
+        checkpoint["ganzoo"]["pools"] = {domain: pool.state() for domain, pool in self.pools.items()}
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Go on with the pools, too."""
+        super().on_load_checkpoint(checkpoint)
+        for domain, pool in self.pools.items():
+            pool.load(checkpoint["ganzoo"]["pools"][domain])
+
+
+def distance(x: Tensor, y: Tensor) -> Tensor:
+    """Return the mean absolute difference of two tensors."""
+    return (x - y).abs().mean()

@@ -1,0 +1,70 @@
+"""pix2pix (Isola et al. 2017, "Image-to-Image Translation with Conditional Adversarial Networks")."""
+
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from ganzoo.errors import UserError
+from ganzoo.from_images import FromImages
+from ganzoo.game import Batch, Move
+from ganzoo.networks import PatchGAN, UNet
+from ganzoo.objectives import NonSaturating, Objective
+
+__all__ = ["Pix2Pix"]
+
+
+class Pix2Pix(FromImages):
+    """Isola et al. 2017: G makes b from a, near to the pair's b; D sees the pair, a beside b, patch by patch.
+
+    G is a U-Net whose only noise is dropout, D a PatchGAN. D's loss is halved (section 3.3).
+
+    Args:
+        lambda_l1: weight of the mean absolute difference from the target (equation 4).
+        translator: the options of every model of this kind; see `ganzoo.from_images.FromImages`.
+    """
+
+    paired: ClassVar[bool] = True
+    titles: ClassVar[dict[str, str]] = {"a": "input", "AtoB": "generated", "b": "target"}
+    default_generator: ClassVar[Callable[..., nn.Module]] = UNet
+    default_discriminator: ClassVar[Callable[..., nn.Module]] = PatchGAN
+    default_objective: ClassVar[Objective] = NonSaturating()
+
+    def __init__(self, lambda_l1: float = 100.0, **translator: Any) -> None:
+        super().__init__(**translator)
+        if lambda_l1 < 0:
+            raise UserError(f"lambda_l1 is {lambda_l1}: give 0 or more.")
+        self.lambda_l1 = lambda_l1
+
+    def shape_judged(self, domain: str) -> tuple[int, ...]:
+        """Return the shape of a pair, put together along the channels."""
+        assert self.shapes is not None
+        (a, *_), (b, height, width) = self.shapes["a"], self.shapes["b"]
+        return a + b, height, width
+
+    def moves(self, step: int) -> list[Move]:
+        """Return section 3.3's moves: D, then G."""
+        return [
+            Move("discriminator", self.discriminator_loss, times=self.n_critic),
+            Move("generator", self.generator_loss),
+        ]
+
+    def discriminator_loss(self, batch: Batch) -> dict[str, Tensor]:
+        """Tell pairs from inputs with what was made of them: equation 1, for D."""
+        a, b = batch["a"], batch["b"]
+        real, fake = self.opinions("b", pair(a, b), pair(a, self.generator["AtoB"](a)))
+        self.note_scores(real, fake)
+        return {"adversarial": self.objective.discriminator(real, fake) / 2}
+
+    def generator_loss(self, batch: Batch) -> dict[str, Tensor]:
+        """Make pairs that D takes for real, near to the target: equation 4."""
+        a, b = batch["a"], batch["b"]
+        fake = self.generator["AtoB"](a)
+        terms = {"adversarial": self.wanted("b", pair(a, b), pair(a, fake))}
+        return terms | {"l1": self.lambda_l1 * (fake - b).abs().mean()} if self.lambda_l1 else terms
+
+
+def pair(a: Tensor, b: Tensor) -> Tensor:
+    """Return images (N, C, H, W) and (N, C', H, W) put together along the channels."""
+    return torch.cat([a, b], 1)

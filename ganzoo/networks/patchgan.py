@@ -1,0 +1,95 @@
+"""PatchGAN: the discriminator of pix2pix and CycleGAN, which scores each patch of an image."""
+
+from typing import Literal
+
+from torch import Tensor, nn
+
+from ganzoo.errors import UserError
+from ganzoo.networks.dcgan import initialise
+from ganzoo.networks.to_image import image_norm
+
+__all__ = ["InstancePatchGAN", "PatchGAN"]
+
+HALVINGS = {16: 1, 34: 2, 70: 3, 142: 4, 286: 5}  # of each side of a patch; 1 x 1 has none
+
+
+class PatchGAN(nn.Module):
+    """An image to a raw score of each of its patches: Isola et al. 2017, section 3.3 and appendix 6.1.2.
+
+    4 x 4 convolutions: some with stride 2, two with stride 1; LeakyReLU(0.2) after all but the last, norm after all but
+    the first and the last; `width` channels, twice as many after each further one up to 8 times. A patch of 1 px is
+    scored by three 1 x 1 convolutions. 286 px sees a whole image of 256 (the paper's ImageGAN).
+
+    The modules are numbered as in the authors' PyTorch code: `model.0`, `model.2`, ...
+
+    Args:
+        shape: (C, H, W) of what is judged: an image, or two put together along the channels.
+        patch: side in px of the patch that a score sees: 1, 16, 34, 70 (the paper's choice), 142 or 286.
+        width: channels after the first convolution.
+        norm: `batch` as in pix2pix, `instance` as in CycleGAN, or `none`.
+
+    Raises:
+        UserError: another patch; images that are too small for it.
+    """
+
+    def __init__(
+        self,
+        shape: tuple[int, ...],
+        patch: int = 70,
+        width: int = 64,
+        norm: Literal["batch", "instance", "none"] = "batch",
+    ) -> None:
+        super().__init__()
+        if patch != 1 and patch not in HALVINGS:
+            raise UserError(f"patch is {patch}: PatchGAN has patches of 1, {', '.join(map(str, HALVINGS))} px.")
+        if width < 1:
+            raise UserError(f"width is {width}: PatchGAN needs at least 1 channel.")
+        channels, *sides = shape
+        bias, normed = norm != "batch", image_norm(norm)
+        if patch == 1:
+            self.model = nn.Sequential(
+                nn.Conv2d(channels, width, 1),
+                nn.LeakyReLU(0.2, inplace=True),
+                nn.Conv2d(width, 2 * width, 1, bias=bias),
+                normed(2 * width),
+                nn.LeakyReLU(0.2, inplace=True),
+                nn.Conv2d(2 * width, 1, 1, bias=bias),
+            )
+            self.apply(initialise)
+            return
+        halvings = HALVINGS[patch]
+        least = 3 * 2**halvings  # the two last convolutions take one px each, and a norm needs two to compare
+        if len(sides) != 2 or min(sides) < least:
+            small = [size for size, times in HALVINGS.items() if len(sides) == 2 and min(sides) >= 3 * 2**times]
+            fits = f"give --model.discriminator.patch {max(small, default=1)}, or larger images"
+            raise UserError(
+                f"PatchGAN with patch {patch} needs images of {least} px or more, not {tuple(shape)}: {fits}."
+            )
+        widths = [width * min(8, 2**level) for level in range(halvings + 1)]
+        layers: list[nn.Module] = [
+            nn.Conv2d(channels, width, 4, stride=2, padding=1),
+            nn.LeakyReLU(0.2, inplace=True),
+        ]
+        for level in range(1, halvings + 1):
+            before, after, stride = widths[level - 1], widths[level], 2 if level < halvings else 1
+            conv = nn.Conv2d(before, after, 4, stride=stride, padding=1, bias=bias)
+            layers += [conv, normed(after), nn.LeakyReLU(0.2, inplace=True)]
+        self.model = nn.Sequential(*layers, nn.Conv2d(widths[-1], 1, 4, padding=1))
+        self.apply(initialise)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return raw scores (N, 1, H', W'), no sigmoid, for images (N, C, H, W) in [-1, 1]."""
+        return self.model(x)
+
+
+class InstancePatchGAN(PatchGAN):
+    """PatchGAN with instance norm, as CycleGAN and CUT use it (Zhu et al. 2017, appendix)."""
+
+    def __init__(
+        self,
+        shape: tuple[int, ...],
+        patch: int = 70,
+        width: int = 64,
+        norm: Literal["batch", "instance", "none"] = "instance",
+    ) -> None:
+        super().__init__(shape, patch, width, norm)

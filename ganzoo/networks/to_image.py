@@ -1,0 +1,37 @@
+"""What the networks share that make images from images: their norms, and the sizes that they take."""
+
+from collections.abc import Callable
+from functools import partial
+
+from torch import nn
+
+from ganzoo.errors import UserError
+
+__all__ = ["image_norm", "image_sides"]
+
+NORMS: dict[str, Callable[[int], nn.Module]] = {
+    # At test time too the statistics are those of the batch at hand (Isola et al. 2017, section 3.4): none are kept.
+    "batch": partial(nn.BatchNorm2d, track_running_stats=False),
+    "instance": nn.InstanceNorm2d,  # without scale and shift, as Zhu et al. 2017 use it
+    "none": nn.Identity,
+}
+
+
+def image_norm(kind: str) -> Callable[[int], nn.Module]:
+    """Return what makes the norm `batch`, `instance` or `none` for a number of channels."""
+    return NORMS[kind]
+
+
+def image_sides(name: str, *shapes: tuple[int, ...]) -> tuple[int, int]:
+    """Return the height and width of images of these shapes, (C, H, W) each.
+
+    Raises:
+        UserError: they are no images, or differ in size.
+    """
+    for shape in shapes:
+        if len(shape) != 3:
+            raise UserError(f"{name} works on images (C, H, W), not on samples of shape {tuple(shape)}.")
+    if len({tuple(shape[1:]) for shape in shapes}) > 1:
+        sizes = " and ".join(f"{height} x {width}" for _, height, width in shapes)
+        raise UserError(f"{name} makes images of the size it is given, but the domains have {sizes} px: resize one.")
+    return shapes[0][1], shapes[0][2]

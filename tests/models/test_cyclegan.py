@@ -1,0 +1,164 @@
+"""CycleGAN against its equations, written out by hand, and its pool in the game."""
+
+import pytest
+import torch
+
+from ganzoo.errors import UserError
+from ganzoo.models import CycleGAN
+from ganzoo.networks import InstancePatchGAN, ResNetTranslator
+from ganzoo.objectives import WholeLeastSquares
+from ganzoo.optimizers import Adam
+from ganzoo.schedules import ConstantThenLinear
+from models import N, assert_equal, chance, domains, translator
+
+
+def l1(x, y):
+    return (x - y).abs().sum() / x.numel()
+
+
+def test_the_losses_are_equations_1_to_3():
+    model, batch = translator(CycleGAN, lambda_a=3.0, lambda_b=5.0, lambda_identity=0.25), domains()
+    a, b = batch["a"], batch["b"]
+    g, f = model.generator["AtoB"], model.generator["BtoA"]
+    d_x, d_y = model.discriminator["a"], model.discriminator["b"]
+    assert_equal(
+        model.generator_loss(batch),
+        {
+            "adversarial_b": ((d_y(g(a)) - 1) ** 2).mean(),
+            "adversarial_a": ((d_x(f(b)) - 1) ** 2).mean(),
+            "cycle_a": 3 * l1(f(g(a)), a),
+            "cycle_b": 5 * l1(g(f(b)), b),
+            "identity_a": 3 * 0.25 * l1(f(a), a),
+            "identity_b": 5 * 0.25 * l1(g(b), b),
+        },
+    )
+    assert_equal(  # the pool is empty: what it is given is shown
+        model.discriminator_loss(batch),
+        {
+            "adversarial_b": (((d_y(b) - 1) ** 2).mean() + (d_y(g(a)) ** 2).mean()) / 2,
+            "adversarial_a": (((d_x(a) - 1) ** 2).mean() + (d_x(f(b)) ** 2).mean()) / 2,
+        },
+    )
+
+
+@pytest.mark.parametrize("none", [0.0, None])
+def test_the_identity_loss_can_be_left_out(none):
+    terms = translator(CycleGAN, lambda_identity=none).generator_loss(domains())
+    assert list(terms) == ["adversarial_b", "adversarial_a", "cycle_a", "cycle_b"]
+
+
+def test_domains_may_differ_in_channels_without_it():
+    model, batch = translator(CycleGAN, (1, 3), lambda_identity=None), domains((1, 3))
+    terms = model.generator_loss(batch) | model.discriminator_loss(batch)
+    assert all(term.isfinite() for term in terms.values())
+    assert model.translate(batch["b"], "BtoA").shape == (N, 1, 16, 16)
+    with pytest.raises(UserError, match=r"a have 1 channels and those of b 3.*set model.lambda_identity to 0"):
+        translator(CycleGAN, (1, 3))
+
+
+def test_only_the_movers_weights_get_gradients():
+    model, batch = translator(CycleGAN), domains()
+    for loss, mover, other in (
+        (model.discriminator_loss, model.discriminator, model.generator),
+        (model.generator_loss, model.generator, model.discriminator),
+    ):
+        mover.requires_grad_(True)
+        other.requires_grad_(False)
+        sum(loss(batch).values()).backward()
+        assert all(p.grad is not None for p in mover.parameters())
+        assert all(p.grad is None for p in other.parameters())
+        model.zero_grad()
+
+
+def test_the_defaults_are_the_papers():
+    model = CycleGAN(shapes={"a": (3, 64, 64), "b": (3, 64, 64)})
+    assert (model.make_generator, model.make_discriminator) == (ResNetTranslator, InstancePatchGAN)
+    assert (model.lambda_a, model.lambda_b, model.lambda_identity) == (10, 10, 0.5)
+    assert {pool.size for pool in model.pools.values()} == {50}
+    assert model.objective == WholeLeastSquares()
+    assert model.make_optimizer == {"generator": Adam, "discriminator": Adam}
+    assert set(model.make_schedule.values()) == {ConstantThenLinear}
+    assert [move.player for move in model.moves(0)] == ["generator", "discriminator"]
+
+
+def test_each_direction_and_each_domain_has_a_network_of_its_own():
+    model = translator(CycleGAN)
+    assert list(model.generator) == ["AtoB", "BtoA"]
+    assert sorted(model.discriminator) == ["a", "b"]
+    a = domains()["a"]
+    assert not torch.equal(model.translate(a, "AtoB"), model.translate(a, "BtoA"))
+    torch.testing.assert_close(model.translate(a, "BtoA"), model.generator["BtoA"](a).float().detach())
+
+
+# The pool -----------------------------------------------------------------------------------------------------
+
+
+def test_the_discriminator_is_shown_what_the_pool_says():
+    """Four moves with a pool of 5: what D_Y is shown equals a simulation by hand."""
+    model, seen = translator(CycleGAN, pool_size=5), []
+    model.discriminator["b"].register_forward_pre_hook(lambda module, args: seen.append(args[0].clone()))
+    stored: list[torch.Tensor] = []
+    for move in range(4):
+        batch = {name: x.roll(move, 3) for name, x in domains().items()}
+        fakes = model.generator["AtoB"](batch["a"]).detach()
+        draws = chance(model, key=move).together()
+        coins, places = draws.uniform(), draws.integers(5)
+        expected = []
+        for i in range(N):
+            if len(stored) < 5:
+                stored.append(fakes[i])
+                expected.append(fakes[i])
+            elif coins[i] >= 0.5:
+                expected.append(stored[places[i]])
+                stored[places[i]] = fakes[i]
+            else:
+                expected.append(fakes[i])
+        model.discriminator_loss(batch)
+        real, shown = seen[-2:]
+        assert torch.equal(real, batch["b"])
+        assert torch.equal(shown, torch.stack(expected))
+        if move:
+            assert not torch.equal(shown, fakes)  # some are older
+    assert torch.equal(model.pools["b"].state(), torch.stack(stored))
+
+
+def test_a_batch_in_parts_goes_through_the_pool_as_the_whole():
+    whole, parts = (translator(CycleGAN, pool_size=5) for _ in range(2))
+    for move in range(3):
+        batch = {name: x.roll(move, 3) for name, x in domains().items()}
+        chance(whole, key=move)
+        shown = whole.from_pool("b", batch["a"])
+        halves = []
+        for rows in (slice(0, 4), slice(4, 8)):
+            chance(parts, key=move, rows=rows)
+            halves.append(parts.from_pool("b", batch["a"][rows]))
+        assert torch.equal(torch.cat(halves), shown)
+
+
+def test_no_pool_shows_the_latest():
+    model, a = translator(CycleGAN, pool_size=0), domains()["a"]
+    assert model.from_pool("b", a) is a
+    assert not model.pools["b"].images
+
+
+@pytest.mark.parametrize("filled", [0, 3, 5])
+def test_a_checkpoint_keeps_the_pools(tmp_path, filled):
+    model, again = (translator(CycleGAN, pool_size=5) for _ in range(2))
+    if filled:
+        chance(model, rows=slice(filled))
+        model.from_pool("a", domains()["a"][:filled])
+    checkpoint = {"state_dict": model.state_dict()}
+    model.on_save_checkpoint(checkpoint)
+    torch.save(checkpoint, tmp_path / "a.ckpt")
+    again.on_load_checkpoint(torch.load(tmp_path / "a.ckpt", weights_only=True))
+    assert len(again.pools["a"].images) == filled
+    assert torch.equal(again.pools["a"].state(), model.pools["a"].state())
+    assert not again.pools["b"].images
+    if filled:
+        assert again.pools["a"].state().dtype == torch.float64  # to the bit
+
+
+@pytest.mark.parametrize("option", ["lambda_a", "lambda_b", "lambda_identity", "pool_size"])
+def test_negative_numbers_are_refused(option):
+    with pytest.raises(UserError, match=f"{option} is -1"):
+        CycleGAN(**{option: -1})

@@ -1,0 +1,136 @@
+"""The residual generator against the paper's appendix."""
+
+import pytest
+import torch
+from torch import nn
+
+from ganzoo.errors import UserError
+from ganzoo.networks import AntialiasedTranslator, ResNetTranslator
+from ganzoo.networks.resnet_translator import Blur, ResidualBlock
+
+SHAPE = (3, 32, 32)
+
+
+def size(network: nn.Module) -> int:
+    return sum(p.numel() for p in network.parameters())
+
+
+@pytest.mark.parametrize(("side", "millions", "blocks"), [(256, 11.378, 9), (128, 7.838, 6), (64, 7.838, 6)])
+def test_as_many_weights_as_the_reference(side, millions, blocks):
+    with torch.device("meta"):
+        network = ResNetTranslator((3, side, side), (3, side, side))
+    assert size(network) / 1e6 == pytest.approx(millions, abs=5e-4)
+    assert sum(isinstance(m, ResidualBlock) for m in network.modules()) == blocks
+    if blocks == 9:
+        assert size(network) == 11_378_179
+
+
+def test_the_layers_are_the_papers():
+    network = ResNetTranslator(SHAPE, SHAPE, blocks=2)
+    conv = [nn.Conv2d, nn.InstanceNorm2d, nn.ReLU]
+    up = [nn.ConvTranspose2d, nn.InstanceNorm2d, nn.ReLU]
+    expected = [nn.ReflectionPad2d, *conv, *conv, *conv, *[ResidualBlock] * 2, *up, *up]
+    assert [type(m) for m in network.model] == [*expected, nn.ReflectionPad2d, nn.Conv2d, nn.Tanh]
+    convs = [m for m in network.model if isinstance(m, nn.Conv2d | nn.ConvTranspose2d)]
+    assert [m.out_channels for m in convs] == [64, 128, 256, 128, 64, 3]
+    assert [m.kernel_size[0] for m in convs] == [7, 3, 3, 3, 3, 7]
+    assert [m.stride[0] for m in convs] == [1, 2, 2, 2, 2, 1]
+    assert all(m.bias is not None for m in convs)
+    for norm in (m for m in network.modules() if isinstance(m, nn.InstanceNorm2d)):
+        assert not norm.affine
+        assert not norm.track_running_stats
+
+
+def test_no_zeros_come_in_but_at_the_strided_convolutions():
+    network = ResNetTranslator(SHAPE, SHAPE, 4, blocks=1)
+    padded = [m for m in network.modules() if isinstance(m, nn.Conv2d) and m.padding[0]]
+    assert len(padded) == 2
+    assert all(m.stride == (2, 2) for m in padded)
+
+
+def test_modules_are_numbered_as_in_the_authors_code():
+    with torch.device("meta"):
+        names = ResNetTranslator((3, 256, 256), (3, 256, 256), 1).state_dict().keys()
+    blocks = [f"model.{10 + i}.conv_block.{j}" for i in range(9) for j in (1, 5)]
+    convs = ["model.1", "model.4", "model.7", *blocks, "model.19", "model.22", "model.26"]
+    assert set(names) == {f"{name}.{kind}" for name in convs for kind in ("weight", "bias")}
+
+
+def test_a_block_adds_its_input():
+    block, x = ResidualBlock(4, "none", False), torch.randn(1, 4, 8, 8)
+    for parameter in block.parameters():
+        nn.init.zeros_(parameter)
+    assert torch.equal(block(x), x)
+
+
+def test_an_image_alone_is_translated_as_in_a_batch():
+    network, x = ResNetTranslator(SHAPE, SHAPE, 4, blocks=1), torch.randn(2, *SHAPE)
+    torch.testing.assert_close(network(x)[:1], network(x[:1]))
+
+
+@pytest.mark.parametrize("cls", [ResNetTranslator, AntialiasedTranslator])
+def test_images_come_out_in_the_size_they_came_in_with_the_channels_asked_for(cls):
+    network = cls((1, 24, 32), (3, 24, 32), 4, blocks=1)
+    out = network(torch.randn(2, 1, 24, 32))
+    assert out.shape == (2, 3, 24, 32)
+    assert out.abs().max() <= 1
+
+
+def seen(features: list[torch.Tensor], x: torch.Tensor) -> list[int]:
+    """Of each map, the side of the square of pixels that its middle depends on."""
+    sides = []
+    for maps in features:
+        middle = maps[0, :, maps.shape[2] // 2, maps.shape[3] // 2].sum()
+        (gradient,) = torch.autograd.grad(middle, x, retain_graph=True)
+        rows = gradient.abs().sum((0, 1)).amax(1).nonzero().flatten()
+        sides.append(int(rows.max() - rows.min()) + 1)
+    return sides
+
+
+def test_features_see_patches_of_the_sizes_that_the_paper_gives():
+    network = AntialiasedTranslator((1, 160, 160), (1, 160, 160), 2, blocks=5, norm="none").double()
+    for p in network.parameters():
+        nn.init.uniform_(p, 0.01, 0.02)  # so that no gradient is zero by chance
+    x = torch.rand(1, 1, 160, 160, dtype=torch.float64).requires_grad_()
+    features = network.features(x)
+    assert seen(features, x) == [1, 9, 15, 35, 99]  # Park et al. 2020, appendix
+    assert [maps.shape[1] for maps in features] == network.feature_widths
+
+
+def test_features_are_those_on_the_way_to_the_image():
+    network, x = ResNetTranslator(SHAPE, SHAPE, 4, blocks=6), torch.randn(1, *SHAPE)
+    seen_at = {}
+    for number in (0, 4, 7, 10, 14):
+        network.model[number].register_forward_hook(lambda m, i, out, n=number: seen_at.update({n: out.clone()}))
+    network(x)
+    maps = list(seen_at.values())
+    for found, expected in zip(network.features(x), maps, strict=True):
+        torch.testing.assert_close(found, expected)
+
+
+def test_blur_is_a_mean_that_keeps_what_is_flat():
+    x = torch.zeros(1, 2, 9, 9)
+    x[0, 0, 4, 4] = 16
+    assert Blur()(x)[0, 0].tolist() == [
+        [0, 0, 0, 0, 0],
+        [0, 0, 0, 0, 0],
+        [0, 0, 4, 0, 0],
+        [0, 0, 0, 0, 0],
+        [0, 0, 0, 0, 0],
+    ]
+    torch.testing.assert_close(Blur()(torch.ones(1, 2, 8, 8)), torch.ones(1, 2, 4, 4))
+
+
+def test_linear_enlarging_is_the_transposed_convolution_with_1_3_3_1():
+    x, line = torch.randn(1, 1, 6, 6), torch.tensor([1.0, 3.0, 3.0, 1.0]) / 4
+    by_hand = nn.functional.conv_transpose2d(x, torch.outer(line, line)[None, None], stride=2, padding=1)
+    linear = nn.Upsample(scale_factor=2, mode="bilinear")(x)
+    torch.testing.assert_close(linear[..., 1:-1, 1:-1], by_hand[..., 1:-1, 1:-1])
+
+
+@pytest.mark.parametrize("shape", [(3, 30, 32), (3, 4, 4)])
+def test_sizes_that_cannot_be_are_refused(shape):
+    with pytest.raises(UserError, match="multiples of 4, at least 8"):
+        ResNetTranslator(shape, shape)
+    with pytest.raises(UserError, match="blocks 0"):
+        ResNetTranslator(SHAPE, SHAPE, blocks=0)
