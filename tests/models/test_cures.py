@@ -5,10 +5,12 @@ from typing import Any
 
 import pytest
 import torch
+from conftest import QUIET, last
 from test_game import game, play
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from ganzoo.cli import main
 from ganzoo.errors import UserError
 from ganzoo.models import CGAN, DCGAN, GAN, LSGAN, R3GAN, SNGAN, WGAN, WGANGP, PacGAN
 from ganzoo.models.gan import spectrally_normalised
@@ -401,3 +403,18 @@ def test_batch_norm_under_a_penalty_is_refused_with_a_remedy(penalty):
         terms = model.discriminator_loss(batch(1, 16, 16), normal(2, N, LATENT))
         assert terms[type(penalty).__name__].isfinite()
     ready(DCGAN, **small_dcgan, penalties=[])
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)  # C++ is compiled
+def test_compiled_with_a_penalty_it_is_the_same_game(tmp_path, capsys):
+    """torch.compile has no second derivative: the penalty runs uncompiled, and says so."""
+    short = ["--trainer.max_steps", "3", "--trainer.limit_val_batches", "0", "--trainer.precision", "64-true", *QUIET]
+    command = ["fit", "--model", "GAN", "--data", "Toy2D", "--model.penalties+=R1", *short]
+    for compiled in ("false", "true"):
+        main([*command, "--model.compile", compiled, "--run_dir", str(tmp_path / compiled)])
+    assert "the penalties run uncompiled" in capsys.readouterr().out
+    plain, compiled = (last(tmp_path / name)["state_dict"] for name in ("false", "true"))
+    assert plain.keys() == compiled.keys()
+    for name in plain:
+        torch.testing.assert_close(plain[name], compiled[name], rtol=0, atol=1e-9)
