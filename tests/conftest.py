@@ -25,9 +25,9 @@ TRANSLATORS = [name for name in MODELS if issubclass(getattr(ganzoo.models, name
 FROM_NOISE = [name for name in MODELS if name not in TRANSLATORS]
 DATA = ["--data", "Digits", "--data.image_size", "16", "--data.batch_size", "8"]
 DOMAINS = ["--data.image_size", "24", "--data.batch_size", "8"]
-# Tried in every default run where the tests of a game take long; the other models then are `slow`.
-FEW = ("GAN", "WGAN", "ACGAN", "ProjectionGAN", "Pix2Pix", "CycleGAN")
-MODELS_OR_SLOW = [name if name in FEW else pytest.param(name, marks=pytest.mark.slow) for name in MODELS]
+# Where the tests of a game take long these are `slow`: others, which are tried always, play the same kind of game.
+ALIKE = ("LSGAN", "WGANGP", "SNGAN", "CGAN", "R3GAN", "PacGAN", "UnrolledGAN", "CUT")
+MODELS_OR_SLOW = [pytest.param(name, marks=pytest.mark.slow) if name in ALIKE else name for name in MODELS]
 NARROW = [f"--model.{player}.width=16" for player in ("generator", "discriminator")]
 QUICKER = {  # what makes a variant's default game too long for a test
     "WGAN": ["--model.long_rounds", "2"],
