@@ -51,7 +51,7 @@ class CIFAR10(Augmented):
         except (RuntimeError, OSError) as error:
             raise UserError(
                 f"--data.root: {self.root} has no {Batches.base_folder} with the files of CIFAR-10, whole and"
-                " unchanged; set --data.root DIR or --data.download true"
+                " unchanged; set --data.root DIR, or delete what is there and set --data.download true"
             ) from error
         image = resize(torch.from_numpy(batches.data).permute(0, 3, 1, 2).contiguous(), self.load_size)
         label = torch.tensor(batches.targets)

@@ -5,7 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from ganzoo.data.images import Images
+from ganzoo.data.base import permutation
+from ganzoo.data.images import SPLIT, Images
 from ganzoo.data.sources import Names, Source, check_same_names, folder_or_zip
 from ganzoo.data.stores import ImageSet, Store
 from ganzoo.errors import UserError
@@ -55,10 +56,11 @@ class Faces(Images):
         rows = {name: np.flatnonzero(part == number) for name, number in (("train", 0), ("val", 1))}
         if not all(map(len, rows.values())):
             return super().halves(stores)  # a part of CelebA: of the first 3,000 images none validates
-        return (
-            self.set_of(store, rows["train"][: self.limit], False),
-            self.set_of(store, rows["val"][: self.num_val], True),
+        most = {"train": self.limit, "val": self.num_val}
+        train, val = (
+            np.sort(own[permutation(len(own), self.split_seed, 0, SPLIT)[: most[name]]]) for name, own in rows.items()
         )
+        return self.set_of(store, train, False), self.set_of(store, val, True)
 
     def labels(self, names: Names) -> np.ndarray:
         """Return 1 for each image that has the attribute, otherwise 0; int64 (N,).

@@ -5,6 +5,7 @@ from typing import Any
 
 from ganzoo.data.images import Images
 from ganzoo.data.sources import Source, folder_or_zip
+from ganzoo.data.stores import Store
 
 __all__ = ["ImageFolder"]
 
@@ -24,6 +25,14 @@ class ImageFolder(Images):
     def __init__(self, labels: bool = True, **images: Any):
         super().__init__(**images)
         self.labels = labels
+
+    def stores(self) -> dict[str, Store]:
+        """Return the pixels of each part."""
+        stores = super().stores()
+        if not self.labels:
+            for store in stores.values():
+                store.label, store.classes = None, []
+        return stores
 
     def sources(self) -> dict[str, Source]:
         """Return the images."""

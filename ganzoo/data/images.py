@@ -11,7 +11,7 @@ from torch import Tensor
 from ganzoo.data.augmented import Augmented
 from ganzoo.data.base import SampleSet, permutation
 from ganzoo.data.prepared import is_prepared, prepared_stores
-from ganzoo.data.sources import Source
+from ganzoo.data.sources import Source, printable
 from ganzoo.data.stores import Decoded, ImageSet, Mapped, Store
 from ganzoo.errors import UserError
 
@@ -105,7 +105,8 @@ class Images(Augmented):
         else:
             store, val = stores["train"], stores["val"]
             train = permutation(len(store), self.split_seed, 0, SPLIT)
-            rows = np.arange(min(self.num_val, len(val)))
+            some = permutation(len(val), self.split_seed, 0, SPLIT)[: self.num_val]  # the first may be of one class
+            rows = np.sort(some)
         return self.set_of(store, np.sort(train[: self.limit]), False), self.set_of(val, rows, True)
 
     def set_of(self, store: Store, rows: np.ndarray, val: bool) -> ImageSet:
@@ -131,16 +132,16 @@ class Images(Augmented):
         part, dataset = ("train", self.train) if self.training else ("val", self.val)
         store = self.store_of(dataset, which)
         for row in rows:
-            name, reason = store.names[row], store.reason(row)
+            name = printable(store.names[row])
             if self.on_error == "raise":
                 raise UserError(
-                    f"{name} in {self.root} {reason}. Mend or remove it, or go on without such files: "
+                    f"{name} in {self.root} {store.reason(row)}. Mend or remove it, or go on without such files: "
                     "--data.on_error skip (`ganzoo data check` lists them all)."
                 )
             if (part + which, row) not in self.unreadable:
                 self.unreadable.add((part + which, row))
                 if len(self.unreadable) <= MOST_NAMED:
-                    print(f"Skipped: {name} {reason}", flush=True)
+                    print(f"Skipped: {name} {store.reason(row)}", flush=True)
         if len(self.unreadable) > len(self.train) // 2:
             raise UserError(f"{len(self.unreadable)} of the images in {self.root} can't be read, the last {name}.")
 

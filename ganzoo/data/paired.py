@@ -20,6 +20,8 @@ PARTS = {"train": "train", "val": "val", "test": "val"}  # a test set validates 
 class SideBySide(FolderSource):
     """Images whose left half is A and whose right half is B."""
 
+    views = 2
+
     def open(self, i: int) -> list[Image.Image]:
         """Return the halves; Unreadable if the width is odd."""
         (image,) = super().open(i)
@@ -34,6 +36,8 @@ class SideBySide(FolderSource):
 
 class Parallel(Source):
     """Images of two folders, by name."""
+
+    views = 2
 
     def __init__(self, a: Path, b: Path, names: Names):
         super().__init__(a, names)

@@ -7,6 +7,7 @@ import warnings
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from ganzoo.data.download import is_web_page
 from ganzoo.errors import UserError
 
 __all__: list[str] = []
@@ -27,7 +28,7 @@ def open_image(raw: bytes) -> Image.Image:
     """
     if not raw:
         raise Unreadable("is empty")
-    if raw.lstrip()[:9].lower() in (b"<!doctype", b"<html>", b"<html lan") or raw[:5].lower() == b"<html":
+    if is_web_page(raw[:64]):
         raise Unreadable("is an HTML page, not an image: get it again")
     try:
         with warnings.catch_warnings():
@@ -59,7 +60,8 @@ def in_channels(image: Image.Image, channels: int) -> Image.Image:
         values = np.asarray(image, dtype=np.int64)
         if values.min() < 0 or values.max() > 65535:
             raise Unreadable("has grey values beyond 16 bits: save it with 8 or 16")
-        image = Image.fromarray(np.round(values / 257).astype(np.uint8))
+        scale = 1 if image.mode == "I" and values.max() <= 255 else 257  # 32-bit integers may hold 8 bits
+        image = Image.fromarray(np.round(values / scale).astype(np.uint8))
     elif image.mode == "F":
         raise Unreadable("has floating-point pixels, whose range is unknown: save it with 8 or 16 bits")
     elif image.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in image.info:

@@ -73,7 +73,7 @@ class Manifest:
 
 def is_prepared(root: Path) -> bool:
     """Say whether a folder is a prepared set."""
-    return (root / "manifest.json").is_file()
+    return os.path.isfile(root / "manifest.json")  # not Path.is_file, which raises for a name that is too long
 
 
 def read_manifest(root: Path, name: str = "manifest.json") -> Manifest:
@@ -150,9 +150,8 @@ class Worker(Dataset[tuple[Any, list[int]]]):
 
     def __getitem__(self, rows: list[int]) -> tuple[Any, list[int]]:
         items, bad = self.store.load(np.array(rows))
-        kept = [i for i, row in enumerate(rows) if row not in bad]
-        array = items.numpy()[kept]
-        return ([webp(image) for image in array] if self.encoded else array), [row for row in rows if row in bad]
+        array = np.delete(items.numpy(), bad, axis=0)
+        return ([webp(image) for image in array] if self.encoded else array), [rows[place] for place in bad]
 
 
 def webp(image: np.ndarray) -> bytes:
@@ -239,7 +238,8 @@ def prepare_part(folder: Path, name: str, source: Source, wanted: Manifest, work
     state = Done(**json.loads(state_file.read_text(encoding="utf-8"))) if state_file.is_file() else Done()
     height, width = wanted.image_size
     store = Decoded(source, (height, width), wanted.channels)
-    shape = first_readable(store).shape
+    views = (source.views,) if source.views > 1 else ()
+    shape = (*views, wanted.channels, height, width)
     file = folder / (f"{name}.images.npy" if wanted.store == "array" else f"{name}.lmdb")
     writer = (ArrayWriter if wanted.store == "array" else LMDBWriter)(file, shape, len(source))
     rows = [list(range(k, min(k + CHUNK, len(source)))) for k in range(state.done, len(source), CHUNK)]
@@ -268,14 +268,6 @@ def prepare_part(folder: Path, name: str, source: Source, wanted: Manifest, work
             np.save(labels, source.label[kept].astype(np.int64))
     data = file if wanted.store == "array" else file / "data.mdb"
     return Part(len(kept), sha256(data), source.classes, [source.names[i] for i in state.bad])
-
-
-def first_readable(store: Decoded) -> np.ndarray:
-    """Return the pixels of the first item that can be read, of which all have the shape."""
-    items, bad = store.load(np.array([0]))
-    if len(bad) == len(store):
-        raise UserError(f"none of the {len(store)} images of {store.source.where} can be read.")
-    return items.numpy()[0]
 
 
 class ArrayWriter:

@@ -3,10 +3,11 @@
 import json
 import os
 import zipfile
+import zlib
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from PIL import Image
@@ -21,6 +22,9 @@ __all__: list[str] = []
 SUFFIXES = frozenset(
     [".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".ppm", ".pgm", ".pnm", ".jfif"]
 )
+
+
+LARGEST = 1 << 30  # bytes of an image file in a zip: what unpacks to more is no honest one
 
 
 class Names:
@@ -62,6 +66,11 @@ class Names:
         return self.blob[start : int(self.ends[i])].tobytes().decode("utf-8", "surrogateescape")
 
 
+def printable(name: str) -> str:
+    """Return a file's name as any terminal can show it."""
+    return name.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
 class Source(ABC):
     """N encoded images, and the class of each if they have classes.
 
@@ -71,6 +80,8 @@ class Source(ABC):
         label: int64 (N,), or None.
         classes: the names of the classes, or none.
     """
+
+    views: ClassVar[int] = 1  #: pictures in each: a pair has 2
 
     def __init__(self, where: Path, names: Names, label: np.ndarray | None = None, classes: Iterable[str] = ()):
         self.where, self.names, self.label, self.classes = where, names, label, list(classes)
@@ -128,9 +139,11 @@ class ZipSource(Opened):
         """Return the member's content."""
         self.ready()
         try:
+            if (size := self.file.getinfo(self.names[i]).file_size) > LARGEST:
+                raise OSError(f"unpacks to {size:,} bytes")
             return self.file.read(self.names[i])
-        except (zipfile.BadZipFile, RuntimeError, NotImplementedError) as error:  # encrypted; a rare compression
-            raise OSError(f"{error}") from error
+        except (zipfile.BadZipFile, zlib.error, EOFError, KeyError, RuntimeError, NotImplementedError) as error:
+            raise OSError(f"{error}") from error  # damaged, encrypted, or of a rare compression
 
 
 class LMDBSource(Opened):
@@ -181,8 +194,12 @@ def open_lmdb(path: Path) -> Any:
         environment.close()  # the parent's, which a fork brought along: the parent's own stays open
     try:
         environment = lmdb.open(str(path), readonly=True, lock=False, readahead=False, meminit=False, max_readers=1)
+        pages, page = environment.info()["last_pgno"] + 1, environment.stat()["psize"]
     except lmdb.Error as error:
         raise UserError(f"{path} can't be read as an LMDB ({error}): get it again.") from error
+    if (found := (path / "data.mdb").stat().st_size) < pages * page:  # to read on would kill the process
+        environment.close()
+        raise UserError(f"{path} is cut short: {found:,} bytes of {pages * page:,}. Get it again.")
     OPENED[path] = os.getpid(), environment
     return environment
 
@@ -217,7 +234,8 @@ def image_names(root: Path) -> list[str]:
     Raises:
         UserError: a folder can't be listed.
     """
-    found, seen = [], set()
+    found = []
+    seen = {(status.st_dev, status.st_ino) for status in map(os.stat, root.resolve().parents)}  # a link may lead up
 
     def refuse(error: OSError) -> None:
         raise UserError(f"{error.filename} can't be listed ({error.strerror}): check its permissions.")
@@ -298,6 +316,8 @@ def parts_of(names: list[str]) -> dict[str, tuple[int, list[str]]]:
     """Return the images of each part, and how many letters of their names say the part."""
     top = {name.split("/")[0] for name in names if "/" in name}
     held_out = next((part for part in ("val", "valid", "validation", "test") if part in top), None)
+    if top == {"train"} and all("/" in name for name in names):
+        return {"all": (len("train/"), names)}
     if "train" not in top or held_out is None:
         return {"all": (0, names)}
     folders = {"train": "train/", "val": f"{held_out}/"}
@@ -306,11 +326,16 @@ def parts_of(names: list[str]) -> dict[str, tuple[int, list[str]]]:
 
 def classes_of(names: list[str], parts: dict[str, tuple[int, list[str]]]) -> list[str]:
     """Return the names of the top folders if every image is in one, and there are several."""
-    places = [name[start:].split("/") for start, members in parts.values() for name in members]
-    if any(len(place) == 1 for place in places):
+    found = {}
+    for part, (start, members) in parts.items():
+        places = [name[start:].split("/") for name in members]
+        found[part] = set() if any(len(place) == 1 for place in places) else {place[0] for place in places}
+    classes = found.get("train", found.get("all", set()))
+    if len(classes) < 2:
         return []
-    classes = sorted({place[0] for place in places})
-    return classes if len(classes) > 1 else []
+    if more := found.get("val", classes) - classes or (not found.get("val", classes) and {"no folders"}):
+        raise UserError(f"the classes to train on are {', '.join(sorted(classes))}, but val or test has {min(more)}.")
+    return sorted(classes)
 
 
 def json_labels(root: Path, names: list[str]) -> tuple[dict[str, int], list[str]] | None:
@@ -330,6 +355,8 @@ def json_labels(root: Path, names: list[str]) -> tuple[dict[str, int], list[str]
         if pairs is None:
             return None
         labels = {str(name): int(label) for name, label in pairs}
+        if min(labels.values()) < 0:
+            raise ValueError(f"the label {min(labels.values())}")
     except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
         what = f"{type(error).__name__}: {error}"
         raise UserError(f'{file} is not {{"labels": [[name, number], ...]}} or can\'t be read ({what}).') from error

@@ -34,10 +34,7 @@ class Store(ABC):
 
     @abstractmethod
     def load(self, rows: np.ndarray) -> tuple[Tensor, list[int]]:
-        """Return the items with these numbers, (len(rows), ...), and the numbers of those that can't be read.
-
-        The next item that can be read stands in for one that can't.
-        """
+        """Return the items with these numbers, (len(rows), ...), and the places of those that can't be read: zeros."""
 
     def reason(self, row: int) -> str:
         """Return why an item can't be read."""
@@ -64,18 +61,15 @@ class Decoded(Store):
 
     def load(self, rows: np.ndarray) -> tuple[Tensor, list[int]]:
         """Decode the items."""
-        bad: list[int] = []
-        items = [self._readable(int(row), bad) for row in rows]
-        return torch.from_numpy(np.stack(items)), bad
-
-    def _readable(self, row: int, bad: list[int]) -> np.ndarray:
-        for step in range(len(self)):
+        views = (self.source.views,) if self.source.views > 1 else ()
+        items = np.zeros((len(rows), *views, self.channels, *self.size), np.uint8)
+        bad = []
+        for place, row in enumerate(rows):
             try:
-                return self.item((row + step) % len(self))
+                items[place] = self.item(int(row))
             except Unreadable:
-                bad.append((row + step) % len(self))
-        empty = np.zeros((self.channels, *self.size), np.uint8)  # not one of all: whoever asked raises
-        return empty
+                bad.append(place)
+        return torch.from_numpy(items), bad
 
     def reason(self, row: int) -> str:
         """Return why an item can't be read."""
@@ -143,8 +137,10 @@ class ImageSet(SampleSet):
     def __getitem__(self, index: int | Tensor) -> dict[str, Tensor]:
         if not isinstance(index, Tensor):
             return {name: value[0] for name, value in self[torch.tensor([index])].items() if name != "bad"}
-        rows = self.rows[index.numpy()]
-        items, bad = self.store.load(rows)
+        chosen = index.numpy().copy()
+        items, places = self.store.load(self.rows[chosen])
+        bad = [row for place in places for row in self.stand_in(items, chosen, place)]
+        rows = self.rows[chosen]
         if self.window is not None:
             items = center_crop(items, list(self.window))
         if items.ndim == 5:
@@ -157,6 +153,18 @@ class ImageSet(SampleSet):
         if bad:
             batch["bad"] = torch.tensor(bad)
         return batch
+
+    def stand_in(self, items: Tensor, index: np.ndarray, place: int) -> list[int]:
+        """Put the set's next sample that can be read in the place of one that can't; return the rows that can't."""
+        bad = []
+        for _ in range(len(self)):
+            bad.append(int(self.rows[index[place]]))
+            index[place] = (index[place] + 1) % len(self)
+            item, broken = self.store.load(self.rows[index[place : place + 1]])
+            if not broken:
+                items[place] = item[0]
+                break
+        return bad  # all of them, if none can be read: whoever asked for the batch stops
 
     @property
     def labels(self) -> Tensor | None:

@@ -170,14 +170,25 @@ def test_skip_goes_on_with_a_count_and_names(tmp_path, workers, capsys):
     assert f"Skipped {len(known)} files" in said
 
 
-def test_the_next_that_can_be_read_stands_in(tmp_path):
-    write_images(tmp_path, 10)
-    spoil(tmp_path, 3, 4, 9)
-    store = ready(ImageFolder, tmp_path).train.store
-    items, bad = store.load(np.array([2, 3, 9]))
-    assert bad == [3, 4, 9]
-    good, _ = store.load(np.array([2, 5, 0]))
-    assert items.equal(good)
+def test_the_next_of_the_same_set_stands_in_with_its_own_label(tmp_path):
+    """Black images are of class a, white ones of b: a stand-in brings its own label, and is of its own part."""
+    for name, shade in (("a", 0), ("b", 255)):
+        (tmp_path / name).mkdir()
+        for i in range(20):
+            (tmp_path / name / f"{i:02d}.png").write_bytes(encoded(Image.new("RGB", (20, 20), (shade,) * 3), "PNG"))
+    for broken in ("a/18.png", "a/19.png", "b/03.png", "b/19.png"):
+        (tmp_path / broken).write_bytes(b"")
+    data = ready(ImageFolder, tmp_path, on_error="skip", num_val=4)
+    for part in (data.train, data.val):
+        batch = part[torch.arange(len(part))]
+        white = (batch["image"].float().mean((1, 2, 3)) > 127).long()
+        assert white.equal(batch["label"])
+        assert set(batch.get("bad", torch.tensor([])).tolist()) <= set(part.rows.tolist())
+    used = []
+    load = data.train.store.load
+    data.train.store.load = lambda rows: (used.extend(rows.tolist()), load(rows))[1]
+    data.train[torch.arange(len(data.train))]
+    assert set(used) == set(data.train.rows.tolist())  # no image that is held out
 
 
 def test_a_set_that_is_mostly_broken_stops_even_when_skipping(tmp_path):
