@@ -3,8 +3,8 @@
     DEST/all/index.json       which chunks there are, and how many images each has, as litdata writes it
     DEST/all/chunk-0-0.bin    uint32 count, uint32 (count + 1,) offsets, items: the image as WebP, and its label if any
 
-litdata writes the chunks and fetches them. They are read here: its own reader of single samples gives up a chunk when
-it goes on to another, so to shuffle over several would fetch each many times.
+litdata writes the chunks and fetches them. They are read here: its own reader doesn't keep to its cache's size when
+samples are asked for one by one.
 """
 
 import fcntl
@@ -75,7 +75,7 @@ def download(fetcher: Any, url: str, path: Path, size: int | None = None) -> Non
 
 def not_fetched(url: str, error: Exception) -> UserError:
     """Return the error of what can't be had from object storage."""
-    reason = " ".join(f"{type(error).__name__}: {error}".split())
+    reason = " ".join(f"{type(error).__name__}: {error}".split())[:200]  # obstore's goes on for pages
     return UserError(f"{url} can't be fetched ({reason}): check the address and your credentials.")
 
 
