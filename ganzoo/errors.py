@@ -9,3 +9,8 @@ class UserError(Exception):
     Not a ValueError, which jsonargparse would bury in a report on types. The command line prints it without a traceback
     and exits with status 1.
     """
+
+    def __init__(self, message: str):
+        if message.startswith("Caught UserError in DataLoader worker"):  # torch adds the worker's traceback
+            message = message.rsplit("UserError: ", 1)[1].strip()
+        super().__init__(message)

@@ -170,7 +170,7 @@ class DataModule(L.LightningDataModule, ABC):
 
     main_score: ClassVar[str] = "swd"  #: what runs go by: the first score of the first metric
     num_classes: int | None = None
-    stream: ClassVar[type[Stream]] = Stream  #: in which order the training samples come
+    stream: type[Stream] = Stream  #: in which order the training samples come
     num_samples: int = 64  #: rows of noise that `predict` turns into samples
     train: SampleSet
     val: SampleSet

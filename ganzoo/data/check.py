@@ -16,7 +16,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from ganzoo.data.pixels import Unreadable, pixels
 from ganzoo.data.prepare import Kind, data_set, workers_for
-from ganzoo.data.prepared import is_prepared, read_manifest, sha256
+from ganzoo.data.prepared import data_files, is_prepared, read_manifest, sha256
 from ganzoo.data.sources import Source
 from ganzoo.errors import UserError
 from ganzoo.files import writable
@@ -209,7 +209,14 @@ def verify(root: Path) -> None:
     """
     manifest = read_manifest(root)
     for name, part in manifest.parts.items():
-        file = root / (f"{name}.images.npy" if manifest.store == "array" else f"{name}.lmdb/data.mdb")
-        if not file.is_file() or sha256(file) != part.sha256:
-            raise UserError(f"{file} is not what the manifest says: prepare the set again from {manifest.source}.")
+        try:
+            files = data_files(root, name, manifest.store)
+            right = sha256(*files) == part.sha256
+        except (OSError, ValueError, KeyError, TypeError):  # not there, or an index that is none
+            files, right = [root / name], False
+        if not right:
+            raise UserError(
+                f"{files[0] if len(files) == 1 else root / name} is not what the manifest says: "
+                f"prepare the set again from {manifest.source}."
+            )
         print(f"{name}: {part.count:,} images of {manifest.image_size[0]}x{manifest.image_size[1]}, checksum right")

@@ -48,7 +48,7 @@ class Faces(Images):
             for store in stores.values():
                 store.label = self.labels(store.names)
                 store.classes = [f"not {self.attribute}", self.attribute]
-        partition = Path(self.root, PARTITION)
+        partition = self.folder / PARTITION
         if "all" not in stores or not partition.is_file():
             return super().halves(stores)
         lines = [line.split() for line in read_lines(partition)]
@@ -68,7 +68,7 @@ class Faces(Images):
         Raises:
             UserError: the file is not there, or has no such attribute, or not these images.
         """
-        path = Path(self.root, ATTRIBUTES)
+        path = self.folder / ATTRIBUTES
         if not path.is_file():
             raise UserError(f"--data.attribute {self.attribute} needs {path}, which is not there: get it with CelebA.")
         _, header, *lines = [*read_lines(path), "", ""]

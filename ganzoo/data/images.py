@@ -10,9 +10,10 @@ from torch import Tensor
 
 from ganzoo.data.augmented import Augmented
 from ganzoo.data.base import SampleSet, permutation
-from ganzoo.data.prepared import is_prepared, prepared_stores
+from ganzoo.data.prepared import fetched, is_prepared, prepared_stores
 from ganzoo.data.sources import Source, printable
 from ganzoo.data.stores import Decoded, ImageSet, Mapped, Store
+from ganzoo.data.streamed import ChunkedStream, chunks_of, is_remote
 from ganzoo.errors import UserError
 
 __all__: list[str] = []  # no set by itself
@@ -28,10 +29,12 @@ class Images(Augmented):
     scaled to 8; what is transparent gets a white background. The largest central part of the wanted form is resized
     to `image_size` by Pillow's bilinear filter, which antialiases, as WGAN's and PyTorch's DCGAN code do.
 
-    `ganzoo data prepare` makes a form of any set that loads without decoding: give its folder as `root`.
+    `ganzoo data prepare` makes a form of any set that loads without decoding: give its folder as `root`. With
+    `--store litdata` it makes one to be copied to object storage: give its URL. Its images come in the order of
+    ChunkedStream, wherever it lies.
 
     Args:
-        root: where the images are.
+        root: where the images are: a folder, a zip, or a URL (s3://, gs://, azure://, hf://).
         channels: 3 for colour, 1 for grey.
         num_val: how many images are held out for validation, drawn at random, though at most a tenth; of a set that
             has a validation part, so many of that part.
@@ -39,6 +42,8 @@ class Images(Augmented):
         on_error: what a file that can't be read does: `raise` stops and names it; `skip` puts the next one in its place
             and names it once.
         num_workers: processes that decode. None: 0 for a prepared set, or else one for each core, at most 8.
+        cache_gb: of a set that is streamed from a URL: how much of the disk its chunks may take below
+            ~/.cache/ganzoo/stream (or $XDG_CACHE_HOME), in 10^9 bytes, on each node.
         kwargs: the options of all images: image_size, augment, limit, batch_size, ...
     """
 
@@ -52,10 +57,12 @@ class Images(Augmented):
         split_seed: int = 0,
         on_error: Literal["raise", "skip"] = "raise",
         num_workers: int | None = None,
+        cache_gb: float = 50,
         **kwargs: Any,
     ):
         super().__init__(num_workers=0 if num_workers is None else num_workers, **kwargs)
-        self.root = root
+        self.root, self.cache_gb = root, cache_gb
+        self.folder = Path(root)  # of a URL: of what is fetched
         self.channels, self.num_val, self.split_seed = channels, num_val, split_seed
         self.on_error = on_error
         self.choose_workers = num_workers is None
@@ -74,8 +81,12 @@ class Images(Augmented):
 
     def stores(self) -> dict[str, Store]:
         """Return the pixels of each part: prepared if `root` is, or else decoded from `sources`."""
-        if is_prepared(Path(self.root)):
-            return prepared_stores(Path(self.root), type(self).__name__, self.load_size, self.channels)
+        url = self.root.rstrip("/") if is_remote(self.root) else ""
+        if url:
+            self.folder = fetched(url)
+        if is_prepared(self.folder):
+            name = type(self).__name__
+            return prepared_stores(self.folder, name, self.load_size, self.channels, url, self.cache_gb)
         return {part: Decoded(source, self.load_size, self.channels) for part, source in self.sources().items()}
 
     def load(self) -> tuple[SampleSet, SampleSet]:
@@ -85,6 +96,8 @@ class Images(Augmented):
             mapped = all(isinstance(store, Mapped) for store in stores.values())
             self.num_workers = 0 if mapped else min(8, len(os.sched_getaffinity(0)))
         train, val = self.split(stores)
+        if chunks_of(train):
+            self.stream = ChunkedStream
         self.num_classes = max(len(store.classes) for store in stores.values()) or None
         return train, val
 
@@ -111,6 +124,8 @@ class Images(Augmented):
 
     def set_of(self, store: Store, rows: np.ndarray, val: bool) -> ImageSet:
         """Return rows of a store as samples; validation has the centre of images that training crops."""
+        if val and (chunks := chunks_of(ImageSet(store, rows))):
+            chunks.single.update(rows.tolist())
         return ImageSet(store, rows, window=self.size if val and self.load_size != self.size else None)
 
     def sample_shape(self) -> tuple[int, ...]:

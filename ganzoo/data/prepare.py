@@ -5,6 +5,7 @@ import shlex
 from pathlib import Path
 from typing import Any, Literal
 
+from ganzoo.data.base import Stream
 from ganzoo.data.faces import Faces
 from ganzoo.data.horse2zebra import Horse2Zebra
 from ganzoo.data.image_folder import ImageFolder
@@ -13,6 +14,7 @@ from ganzoo.data.lsun import LSUN
 from ganzoo.data.paired import Paired
 from ganzoo.data.pixels import height_and_width
 from ganzoo.data.prepared import Manifest, is_prepared, make
+from ganzoo.data.streamed import litdata
 from ganzoo.errors import UserError
 
 __all__: list[str] = []
@@ -34,7 +36,7 @@ def prepare(
     image_size: int | list[int] = 64,
     channels: Literal[1, 3] = 3,
     category: str = "bedroom",
-    store: Literal["array", "lmdb"] = "array",
+    store: Literal["array", "lmdb", "litdata"] = "array",
     on_error: Literal["raise", "skip"] = "raise",
     num_workers: int | None = None,
 ) -> None:
@@ -49,13 +51,20 @@ def prepare(
         image_size: side in pixels, or height and width.
         channels: 3 for colour, 1 for grey.
         category: of LSUN: bedroom, church_outdoor, cat, ...
-        store: array: the quickest, a byte a pixel and channel; lmdb: a third to a half of that, decoded when read.
+        store: array: the quickest, a byte a pixel and channel; lmdb: a third to a half of that, decoded when read;
+            litdata: the same in chunks of 64 MB, to be copied to object storage and streamed from there.
         on_error: raise: stop at a file that can't be read; skip: leave such files out and list them in the manifest.
         num_workers: processes. Unless given: one for each core.
     """
     made = data_set(src, kind, image_size, channels, category)
     if is_prepared(Path(src)):
         raise UserError(f"{src} is prepared already: give the set that it was made from.")
+    if store == "litdata":
+        litdata()
+        if made.stream is not Stream:
+            raise UserError(
+                f"--kind {kind} can't be streamed, as its stream needs any image at any time: use an array."
+            )
     height, width = height_and_width(image_size)
     wanted = Manifest(type(made).__name__, str(Path(src).resolve()), [height, width], channels, store)
     workers = workers_for(num_workers)

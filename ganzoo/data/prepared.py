@@ -6,6 +6,7 @@
       all.names.*.npy       where each came from
       all.labels.npy        int64 (N,), if there are labels
       all.lmdb              in place of the array, if the store is LMDB: images of the same size as WebP
+      all/                  or if it is litdata: the same in chunks, to be streamed (see streamed.py)
 
 An array, since reading a row is a copy. An LMDB of lossless WebP takes a third to a half of the disk and is decoded at
 each reading: for sets that don't fit as an array. Both are measured in experiments/README.md.
@@ -21,6 +22,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, BinaryIO, Literal
 
 import numpy as np
@@ -31,6 +33,7 @@ from torch.utils.data import DataLoader, Dataset
 from ganzoo.data.pixels import FILTER
 from ganzoo.data.sources import Names, NumberedLMDB, Source, number_key
 from ganzoo.data.stores import Decoded, Mapped, Store
+from ganzoo.data.streamed import Chunks, ChunkWriter, cache_folder, download, downloader
 from ganzoo.errors import UserError
 from ganzoo.files import written
 
@@ -59,15 +62,16 @@ class Manifest:
     source: str
     image_size: list[int]  # height, width
     channels: int
-    store: Literal["array", "lmdb"]
+    store: Literal["array", "lmdb", "litdata"]
     filter: str = FILTER
     version: int = VERSION
     parts: dict[str, Part] = field(default_factory=dict)
+    companions: list[str] = field(default_factory=list)  # files of the source that are copied beside it
 
     def same_work(self, other: "Manifest") -> str:
-        """Return what differs from another manifest but the parts' contents, or nothing."""
+        """Return what differs from another manifest but the contents, or nothing."""
         mine, theirs = asdict(self), asdict(other)
-        names = [name for name in mine if name != "parts" and mine[name] != theirs[name]]
+        names = [name for name in mine if name not in ("parts", "companions") and mine[name] != theirs[name]]
         return ", ".join(f"{name} {theirs[name]} where {mine[name]} is wanted" for name in names)
 
 
@@ -94,8 +98,40 @@ def read_manifest(root: Path, name: str = "manifest.json") -> Manifest:
     return manifest
 
 
-def prepared_stores(root: Path, kind: str, size: tuple[int, int], channels: int) -> dict[str, Store]:
-    """Return the stores of a prepared set.
+def fetched(url: str) -> Path:
+    """Return a folder with what a set in object storage says of itself; its chunks come when they are needed.
+
+    Raises:
+        UserError: it can't be had, or was not prepared for litdata.
+    """
+    fetcher, cache = downloader(url), cache_folder()
+    with TemporaryDirectory() as new:
+        first = Path(new, "manifest.json")
+        download(fetcher, f"{url}/manifest.json", first)
+        manifest = read_manifest(first.parent)
+        if manifest.store != "litdata":
+            raise UserError(
+                f"{url} was prepared with --store {manifest.store}: what is streamed needs --store litdata."
+            )
+        folder = (
+            cache / hashlib.sha256(url.encode() + first.read_bytes()).hexdigest()[:16]
+        )  # another set, another folder
+        with written(folder / "manifest.json") as beside:
+            shutil.copyfile(first, beside)
+    files = list(manifest.companions)
+    for name, part in manifest.parts.items():
+        files += [f"{name}/index.json", f"{name}.names.text.npy", f"{name}.names.ends.npy"]
+        files += [f"{name}.labels.npy"] if part.classes else []
+    for file in files:
+        if not (folder / file).exists():
+            download(fetcher, f"{url}/{file}", folder / file)
+    return folder
+
+
+def prepared_stores(
+    root: Path, kind: str, size: tuple[int, int], channels: int, remote: str = "", cache_gb: float = 0
+) -> dict[str, Store]:
+    """Return the stores of a prepared set, whose chunks are fetched from `remote` if it is not whole.
 
     Raises:
         UserError: it was prepared for another kind, size or number of channels, or is not whole.
@@ -109,23 +145,28 @@ def prepared_stores(root: Path, kind: str, size: tuple[int, int], channels: int)
                 f"{root} was prepared with {name} {found}, and {value} is asked for: set --data to match, "
                 f"or prepare it again from {manifest.source}."
             )
-    return {part: open_part(root, part, manifest) for part in manifest.parts}
+    return {part: open_part(root, part, manifest, remote and f"{remote}/{part}", cache_gb) for part in manifest.parts}
 
 
-def open_part(root: Path, part: str, manifest: Manifest) -> Store:
+def open_part(root: Path, part: str, manifest: Manifest, remote: str, cache_gb: float) -> Store:
     """Return the store of one part; UserError if its files are not those of the manifest."""
     said = manifest.parts[part]
     try:
         names = Names.open(root / f"{part}.names")
         labels = root / f"{part}.labels.npy"
         label = np.load(labels, mmap_mode="r") if labels.is_file() else None
+        size = manifest.image_size[0], manifest.image_size[1]
         if manifest.store == "lmdb":
-            source = NumberedLMDB(root / f"{part}.lmdb", names, label, said.classes)
-            return Decoded(source, (manifest.image_size[0], manifest.image_size[1]), manifest.channels)
+            return Decoded(NumberedLMDB(root / f"{part}.lmdb", names, label, said.classes), size, manifest.channels)
+        if manifest.store == "litdata":
+            chunks = Chunks(root / part, names, label, said.classes, remote, cache_gb)
+            if not chunks.starts[-1] == len(names) == said.count:
+                raise ValueError(f"{chunks.starts[-1]} images where the manifest says {said.count}")
+            return Decoded(chunks, size, manifest.channels)
         store = Mapped(root / f"{part}.images.npy", names, label, said.classes)
         if len(store.array) != said.count or len(names) != said.count:
             raise ValueError(f"{len(store.array)} images where the manifest says {said.count}")
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, KeyError, TypeError) as error:
         raise UserError(f"{root}: the part {part} is not whole ({error}): prepare the set again.") from error
     return store
 
@@ -140,6 +181,13 @@ class Done:
     done: int = 0  # images that were looked at
     kept: int = 0  # and written
     bad: list[int] = field(default_factory=list)  # and those that could not be read
+
+    def until(self, kept: int) -> "Done":
+        """Return how far it had come when so many were written."""
+        done = kept
+        for row in self.bad:
+            done += row < done
+        return Done(done, kept, [row for row in self.bad if row < done])
 
 
 class Worker(Dataset[tuple[Any, list[int]]]):
@@ -185,6 +233,7 @@ def make(
                 wanted.parts[name] = part
             for file in companions:
                 shutil.copyfile(file, partial / file.name)
+                wanted.companions.append(file.name)
             save_json(partial / "manifest.json", asdict(wanted))
             for file in (*partial.glob("*.progress.json"), partial / "wanted.json", partial / ".lock"):
                 file.unlink(missing_ok=True)
@@ -240,10 +289,10 @@ def prepare_part(folder: Path, name: str, source: Source, wanted: Manifest, work
     store = Decoded(source, (height, width), wanted.channels)
     views = (source.views,) if source.views > 1 else ()
     shape = (*views, wanted.channels, height, width)
-    file = folder / (f"{name}.images.npy" if wanted.store == "array" else f"{name}.lmdb")
-    writer = (ArrayWriter if wanted.store == "array" else LMDBWriter)(file, shape, len(source))
+    kind, suffix = WRITERS[wanted.store]
+    writer = kind(folder / f"{name}{suffix}", shape, len(source))
     rows = [list(range(k, min(k + CHUNK, len(source)))) for k in range(state.done, len(source), CHUNK)]
-    loader = DataLoader(Worker(store, wanted.store == "lmdb"), sampler=rows, batch_size=None, num_workers=workers)
+    loader = DataLoader(Worker(store, wanted.store != "array"), sampler=rows, batch_size=None, num_workers=workers)
     columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
     with writer, Progress(*columns, transient=True) as bar:
         task = bar.add_task(f"Preparing {name}", total=len(source), completed=state.done)
@@ -253,9 +302,13 @@ def prepare_part(folder: Path, name: str, source: Source, wanted: Manifest, work
                     f"{source.names[bad[0]]} in {source.where} {store.reason(bad[0])}. Mend or remove it, or leave out "
                     "such files: --on_error skip."
                 )
+            if wanted.store == "litdata" and source.label is not None:
+                labels = source.label[[row for row in chunk if row not in bad]]
+                items = list(zip(items, labels.tolist(), strict=True))
             writer.write(items, state.kept)
             state = Done(chunk[-1] + 1, state.kept + len(items), state.bad + bad)
-            save_json(state_file, asdict(state))
+            safe = state.until(writer.safe) if isinstance(writer, ChunkWriter) else state
+            save_json(state_file, asdict(safe))
             bar.update(task, completed=state.done)
         if state.kept == 0:
             raise UserError(f"none of the {len(source)} images of {source.where} can be read.")
@@ -264,10 +317,11 @@ def prepare_part(folder: Path, name: str, source: Source, wanted: Manifest, work
     kept = [i for i in range(len(source)) if i not in bad_rows]
     Names.of(source.names[i] for i in kept).save(folder / f"{name}.names")
     if source.label is not None:
-        with written(folder / f"{name}.labels.npy") as beside, beside.open("wb") as labels:
-            np.save(labels, source.label[kept].astype(np.int64))
-    data = file if wanted.store == "array" else file / "data.mdb"
-    return Part(len(kept), sha256(data), source.classes, [source.names[i] for i in state.bad])
+        with written(folder / f"{name}.labels.npy") as beside, beside.open("wb") as label_file:
+            np.save(label_file, source.label[kept].astype(np.int64))
+    return Part(
+        len(kept), sha256(*data_files(folder, name, wanted.store)), source.classes, [source.names[i] for i in state.bad]
+    )
 
 
 class ArrayWriter:
@@ -345,10 +399,27 @@ class LMDBWriter:
         """Nothing is left to do."""
 
 
-def sha256(path: Path) -> str:
-    """Return the checksum of a file, as `sha256sum` prints it."""
+WRITERS: dict[str, tuple[type[ArrayWriter | LMDBWriter | ChunkWriter], str]] = {  # and what a part's file ends in
+    "array": (ArrayWriter, ".images.npy"),
+    "lmdb": (LMDBWriter, ".lmdb"),
+    "litdata": (ChunkWriter, ""),
+}
+
+
+def data_files(folder: Path, part: str, store: str) -> list[Path]:
+    """Return the files that hold the pixels of a part."""
+    data = folder / f"{part}{WRITERS[store][1]}"
+    if store != "litdata":
+        return [data if store == "array" else data / "data.mdb"]
+    index = json.loads((data / "index.json").read_text(encoding="utf-8"))
+    return [data / chunk["filename"] for chunk in index["chunks"]]
+
+
+def sha256(*paths: Path) -> str:
+    """Return the checksum of a file, or of several as if they were one, as `sha256sum` prints it."""
     digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(1 << 20):
-            digest.update(block)
+    for path in paths:
+        with path.open("rb") as file:
+            while block := file.read(1 << 20):
+                digest.update(block)
     return digest.hexdigest()
