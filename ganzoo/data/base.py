@@ -270,6 +270,11 @@ class DataModule(L.LightningDataModule, ABC):
                 f"--data.batch_size {self.batch_size} on {self.world} device(s) makes batches of {size}, more"
                 f" than the {n} training samples; lower it"
             )
+        if len(self.val) < self.world:
+            raise UserError(
+                f"{len(self.val)} validation samples can't be shared out to {self.world} devices: hold out more, or"
+                " use fewer devices"
+            )
         if self._n_of_checkpoint not in (None, n):
             raise UserError(
                 f"the checkpoint was trained on {self._n_of_checkpoint} samples, this training set has {n}:"

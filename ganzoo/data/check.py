@@ -10,14 +10,15 @@ from typing import Literal
 import numpy as np
 import rich
 import torch
+from rich.markup import escape
 from rich.progress import track
 from rich.table import Table
 from torch.utils.data import DataLoader, Dataset
 
-from ganzoo.data.pixels import Unreadable, pixels
+from ganzoo.data.pixels import Unreadable, in_channels, pixels
 from ganzoo.data.prepare import Kind, data_set, workers_for
 from ganzoo.data.prepared import data_files, is_prepared, read_manifest, sha256
-from ganzoo.data.sources import Source
+from ganzoo.data.sources import Source, printable
 from ganzoo.errors import UserError
 from ganzoo.files import writable
 from ganzoo.pictures import save_grid
@@ -54,7 +55,7 @@ class Looker(Dataset[list[Seen]]):
             digest = hashlib.sha1(usedforsecurity=False)
             for image in images:
                 pixels(image, self.size, self.channels)  # as a run will
-                digest.update(repr((image.size, image.mode)).encode() + image.tobytes())
+                digest.update(repr(image.size).encode() + in_channels(image, self.channels).tobytes())
             return Seen(images[0].size, images[0].mode, digest.digest())
         except Unreadable as error:
             return Seen(problem=str(error))
@@ -84,6 +85,8 @@ def check(
     """
     if Path(out).suffix != ".png":
         raise UserError(f"out is {out}: give a .png.")
+    if Path(out).resolve().is_relative_to(Path(root).resolve()):
+        raise UserError(f"out is {out}, inside of {root}: a contact sheet there would become an image of the set.")
     writable(out)
     if is_prepared(Path(root)):
         verify(Path(root))
@@ -100,8 +103,8 @@ def check(
     draw(data.size, channels, sources, found, out)
     if problems:
         raise UserError(
-            f"{len(problems)} of {sum(map(len, found.values()))} images can't be used: mend or remove them, or train "
-            "with --data.on_error skip."
+            f"{len(problems)} of {sum(map(len, found.values()))} images can't be used: mend or remove them"
+            + (", or train with --data.on_error skip." if 2 * len(problems) < sum(map(len, found.values())) else ".")
         )
 
 
@@ -114,7 +117,9 @@ def look_at(part: str, looker: Looker, workers: int) -> list[Seen]:
 
 def overview(root: str, sources: dict[str, Source], found: dict[str, list[Seen]], size: tuple[int, int]) -> Table:
     """Return the table of a set: a column a part."""
-    table = Table("", *found, title=f"{root} ({type(next(iter(sources.values()))).__name__})", title_justify="left")
+    table = Table(
+        "", *found, title=f"{escape(root)} ({type(next(iter(sources.values()))).__name__})", title_justify="left"
+    )
     good = {part: [seen for seen in all_ if not seen.problem] for part, all_ in found.items()}
     rows: dict[str, list[str]] = {
         "images": [f"{len(all_):,}" for all_ in found.values()],
@@ -128,7 +133,7 @@ def overview(root: str, sources: dict[str, Source], found: dict[str, list[Seen]]
     for name, cells in rows.items():
         table.add_row(name, *cells)
     if any(source.classes for source in sources.values()):
-        table.add_row("classes", *(classes(source) for source in sources.values()))
+        table.add_row("classes", *(escape(classes(source)) for source in sources.values()))
     return table
 
 
@@ -182,7 +187,7 @@ def say(what: str, lines: list[str]) -> None:
     if lines:
         print(f"{len(lines)} {what}:")
         for line in lines[:MOST_NAMED]:
-            print(f"  {line}")
+            print(f"  {printable(line)}")
         if len(lines) > MOST_NAMED:
             print(f"  ... and {len(lines) - MOST_NAMED} more")
 

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ganzoo.data.augmented import Augmented
 from ganzoo.data.base import SampleSet, permutation
-from ganzoo.data.prepared import fetched, is_prepared, prepared_stores
+from ganzoo.data.prepared import fetched, is_prepared, prepared_stores, read_manifest
 from ganzoo.data.sources import Source, printable
 from ganzoo.data.stores import Decoded, ImageSet, Mapped, Store
 from ganzoo.data.streamed import ChunkedStream, chunks_of, is_remote
@@ -79,14 +79,28 @@ class Images(Augmented):
             UserError: they are not there, or not as they should be.
         """
 
+    @property
+    def prepared_as(self) -> dict[str, Any]:
+        """What the manifest of a prepared form of this very set says, by name.
+
+        Raises:
+            UserError: random crops are asked for of images that are prepared at their final size.
+        """
+        size = list(self.load_size)
+        if size != list(self.size) and read_manifest(self.folder).image_size == list(self.size):
+            raise UserError(
+                f"--data.augment crop takes images of {size[0]}x{size[1]} for {self.size[0]}x{self.size[1]}, and "
+                f"{self.root} was prepared at the latter: prepare it with --image-size {size[0]}, or leave crop out."
+            )
+        return {"kind": type(self).__name__, "image_size": size, "channels": self.channels}
+
     def stores(self) -> dict[str, Store]:
         """Return the pixels of each part: prepared if `root` is, or else decoded from `sources`."""
         url = self.root.rstrip("/") if is_remote(self.root) else ""
         if url:
             self.folder = fetched(url)
         if is_prepared(self.folder):
-            name = type(self).__name__
-            return prepared_stores(self.folder, name, self.load_size, self.channels, url, self.cache_gb)
+            return prepared_stores(self.folder, self.prepared_as, url, self.cache_gb)
         return {part: Decoded(source, self.load_size, self.channels) for part, source in self.sources().items()}
 
     def load(self) -> tuple[SampleSet, SampleSet]:

@@ -25,6 +25,11 @@ class LSUN(Images):
         super().__init__(**images)
         self.category = category
 
+    @property
+    def prepared_as(self) -> dict[str, Any]:
+        """What the manifest of a prepared form of this very set says, by name."""
+        return {**super().prepared_as, "category": self.category}
+
     def databases(self) -> dict[str, Path]:
         """Return the LMDBs of the category, by part; none if there are none."""
         root = Path(self.root)

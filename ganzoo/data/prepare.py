@@ -13,7 +13,8 @@ from ganzoo.data.images import Images
 from ganzoo.data.lsun import LSUN
 from ganzoo.data.paired import Paired
 from ganzoo.data.pixels import height_and_width
-from ganzoo.data.prepared import Manifest, is_prepared, make
+from ganzoo.data.prepared import Manifest, contents_of, is_prepared, make
+from ganzoo.data.sources import printable
 from ganzoo.data.streamed import litdata
 from ganzoo.errors import UserError
 
@@ -66,19 +67,33 @@ def prepare(
                 f"--kind {kind} can't be streamed, as its stream needs any image at any time: use an array."
             )
     height, width = height_and_width(image_size)
+    sources = made.sources()
     wanted = Manifest(type(made).__name__, str(Path(src).resolve()), [height, width], channels, store)
+    wanted.contents, wanted.category = contents_of(sources), category if kind == "lsun" else ""
     workers = workers_for(num_workers)
     target = Path(dest)
     companions = [Path(src, name) for name in made.companions if Path(src, name).is_file()]
-    manifest = make(made.sources(), wanted, target, workers, on_error == "skip", companions)
+    manifest = make(sources, wanted, target, workers, on_error == "skip", companions)
     parts = ", ".join(f"{name} {part.count:,}" for name, part in manifest.parts.items())
     left_out = [name for part in manifest.parts.values() for name in part.skipped]
     size = sum(file.stat().st_size for file in target.rglob("*") if file.is_file())
     print(f"{target}: {parts} images of {height}x{width}, {size / 1e6:,.1f} MB")
     if left_out:
-        print(f"{len(left_out)} files could not be read and are left out: {', '.join(left_out[:5])}")
-    options = f"--data.root {shlex.quote(dest)} --data.image_size {image_size}"
-    print(f"Train: ganzoo fit --model DCGAN --data {type(made).__name__} {options}")
+        print(f"{len(left_out)} files could not be read and are left out: {printable(', '.join(left_out[:5]))}")
+    print(f"Train: {how_to_train(made, dest)}")
+
+
+def how_to_train(made: Images, dest: str) -> str:
+    """Return the command that trains on a prepared set."""
+    model = "CycleGAN" if isinstance(made, Horse2Zebra) else "Pix2Pix" if isinstance(made, Paired) else "DCGAN"
+    height, width = made.size
+    options = {"root": dest, "image_size": height if height == width else f"[{height},{width}]"}
+    if made.channels != 3:
+        options["channels"] = made.channels
+    if isinstance(made, LSUN) and made.category != "bedroom":
+        options["category"] = made.category
+    given = [f"--data.{name}={value}" for name, value in options.items()]
+    return shlex.join(["ganzoo", "fit", f"--model={model}", f"--data={type(made).__name__}", *given])
 
 
 def data_set(src: str, kind: Kind, image_size: int | list[int], channels: Literal[1, 3], category: str) -> Images:

@@ -67,12 +67,25 @@ class Manifest:
     version: int = VERSION
     parts: dict[str, Part] = field(default_factory=dict)
     companions: list[str] = field(default_factory=list)  # files of the source that are copied beside it
+    category: str = ""  # of LSUN
+    contents: str = ""  # a checksum of the names, labels and classes of all parts, in order
 
     def same_work(self, other: "Manifest") -> str:
         """Return what differs from another manifest but the contents, or nothing."""
         mine, theirs = asdict(self), asdict(other)
-        names = [name for name in mine if name not in ("parts", "companions") and mine[name] != theirs[name]]
+        names = [n for n in mine if n not in ("parts", "companions", "contents") and mine[n] != theirs[n]]
         return ", ".join(f"{name} {theirs[name]} where {mine[name]} is wanted" for name in names)
+
+
+def contents_of(sources: dict[str, Source]) -> str:
+    """Return a checksum of what a set is made of, in order: it tells whether a half-done preparation may go on."""
+    digest = hashlib.sha256()
+    for part, source in sources.items():
+        label = b"" if source.label is None else np.ascontiguousarray(source.label, np.int64).tobytes()
+        for piece in (part.encode(), source.names.ends.tobytes(), source.names.blob.tobytes(), label):
+            digest.update(piece)
+        digest.update(repr(source.classes).encode("utf-8", "surrogateescape"))
+    return digest.hexdigest()
 
 
 def is_prepared(root: Path) -> bool:
@@ -128,17 +141,13 @@ def fetched(url: str) -> Path:
     return folder
 
 
-def prepared_stores(
-    root: Path, kind: str, size: tuple[int, int], channels: int, remote: str = "", cache_gb: float = 0
-) -> dict[str, Store]:
+def prepared_stores(root: Path, wanted: dict[str, Any], remote: str = "", cache_gb: float = 0) -> dict[str, Store]:
     """Return the stores of a prepared set, whose chunks are fetched from `remote` if it is not whole.
 
     Raises:
-        UserError: it was prepared for another kind, size or number of channels, or is not whole.
+        UserError: it was not prepared as `wanted`, by the manifest's fields, or is not whole.
     """
     manifest = read_manifest(root)
-    height, width = size
-    wanted = {"kind": kind, "image_size": [height, width], "channels": channels}
     for name, value in wanted.items():
         if (found := getattr(manifest, name)) != value:
             raise UserError(
@@ -155,6 +164,10 @@ def open_part(root: Path, part: str, manifest: Manifest, remote: str, cache_gb: 
         names = Names.open(root / f"{part}.names")
         labels = root / f"{part}.labels.npy"
         label = np.load(labels, mmap_mode="r") if labels.is_file() else None
+        if len(names) != said.count or (label is not None and len(label) != said.count):
+            raise ValueError(f"other names or labels than for the {said.count} images of the manifest")
+        if label is not None and not 0 <= label.min() <= label.max() < len(said.classes):
+            raise ValueError("labels of classes that there are not")
         size = manifest.image_size[0], manifest.image_size[1]
         if manifest.store == "lmdb":
             return Decoded(NumberedLMDB(root / f"{part}.lmdb", names, label, said.classes), size, manifest.channels)
@@ -235,9 +248,9 @@ def make(
                 shutil.copyfile(file, partial / file.name)
                 wanted.companions.append(file.name)
             save_json(partial / "manifest.json", asdict(wanted))
-            for file in (*partial.glob("*.progress.json"), partial / "wanted.json", partial / ".lock"):
-                file.unlink(missing_ok=True)
             os.replace(partial, dest)
+            for file in (*dest.glob("*.progress.json"), dest / "wanted.json", dest / ".lock"):
+                file.unlink(missing_ok=True)
     except OSError as error:
         raise UserError(
             f"can't write {partial} ({error.strerror or error}): what is done is kept; "
@@ -253,15 +266,24 @@ def finished(dest: Path, wanted: Manifest) -> Manifest:
     there = read_manifest(dest)
     if differs := wanted.same_work(there):
         raise UserError(f"{dest} is prepared otherwise ({differs}): give a new folder; sizes are not mixed.")
+    if there.contents != wanted.contents:
+        raise UserError(f"{dest} was made of other files than {wanted.source} holds now: give a new folder.")
     return there
 
 
 def agree(partial: Path, wanted: Manifest) -> None:
     """Refuse to go on with what was begun otherwise."""
-    if not (partial / "wanted.json").is_file():
-        save_json(partial / "wanted.json", asdict(wanted))
-    elif differs := wanted.same_work(read_manifest(partial, "wanted.json")):
-        raise UserError(f"{partial} was begun otherwise ({differs}): finish it so, or delete it.")
+    if (partial / "wanted.json").is_file():
+        begun = read_manifest(partial, "wanted.json")
+        if differs := wanted.same_work(begun):
+            raise UserError(f"{partial} was begun otherwise ({differs}): finish it so, or delete it.")
+        if begun.contents == wanted.contents:
+            return
+        print(f"The files of {wanted.source} have changed since: beginning anew.", flush=True)
+        for path in partial.iterdir():
+            if path.name != ".lock":
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
+    save_json(partial / "wanted.json", asdict(wanted))
 
 
 @contextmanager

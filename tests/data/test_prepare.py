@@ -3,6 +3,8 @@
 import errno
 import hashlib
 import json
+import os
+import shlex
 import shutil
 import signal
 import subprocess
@@ -12,11 +14,12 @@ import time
 import numpy as np
 import pytest
 import torch
-from conftest import environment
-from fakes import FAKES, encoded, picture, write_faces, write_images, write_pairs
+from conftest import QUIET, environment, last
+from fakes import FAKES, encoded, picture, write_faces, write_images, write_lmdb, write_pairs
+from PIL import Image
 
 from ganzoo.cli import main
-from ganzoo.data import Faces, ImageFolder
+from ganzoo.data import LSUN, Faces, ImageFolder
 from ganzoo.data.check import check
 from ganzoo.data.prepare import KINDS, prepare
 from ganzoo.data.prepared import ArrayWriter
@@ -198,6 +201,69 @@ def test_sizes_are_not_mixed(tmp_path):
     assert "was begun otherwise" in refused(made, tmp_path / "src", tmp_path / "begun", image_size=32)
 
 
+def test_a_set_that_changed_begins_anew(tmp_path, capsys, monkeypatch):
+    """Mending what it stopped at changes the numbers of the files: what was half done must not be mixed in."""
+    monkeypatch.setattr("ganzoo.data.prepared.CHUNK", 4)
+    for name, shade in (("a", 0), ("b", 255)):
+        (tmp_path / "src" / name).mkdir(parents=True)
+        for i in range(6):
+            image = Image.new("RGB", (20, 20), (shade,) * 3)
+            (tmp_path / "src" / name / f"{i}.png").write_bytes(encoded(image, "PNG"))
+    (tmp_path / "src" / "b" / "3.png").write_bytes(b"")
+    assert "b/3.png in" in refused(made, tmp_path / "src", tmp_path / "dest")
+    for gone in ("b/3.png", "a/0.png"):
+        (tmp_path / "src" / gone).unlink()
+    made(tmp_path / "src", tmp_path / "dest")
+    assert "beginning anew" in capsys.readouterr().out
+    store = ready(ImageFolder, tmp_path / "dest").train.store
+    items, bad = store.load(np.arange(10))
+    assert not bad
+    assert (items.flatten(1).float().mean(1) > 127).long().tolist() == store.label.tolist() == [0] * 5 + [1] * 5
+    shutil.copy(tmp_path / "src" / "a" / "1.png", tmp_path / "src" / "a" / "9.png")
+    assert "of other files" in refused(made, tmp_path / "src", tmp_path / "dest")
+
+
+def test_lsuns_categories_are_not_mixed(tmp_path):
+    write_lmdb(tmp_path / "src" / "cat", 20)
+    write_lmdb(tmp_path / "src" / "dog", 20, first=50)
+    made(tmp_path / "src", tmp_path / "dest", kind="lsun", category="cat")
+    assert "category cat where dog" in refused(made, tmp_path / "src", tmp_path / "dest", kind="lsun", category="dog")
+    assert "category cat, and bedroom is asked for" in refused(ready, LSUN, tmp_path / "dest")
+    assert ready(LSUN, tmp_path / "dest", category="cat").shape == (3, 16, 16)
+
+
+def test_labels_are_those_of_the_images(tmp_path):
+    for name in ("cats", "dogs"):
+        write_images(tmp_path / "src" / name, 10)
+    made(tmp_path / "src", tmp_path / "dest")
+    file = tmp_path / "dest" / "all.labels.npy"
+    assert ready(ImageFolder, tmp_path / "dest", labels=False).num_classes is None
+    for wrong in (np.zeros(3, np.int64), np.full(20, 7)):
+        np.save(file, wrong)
+        assert "the part all is not whole" in refused(ready, ImageFolder, tmp_path / "dest")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_command_that_it_recommends_trains(tmp_path, capsys, kind):
+    FAKES[KINDS[kind].__name__](tmp_path / "src")
+    main(["data", "prepare", str(tmp_path / "src"), str(tmp_path / "my dest"), "--kind", kind, "--image-size", "32"])
+    line = capsys.readouterr().out.split("Train: ")[1]
+    _, *command = shlex.split(line)
+    quick = ["--trainer.max_steps", "1", "--trainer.limit_val_batches", "0", "--data.batch_size", "2", *QUIET]
+    if kind in ("paired", "unpaired"):
+        quick += ["--model.generator=ResNetTranslator", "--model.generator.blocks=1", "--model.generator.width=4"]
+    main([*command, *quick, "--run_dir", str(tmp_path / "run")])
+    assert last(tmp_path / "run")["global_step"] == 1
+
+
+def test_random_crops_need_larger_images(tmp_path):
+    write_images(tmp_path / "src", 20)
+    for size in (16, 18):
+        made(tmp_path / "src", tmp_path / str(size), image_size=size)
+    assert "prepare it with --image-size 18" in refused(ready, ImageFolder, tmp_path / "16", augment=["crop"])
+    assert ready(ImageFolder, tmp_path / "18", augment=["crop"]).shape == (3, 16, 16)
+
+
 def test_what_was_prepared_otherwise_is_not_loaded(tmp_path):
     write_images(tmp_path / "src", 10)
     made(tmp_path / "src", tmp_path / "dest")
@@ -310,6 +376,32 @@ def test_check_names_what_is_wrong(tmp_path, capsys):
     assert "1 of 23 images can't be used" in said.err
     assert "Traceback" not in said.err
     assert out.exists()
+
+
+def test_check_compares_colours_not_palettes(tmp_path, capsys):
+    (tmp_path / "set").mkdir()
+    for i, colour in enumerate([(250, 0, 0), (0, 0, 250)]):
+        image = Image.new("P", (20, 20), 0)
+        image.putpalette(colour)
+        (tmp_path / "set" / f"{i}.gif").write_bytes(encoded(image, "GIF"))
+    check(str(tmp_path / "set"), out=str(tmp_path / "s.png"), image_size=16, num_workers=0)
+    assert "same pixels" not in capsys.readouterr().out
+
+
+def test_check_of_odd_names(tmp_path, capsys):
+    folder = tmp_path / "br[/x]" / "[red]"
+    folder.mkdir(parents=True)
+    (tmp_path / "br[/x]" / "other").mkdir()
+    for place in (folder, tmp_path / "br[/x]" / "other"):
+        (place / os.fsdecode(b"\xff.jpg")).write_bytes(b"")
+        (place / "a.jpg").write_bytes(encoded(picture(1)))
+    with pytest.raises(UserError):
+        check(str(tmp_path / "br[/x]"), out=str(tmp_path / "s.png"), image_size=16, num_workers=0)
+    said = capsys.readouterr().out
+    assert "[red] 2" in said
+    assert "\\udcff.jpg is empty" in said
+    inside = refused(check, str(tmp_path / "br[/x]"), out=str(folder / "s.png"))
+    assert "would become an image of the set" in inside
 
 
 def test_check_verifies_a_prepared_set(tmp_path, capsys):

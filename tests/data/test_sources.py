@@ -145,6 +145,39 @@ def test_a_damaged_member_is_one_unreadable_image(tmp_path):
     assert source.open(1)[0].size == (20, 24)
 
 
+def test_a_link_to_the_folder_above_is_not_followed(tmp_path):
+    write_images(tmp_path / "set", 2)
+    write_images(tmp_path / "sibling", 2)
+    (tmp_path / "set" / "up").symlink_to(tmp_path)
+    assert image_names(tmp_path / "set") == ["000000.jpg", "000001.jpg"]
+
+
+def test_a_damaged_deflated_member(tmp_path):
+    path = tmp_path / "set.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("0.png", encoded(picture(0), "BMP"))
+    raw = bytearray(path.read_bytes())
+    raw[60:80] = b"\xff" * 20
+    path.write_bytes(raw)
+    with pytest.raises(Unreadable, match="can't be read"):
+        folder_or_zip(path)["all"].open(0)
+
+
+def test_a_database_cut_short_does_not_kill_the_process(tmp_path):
+    write_lmdb(tmp_path / "cat", 200)
+    file = tmp_path / "cat" / "data.mdb"
+    file.write_bytes(file.read_bytes()[:20_000])
+    assert "is cut short" in refused(LSUN(root=str(tmp_path), category="cat").sources)
+
+
+def test_train_alone_keeps_its_classes(tmp_path):
+    for name in ("cats", "dogs"):
+        write_images(tmp_path / "train" / name, 2)
+    assert folder_or_zip(tmp_path)["all"].label.tolist() == [0, 0, 1, 1]
+    write_images(tmp_path / "test", 2)
+    assert "the classes to train on are cats, dogs, but val or test has no folders" in refused(folder_or_zip, tmp_path)
+
+
 def test_no_images(tmp_path):
     assert "is not there" in refused(folder_or_zip, tmp_path / "nowhere")
     (tmp_path / "notes.txt").touch()
@@ -183,6 +216,7 @@ def test_labels_of_stylegans_dataset_tool(tmp_path):
         ('{"labels": [["0.jpg", 0]]}', "has no line for 1 of 2 images"),
         ('{"labels": [["0.jpg", "cat"]]}', "is not"),
         ('{"labels": 3}', "is not"),
+        ('{"labels": [["0.jpg", 3], ["1.jpg", -1]]}', "the label -1"),
         ("{", "is not"),
     ],
 )
