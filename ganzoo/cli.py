@@ -33,6 +33,7 @@ from ganzoo.loggers import MetricsCSV, WandbMode
 from ganzoo.mistakes import CommandParser, LightningParser, nearest, user_error_in
 from ganzoo.runs import RunFolder, leave_no_empty_folder, new_folder, rank
 from ganzoo.sweep import agent_commands, check_metric, read_sweep
+from ganzoo.translating import translate
 
 __all__ = ["main"]
 
@@ -287,6 +288,7 @@ COMMANDS: dict[str, Any] = {
     "resume": resume,
     "sample": commands.sample,
     "interpolate": commands.interpolate,
+    "translate": translate,
     "data": {
         "_help": "Images: ganzoo data get NAME (download), check ROOT, prepare SRC DEST.",
         "get": get,
