@@ -42,6 +42,7 @@ class Images(Augmented):
         kwargs: the options of all images: image_size, augment, limit, batch_size, ...
     """
 
+    prepared_as: ClassVar[str | None] = None  #: the set whose prepared form this one reads, if not its own
     companions: ClassVar[tuple[str, ...]] = ()  #: files of `root` that a prepared set keeps a copy of
 
     def __init__(
@@ -75,7 +76,9 @@ class Images(Augmented):
     def stores(self) -> dict[str, Store]:
         """Return the pixels of each part: prepared if `root` is, or else decoded from `sources`."""
         if is_prepared(Path(self.root)):
-            return prepared_stores(Path(self.root), type(self).__name__, self.load_size, self.channels)
+            return prepared_stores(
+                Path(self.root), self.prepared_as or type(self).__name__, self.load_size, self.channels
+            )
         return {part: Decoded(source, self.load_size, self.channels) for part, source in self.sources().items()}
 
     def load(self) -> tuple[SampleSet, SampleSet]:
