@@ -41,7 +41,7 @@ LIGHTNING = {
     "fit": "Train a model on a data set.",
     "validate": "Judge a checkpoint on the validation data.",
     "test": "Judge a checkpoint on the test data.",
-    "predict": "Make samples from a checkpoint, on several devices.",
+    "predict": "Make samples from a checkpoint, or translate the validation images, on several devices.",
 }
 TRAINER = {
     "max_steps": 1000,
@@ -200,7 +200,7 @@ class GanzooCLI(LightningCLI):
     def before_predict(self) -> None:
         """Write batch by batch; keep nothing in memory."""
         self._need_checkpoint()
-        commands.that_samples(self.model, self._get(self.config, "ckpt_path"))
+        self.model.check_data(self.datamodule)  # now, before there is a folder
         self.config_init["predict"]["return_predictions"] = False
 
     def _need_checkpoint(self) -> None:

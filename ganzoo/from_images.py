@@ -13,7 +13,7 @@ from ganzoo.game import DiscriminatorCallable, Game, SchedulerCallable, mix, see
 from ganzoo.judging import VALIDATION_SEED
 from ganzoo.metrics import CycleDistance, OfDomain, PairScores, SampleMetric, SlicedWassersteinDistance
 from ganzoo.objectives import Objective
-from ganzoo.players import Batch, evaluating
+from ganzoo.players import Batch, evaluating, run_seed
 from ganzoo.schedules import ConstantThenLinear
 
 __all__ = ["Direction", "FromImages", "TranslatorCallable", "reflected"]
@@ -173,9 +173,12 @@ class FromImages(Game):
             if len(scores) != 1 or not scores.is_floating_point():
                 raise UserError(f"{name_d} gives scores of shape {tuple(scores.shape)} for 1 image: give (1, ...).")
 
-    def predict_step(self, batch: Tensor, batch_idx: int = 0) -> Tensor:
-        """Refuse to make samples from nothing."""
-        raise UserError(f"{type(self).__name__} makes images from images, not from noise: use `{self.made_by}`.")
+    def predict_step(self, batch: Batch, batch_idx: int = 0) -> Batch:
+        """Return the translations of a batch in each direction that there is, with the images' numbers as `row`."""
+        rows = batch["row"].cpu()
+        ways: dict[Direction, str] = {way: DOMAINS[way][0] for way in self.directions}
+        made = {way: self.translate(batch[domain], way, run_seed(), rows=rows) for way, domain in ways.items()}
+        return {**made, "row": rows}
 
     # Playing ----------------------------------------------------------------------------------------------
 
