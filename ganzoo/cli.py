@@ -29,6 +29,7 @@ from ganzoo.data.download import get
 from ganzoo.data.prepare import prepare
 from ganzoo.errors import UserError
 from ganzoo.game import Game
+from ganzoo.importing import import_
 from ganzoo.loggers import MetricsCSV, WandbMode
 from ganzoo.mistakes import CommandParser, LightningParser, nearest, user_error_in
 from ganzoo.runs import RunFolder, leave_no_empty_folder, new_folder, rank
@@ -142,6 +143,9 @@ class GanzooCLI(LightningCLI):
         ckpt, folder = self.config["fit"]["ckpt_path"], Path(self.trainer.loggers[0].save_dir or "")
         if ckpt is not None:
             checkpoint = read(ckpt)
+            if "optimizer_states" not in checkpoint:
+                self._begin_with(checkpoint, ckpt)
+                return
             step, made = checkpoint["global_step"], checkpoint["ganzoo"]
             if step >= self.trainer.max_steps != -1:
                 raise UserError(
@@ -158,6 +162,14 @@ class GanzooCLI(LightningCLI):
             raise UserError(
                 f"{folder} holds a run already: `ganzoo resume {folder}` goes on with it, or give another --run_dir."
             )
+
+    def _begin_with(self, checkpoint: dict[str, Any], ckpt: str) -> None:
+        """Start a run at round 0 with the generator of a checkpoint that `ganzoo import` made."""
+        self.model.on_load_checkpoint(checkpoint)  # refuses another model's
+        self.model.begin_with(checkpoint["state_dict"])
+        self.config["fit"]["ckpt_path"] = self.config_init["fit"]["ckpt_path"] = None
+        if rank() == 0:
+            print(f"The generator begins as in {ckpt}; discriminator and optimizers are new.", flush=True)
 
     def after_fit(self) -> None:
         """Say how it went and where the results are."""
@@ -289,6 +301,7 @@ COMMANDS: dict[str, Any] = {
     "sample": commands.sample,
     "interpolate": commands.interpolate,
     "translate": translate,
+    "import": import_,
     "data": {
         "_help": "Images: ganzoo data get NAME (download), check ROOT, prepare SRC DEST.",
         "get": get,
