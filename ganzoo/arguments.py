@@ -2,6 +2,7 @@
 
 import inspect
 import itertools
+import json
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 
 import yaml
 
+from ganzoo.checkpoint import read
 from ganzoo.errors import UserError
 from ganzoo.runs import rank
 from ganzoo.shipped import DEMO, find_experiment
@@ -66,7 +68,20 @@ def find_checkpoint(args: list[str]) -> list[str]:
         config = Path(checkpoints[-1]).parent.parent / "config.yaml"
         if config.is_file():
             args = [args[0], "--config", str(config), *args[1:]]
+        elif os.path.isfile(checkpoints[-1]):
+            args = [args[0], "--model", model_in(read(checkpoints[-1])), *args[1:]]
+    elif checkpoints and not configs and not values_of(args, "--model") and os.path.isfile(checkpoints[-1]):
+        checkpoint = read(checkpoints[-1])
+        if "optimizer_states" not in checkpoint:  # imported: there is no run that could have a config
+            args = [args[0], "--model", model_in(checkpoint), *args[1:]]
     return args
+
+
+def model_in(checkpoint: dict[str, Any]) -> str:
+    """Return the model of a checkpoint as an option's value; the data says the shapes of images to translate."""
+    made = checkpoint["ganzoo"]
+    init_args = {name: value for name, value in made["init_args"].items() if name != "shapes"}
+    return json.dumps({"class_path": made["class_path"], "init_args": init_args})
 
 
 def refuse_another_model(args: list[str]) -> None:

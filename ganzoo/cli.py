@@ -29,10 +29,12 @@ from ganzoo.data.download import get
 from ganzoo.data.prepare import prepare
 from ganzoo.errors import UserError
 from ganzoo.game import Game
+from ganzoo.importing import import_
 from ganzoo.loggers import MetricsCSV, WandbMode
 from ganzoo.mistakes import CommandParser, LightningParser, nearest, user_error_in
 from ganzoo.runs import RunFolder, leave_no_empty_folder, new_folder, rank
 from ganzoo.sweep import agent_commands, check_metric, read_sweep
+from ganzoo.translating import translate
 
 __all__ = ["main"]
 
@@ -40,7 +42,7 @@ LIGHTNING = {
     "fit": "Train a model on a data set.",
     "validate": "Judge a checkpoint on the validation data.",
     "test": "Judge a checkpoint on the test data.",
-    "predict": "Make samples from a checkpoint, on several devices.",
+    "predict": "Make samples from a checkpoint, or translate the validation images, on several devices.",
 }
 TRAINER = {
     "max_steps": 1000,
@@ -141,6 +143,9 @@ class GanzooCLI(LightningCLI):
         ckpt, folder = self.config["fit"]["ckpt_path"], Path(self.trainer.loggers[0].save_dir or "")
         if ckpt is not None:
             checkpoint = read(ckpt)
+            if "optimizer_states" not in checkpoint:
+                self._begin_with(checkpoint, ckpt)
+                return
             step, made = checkpoint["global_step"], checkpoint["ganzoo"]
             if step >= self.trainer.max_steps != -1:
                 raise UserError(
@@ -157,6 +162,14 @@ class GanzooCLI(LightningCLI):
             raise UserError(
                 f"{folder} holds a run already: `ganzoo resume {folder}` goes on with it, or give another --run_dir."
             )
+
+    def _begin_with(self, checkpoint: dict[str, Any], ckpt: str) -> None:
+        """Start a run at round 0 with the generator of a checkpoint that `ganzoo import` made."""
+        self.model.on_load_checkpoint(checkpoint)  # refuses another model's
+        self.model.begin_with(checkpoint["state_dict"])
+        self.config["fit"]["ckpt_path"] = self.config_init["fit"]["ckpt_path"] = None
+        if rank() == 0:
+            print(f"The generator begins as in {ckpt}; discriminator and optimizers are new.", flush=True)
 
     def after_fit(self) -> None:
         """Say how it went and where the results are."""
@@ -199,7 +212,7 @@ class GanzooCLI(LightningCLI):
     def before_predict(self) -> None:
         """Write batch by batch; keep nothing in memory."""
         self._need_checkpoint()
-        commands.that_samples(self.model, self._get(self.config, "ckpt_path"))
+        self.model.check_data(self.datamodule)  # now, before there is a folder
         self.config_init["predict"]["return_predictions"] = False
 
     def _need_checkpoint(self) -> None:
@@ -287,6 +300,8 @@ COMMANDS: dict[str, Any] = {
     "resume": resume,
     "sample": commands.sample,
     "interpolate": commands.interpolate,
+    "translate": translate,
+    "import": import_,
     "data": {
         "_help": "Images: ganzoo data get NAME (download), check ROOT, prepare SRC DEST.",
         "get": get,

@@ -13,7 +13,7 @@ from ganzoo.game import DiscriminatorCallable, Game, SchedulerCallable, mix, see
 from ganzoo.judging import VALIDATION_SEED
 from ganzoo.metrics import CycleDistance, OfDomain, PairScores, SampleMetric, SlicedWassersteinDistance
 from ganzoo.objectives import Objective
-from ganzoo.players import Batch, evaluating
+from ganzoo.players import Batch, evaluating, run_seed
 from ganzoo.schedules import ConstantThenLinear
 
 __all__ = ["Direction", "FromImages", "TranslatorCallable", "reflected"]
@@ -82,6 +82,7 @@ class FromImages(Game):
         self.scores_are_logits = self.objective.probability
         self.shapes = None if shapes is None else {name: tuple(shape) for name, shape in shapes.items()}
         self.shape = None
+        self.first_weights: dict[str, Tensor] | None = None
         if self.objective.needs_bound:
             raise UserError(
                 f"{type(self.objective).__name__} needs a critic with a bounded slope, which {type(self).__name__} "
@@ -135,11 +136,10 @@ class FromImages(Game):
 
     def build_players(self) -> tuple[nn.Module, nn.Module]:
         """Return a generator for each direction, and a discriminator for each domain that something is made for."""
-        assert self.shapes is not None
-        ways: dict[str, tuple[str, str]] = {direction: DOMAINS[direction] for direction in self.directions}
-        generators = {way: self.make_generator(*(self.shapes[at] for at in ends)) for way, ends in ways.items()}
-        discriminators = {to: self.make_discriminator(self.shape_judged(to)) for _, to in ways.values()}
-        return nn.ModuleDict(generators), nn.ModuleDict(discriminators)
+        generators = self.build_generators()
+        ends = [DOMAINS[direction] for direction in self.directions]
+        discriminators = {to: self.make_discriminator(self.shape_judged(to)) for _, to in ends}
+        return generators, nn.ModuleDict(discriminators)
 
     def shape_judged(self, domain: str) -> tuple[int, ...]:
         """Return the shape of what the discriminator of a domain sees."""
@@ -173,9 +173,36 @@ class FromImages(Game):
             if len(scores) != 1 or not scores.is_floating_point():
                 raise UserError(f"{name_d} gives scores of shape {tuple(scores.shape)} for 1 image: give (1, ...).")
 
-    def predict_step(self, batch: Tensor, batch_idx: int = 0) -> Tensor:
-        """Refuse to make samples from nothing."""
-        raise UserError(f"{type(self).__name__} makes images from images, not from noise: use `{self.made_by}`.")
+    def predict_step(self, batch: Batch, batch_idx: int = 0) -> Batch:
+        """Return the translations of a batch in each direction that there is, with the images' numbers as `row`."""
+        rows = batch["row"].cpu()
+        ways: dict[Direction, str] = {way: DOMAINS[way][0] for way in self.directions}
+        made: Batch = {way: self.translate(batch[domain], way, run_seed(), rows=rows) for way, domain in ways.items()}
+        return {**made, "row": rows}
+
+    def begin_with(self, weights: dict[str, Tensor]) -> None:
+        """Have the generators begin with weights out of a state dict, when they are built."""
+        self.first_weights = weights
+
+    def build_generators(self) -> nn.ModuleDict:
+        """Return a generator for each direction, with the weights to begin with if there are any."""
+        assert self.shapes is not None
+        ways: dict[str, tuple[str, str]] = {direction: DOMAINS[direction] for direction in self.directions}
+        made = {way: self.make_generator(*(self.shapes[at] for at in ends)) for way, ends in ways.items()}
+        if self.first_weights is not None:
+            for way, network in made.items():
+                at = f"generator.{way}."
+                own = {k.removeprefix(at): value for k, value in self.first_weights.items() if k.startswith(at)}
+                try:
+                    network.load_state_dict(own)
+                except RuntimeError as error:
+                    reason = " ".join(str(error).split())[:200]
+                    raise UserError(
+                        f"the checkpoint's generator is another one than the model's ({reason} ...): leave --model out "
+                        "to have the checkpoint's, or give its options."
+                    ) from error
+            self.first_weights = None
+        return nn.ModuleDict(made)
 
     # Playing ----------------------------------------------------------------------------------------------
 

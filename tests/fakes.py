@@ -147,4 +147,7 @@ FAKES: dict[str, Callable[[Path], list[str]]] = {
     "LSUN": write_lsun,
     "Horse2Zebra": write_unpaired,
     "Paired": write_pairs,
+    "UnpairedHalves": write_pairs,
+    "Edges2Photo": write_images,
+    "Grey2Colour": write_images,
 }

@@ -3,18 +3,24 @@
 from pathlib import Path
 
 import pytest
+import torch
 import yaml
-from conftest import QUIET, last
+from conftest import QUIET, TRANSLATORS, last
 from fakes import FAKES
 
 import ganzoo
 import ganzoo.data
 from ganzoo.cli import ParsingCLI, lightning, main
+from ganzoo.from_images import DOMAINS, FromImages
 
 FOLDER = Path(__file__).parent.parent / "experiments"
 OTHERS = ("sweeps", "cluster", "benchmarks")
 EXPERIMENTS = sorted(path for path in FOLDER.glob("*/*.yaml") if path.parent.name not in OTHERS)
 IDS = [f"{path.parent.name}/{path.stem}" for path in EXPERIMENTS]
+NETWORKS = {  # of models that translate
+    "Pix2Pix": {"generator": "UNet", "discriminator": "PatchGAN"},
+    "CycleGAN": {"generator": "ResNetTranslator", "discriminator": "InstancePatchGAN"},
+}
 
 
 def test_there_are_experiments():
@@ -51,10 +57,22 @@ def test_runs(path, tmp_path):
     more = FAKES[data](tmp_path / "data") if data in FAKES else []
     if "long_rounds" in config["model"].get("init_args", {}):
         more += ["--model.long_rounds", "2"]  # WGAN's 100 critic updates in the first rounds
+    translates = config["model"]["class_path"] in TRANSLATORS
+    if translates:  # any size will do for its networks: the paper's would take minutes
+        given = config["model"]["init_args"]
+        more += ["--data.image_size", "64"]
+        for player, name in NETWORKS[config["model"]["class_path"]].items():
+            more += [] if player in given else [f"--model.{player}", name, f"--model.{player}.width=4"]
+    batch_size = "2" if translates else "8"
     run = tmp_path / "run"
     short = ["--trainer.max_steps", "2", "--trainer.val_check_interval", "2", "--trainer.limit_val_batches", "1"]
-    main(["fit", "--config", str(path), *short, *QUIET, "--data.batch_size", "8", "--run_dir", str(run), *more])
+    main(["fit", "--config", str(path), *short, *QUIET, "--data.batch_size", batch_size, "--run_dir", str(run), *more])
     assert last(run)["global_step"] == 2
     assert f"val/{getattr(ganzoo.data, data).main_score}_best" in (run / "metrics.csv").read_text()
     model = ganzoo.load(run / "checkpoints" / "last.ckpt")
-    assert model.sample(2).shape == (2, *model.shape)
+    if isinstance(model, FromImages):
+        for direction in model.directions:
+            before, after = (model.shapes[domain] for domain in DOMAINS[direction])
+            assert model.translate(torch.zeros(2, *before), direction).shape == (2, *after)
+    else:
+        assert model.sample(2).shape == (2, *model.shape)

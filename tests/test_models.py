@@ -2,9 +2,12 @@
 
 import functools
 
+import fakes
+import numpy as np
 import pytest
 import torch
-from conftest import FROM_NOISE, MODELS, MODELS_OR_SLOW, TRANSLATORS, fit_args, last
+from conftest import FROM_NOISE, MODELS, MODELS_OR_SLOW, TRANSLATORS, data_of, fit_args, last
+from PIL import Image
 
 import ganzoo
 from ganzoo.cli import main
@@ -13,6 +16,7 @@ from ganzoo.game import Game
 from ganzoo.models import DCGAN, GAN
 from ganzoo.networks import MLPGenerator
 from ganzoo.objectives import Minimax
+from ganzoo.pictures import to_uint8
 from ganzoo.record import options_of, record
 
 
@@ -58,11 +62,24 @@ def test_fit_resume_validate_test_translate_and_load(fit, tmp_path, capsys, mode
         assert made.abs().max() <= 1
         assert not torch.equal(made, loaded.translate(images, direction, raw=True))  # the average is another
     assert last(run)["global_step"] == 3
-    for command in (["sample", ckpt], ["predict", "--ckpt_path", ckpt, "--samples.out", str(tmp_path / "predicted")]):
-        with pytest.raises(SystemExit):
-            main(command)
-        assert "makes images from images, not from noise: use `ganzoo translate" in capsys.readouterr().err
-    assert not (tmp_path / "predicted").exists()
+    with pytest.raises(SystemExit):
+        main(["sample", ckpt])
+    assert "makes images from images, not from noise: use `ganzoo translate" in capsys.readouterr().err
+    predict = ["predict", "--ckpt_path", ckpt, "--samples.out"]
+    main([*predict, str(tmp_path / "all"), "--data.batch_size", "3"])
+    main([*predict, str(tmp_path / "few"), "--samples.num", "2"])
+    folders = ["AtoB", "BtoA"] if len(loaded.directions) == 2 else ["."]
+    for folder, direction in zip(folders, loaded.directions, strict=True):
+        data = getattr(fakes, data_of(model))(image_size=24)
+        data.setup()
+        for place, count in (("all", 8), ("few", 2)):
+            names = sorted(path.name for path in (tmp_path / place / folder).glob("*.png"))
+            assert names == [f"{i:06d}.png" for i in range(count)]
+        images = data.val[torch.arange(8)][direction[0].lower()] / 127.5 - 1
+        made = to_uint8(loaded.translate(images, direction))[:, 0].int()
+        for i in (0, 1, 7):
+            written = torch.from_numpy(np.array(Image.open(tmp_path / "all" / folder / f"{i:06d}.png"))).int()
+            assert (written - made[i]).abs().max() <= 1
 
 
 @pytest.mark.parametrize("model", MODELS_OR_SLOW)

@@ -56,7 +56,7 @@ def test_the_commands_that_the_readme_names_exist(capsys):
     )
     main(["--help"])
     listed = set(re.findall(r"^  (\w+)", capsys.readouterr().out, re.M))
-    assert {"fit", "resume", "sample", "interpolate", "sweep", "list"} <= names <= listed
+    assert {"fit", "resume", "sample", "interpolate", "translate", "import", "sweep", "list"} <= names <= listed
 
 
 def test_the_options_that_the_readme_names_exist(capsys):

@@ -1,6 +1,7 @@
 """Writing samples from `predict`, each device its share."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import lightning as L
@@ -16,12 +17,16 @@ __all__ = ["SampleWriter"]
 class SampleWriter(BasePredictionWriter):
     """Writes what `predict` makes into a folder: one PNG an image, one .npy a batch of points.
 
+    Translations of the validation images are named by their place in that set; those of a model that translates in
+    both directions are in folders of these names, `AtoB` and `BtoA`.
+
     Args:
         out: the folder; it must be new or empty.
-        num: how many samples, over all devices; sample 7 is the same however they are split.
+        num: how many samples, over all devices; sample 7 is the same however they are split. None: 64, or of a model
+            that translates all validation images.
     """
 
-    def __init__(self, out: str = "samples", num: int = 64) -> None:
+    def __init__(self, out: str = "samples", num: int | None = None) -> None:
         super().__init__("batch")
         self.out, self.num = out, num
 
@@ -29,7 +34,7 @@ class SampleWriter(BasePredictionWriter):
         """Tell the data how many samples are wanted, and check that there is room for them."""
         if stage != "predict":
             return
-        if self.num < 1:
+        if self.num is not None and self.num < 1:
             raise UserError(f"samples.num is {self.num}: give 1 or more.")
         trainer.datamodule.num_samples = self.num  # type: ignore[attr-defined]
         problem = None
@@ -52,4 +57,10 @@ class SampleWriter(BasePredictionWriter):
         dataloader_idx: int,
     ) -> None:
         """Write a batch, named by the samples' numbers."""
-        save_samples(prediction.cpu(), batch.tolist(), self.out)
+        if not isinstance(prediction, dict):
+            save_samples(prediction.cpu(), batch.tolist(), self.out)
+            return
+        rows = prediction.pop("row").tolist()
+        for direction, images in prediction.items():
+            folder = Path(self.out, direction) if len(prediction) > 1 else Path(self.out)
+            save_samples(images.cpu(), rows, folder)

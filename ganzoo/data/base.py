@@ -21,6 +21,8 @@ from ganzoo.metrics import Judge, SampleMetric, SlicedWassersteinDistance
 
 __all__ = ["DataModule", "Rows", "Stream", "TensorSet", "resize"]
 
+NUM_SAMPLES = 64  # that `predict` makes of noise
+
 # The sets are in memory and a batch is one indexing: workers, which Lightning would advise, only cost.
 warnings.filterwarnings("ignore", ".*does not have many workers.*")
 
@@ -65,6 +67,19 @@ class TensorSet(SampleSet):
     def labels(self) -> Tensor | None:
         """The label of each sample, int64 (N,), or None."""
         return self.tensors.get("label")
+
+
+class Numbered(SampleSet):
+    """Samples that say which they are: `row`, int64."""
+
+    def __init__(self, samples: SampleSet):
+        self.samples = samples
+
+    def __len__(self) -> int:
+        return len(self.samples)
+
+    def __getitem__(self, index: int | Tensor) -> dict[str, Tensor]:
+        return {**self.samples[index], "row": torch.as_tensor(index)}
 
 
 @lru_cache(maxsize=4)  # a batch across the end of an epoch needs two, of each domain of an unpaired set
@@ -171,7 +186,7 @@ class DataModule(L.LightningDataModule, ABC):
     main_score: ClassVar[str] = "swd"  #: what runs go by: the first score of the first metric
     num_classes: int | None = None
     stream: type[Stream] = Stream  #: in which order the training samples come
-    num_samples: int = 64  #: rows of noise that `predict` turns into samples
+    num_samples: int | None = None  #: that `predict` makes; None: 64 of noise, all of the validation images
     train: SampleSet
     val: SampleSet
     shape: tuple[int, ...]
@@ -247,8 +262,17 @@ class DataModule(L.LightningDataModule, ABC):
         return self.val_dataloader()
 
     def predict_dataloader(self) -> DataLoader[Any]:
-        """Return the numbers of the `num_samples` samples to draw, this rank's batches of them."""
-        numbers = torch.arange(self.num_samples)
+        """Return this rank's batches of what `predict` is to make samples of.
+
+        That is the numbers of the samples to draw, or with two domains (`paired`) the validation images themselves,
+        each with its number as `row`.
+        """
+        if hasattr(self, "paired"):
+            images = Numbered(self.val)
+            count = min(self.num_samples or len(images), len(images))
+            blocks = Blocks(torch.arange(count), self.batch_size, self.world, self.rank)  # type: ignore[arg-type]
+            return self._loader(images, blocks)
+        numbers = torch.arange(self.num_samples or NUM_SAMPLES)
         blocks = Blocks(numbers, self.batch_size, self.world, self.rank)  # type: ignore[arg-type]
         return DataLoader(numbers, sampler=blocks, batch_size=None)  # type: ignore[arg-type]
 

@@ -47,6 +47,7 @@ class Images(Augmented):
         kwargs: the options of all images: image_size, augment, limit, batch_size, ...
     """
 
+    prepared_kind: ClassVar[str | None] = None  #: the set whose prepared form this one reads, if not its own
     companions: ClassVar[tuple[str, ...]] = ()  #: files of `root` that a prepared set keeps a copy of
 
     def __init__(
@@ -92,7 +93,7 @@ class Images(Augmented):
                 f"--data.augment crop takes images of {size[0]}x{size[1]} for {self.size[0]}x{self.size[1]}, and "
                 f"{self.root} was prepared at the latter: prepare it with --image-size {size[0]}, or leave crop out."
             )
-        return {"kind": type(self).__name__, "image_size": size, "channels": self.channels}
+        return {"kind": self.prepared_kind or type(self).__name__, "image_size": size, "channels": self.channels}
 
     def stores(self) -> dict[str, Store]:
         """Return the pixels of each part: prepared if `root` is, or else decoded from `sources`."""

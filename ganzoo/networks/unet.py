@@ -88,7 +88,8 @@ class UNet(nn.Module):
         width: channels after the first convolution.
         depth: halvings. None: as many as the size allows, at most 8 (256 px: 8; 128 px: 7; 64 px: 6).
         norm: `batch` as in the paper, or `instance`.
-        noise: whether there is dropout.
+        noise: whether there is dropout; `released`: where the authors' PyTorch code has it, which is one layer further
+            out than in the paper, and among the layers of the full width only.
 
     Raises:
         UserError: a size that can't be halved so often.
@@ -101,7 +102,7 @@ class UNet(nn.Module):
         width: int = 64,
         depth: int | None = None,
         norm: Literal["batch", "instance"] = "batch",
-        noise: bool = True,
+        noise: bool | Literal["released"] = True,
     ) -> None:
         super().__init__()
         height, side = image_sides("UNet", shape_in, shape_out)
@@ -119,7 +120,9 @@ class UNet(nn.Module):
         widths = [width * min(8, 2**level) for level in range(depth)]
         block: nn.Module | None = None
         for level in range(depth - 1, 0, -1):
-            noisy = noise and depth - level <= WITH_NOISE
+            noisy = bool(noise) and depth - level <= WITH_NOISE
+            if noise == "released":
+                noisy = level < depth - 1 and widths[level - 1] == 8 * width
             block = UNetBlock(widths[level - 1], widths[level], block, norm, noisy)
         assert block is not None
         self.multiple = 2**depth

@@ -78,7 +78,7 @@ def test_every_set_gives_bytes_of_the_said_shape(tmp_path, name):
     assert {tuple(val[key].shape[1:]) for key in images} == {data.shape}
 
 
-@pytest.mark.parametrize("name", [name for name in KINDS if name != "Horse2Zebra"])
+@pytest.mark.parametrize("name", [name for name in KINDS if name not in ("Horse2Zebra", "UnpairedHalves")])
 def test_each_sample_once_an_epoch(tmp_path, name):
     FAKES[name](tmp_path)
     data = ready(getattr(ganzoo.data, name), tmp_path, batch_size=4)

@@ -1,0 +1,67 @@
+"""Pairs taken apart: two domains without pairs, out of a set that has them."""
+
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ganzoo.data.base import SampleSet
+from ganzoo.data.horse2zebra import Horse2Zebra, UnpairedSet
+from ganzoo.data.paired import Paired
+from ganzoo.data.sources import Source
+from ganzoo.data.stores import ImageSet, Store
+from ganzoo.errors import UserError
+
+__all__ = ["UnpairedHalves"]
+
+
+class Half(ImageSet):
+    """One image of each pair, `a` or `b`, as `image`."""
+
+    def __init__(self, pairs: ImageSet, domain: str, rows: np.ndarray):
+        super().__init__(pairs.store, rows, pairs.label, pairs.window, pairs.reverse)
+        self.domain = domain
+
+    def __getitem__(self, index: int | Tensor) -> dict[str, Tensor]:
+        if not isinstance(index, Tensor):
+            return {name: value[0] for name, value in self[torch.tensor([index])].items() if name != "bad"}
+        batch = super().__getitem__(index)
+        image = batch.pop(self.domain)
+        return {"image": image, **{name: value for name, value in batch.items() if name == "bad"}}
+
+
+class UnpairedHalves(Horse2Zebra):
+    """A set of pairs, in one of the layouts of `Paired`, as two domains without pairs: for CycleGAN on facades.
+
+    `a` is that half of every other training pair, and `b` the other half of the pairs between them: no image that is
+    trained on has its partner there. In validation both domains have all pairs.
+
+    Args:
+        direction: `AtoB`, or `BtoA` to have the second half as `a`.
+        images: the options of Images. `limit` counts pairs.
+    """
+
+    prepared_kind: ClassVar[str | None] = "Paired"
+
+    def __init__(self, direction: Literal["AtoB", "BtoA"] = "AtoB", **images: Any):
+        super().__init__(**images)
+        self.direction = direction
+
+    def sources(self) -> dict[str, Source]:
+        """Return the pairs of each part."""
+        return Paired(root=self.root).sources()
+
+    def split(self, stores: dict[str, Store]) -> tuple[SampleSet, SampleSet]:
+        """Return the training set, each pair of which gives one of its images, and the validation set."""
+        train, val = self.halves(stores)
+        if len(train) < 2:
+            raise UserError(f"--data.root: {self.root} has {len(train)} pair to train on: it takes 2 for two domains.")
+        domains = [Half(train, name, train.rows[first::2]) for first, name in enumerate("ab")]
+        return UnpairedSet(*domains), UnpairedSet(Half(val, "a", val.rows), Half(val, "b", val.rows))
+
+    def set_of(self, store: Store, rows: np.ndarray, val: bool) -> ImageSet:
+        """Return rows of a store as pairs in the wanted direction."""
+        made = super().set_of(store, rows, val)
+        made.reverse = self.direction == "BtoA"
+        return made

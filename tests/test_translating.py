@@ -1,0 +1,312 @@
+"""`ganzoo translate`: files, folders, videos, tiles, and what can't be translated."""
+
+import itertools
+from functools import partial
+
+import numpy as np
+import pytest
+import torch
+from fakes import encoded, picture, write_images
+from PIL import Image
+from torch import nn
+
+import ganzoo
+from ganzoo.cli import main
+from ganzoo.models import CUT, GAN, CycleGAN, Pix2Pix
+from ganzoo.networks import PatchGAN, ResNetTranslator, UNet
+from ganzoo.pictures import to_uint8
+from ganzoo.translating import Translation, ahead, alike, ramps, starts
+
+SMALL = {
+    "generator": partial(ResNetTranslator, width=2, blocks=1),
+    "discriminator": partial(PatchGAN, patch=16, width=2, norm="instance"),
+}
+
+
+def kept(model, path):
+    """The checkpoint of a model as it is."""
+    model.configure_model()
+    checkpoint = {"state_dict": model.state_dict(), "global_step": 0}
+    model.on_save_checkpoint(checkpoint)
+    torch.save(checkpoint, path)
+    return str(path)
+
+
+def shapes(a=3, b=3, side=16):
+    return {"a": (a, side, side), "b": (b, side, side)}
+
+
+@pytest.fixture
+def ckpt(tmp_path):
+    return kept(CycleGAN(shapes=shapes(), **SMALL), tmp_path / "cyclegan.ckpt")
+
+
+@pytest.fixture
+def run(tmp_path, monkeypatch, capsys):
+    """Run `ganzoo translate`; return what it printed."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(*args):
+        main(["translate", *map(str, args)])
+        return capsys.readouterr().out
+
+    return run
+
+
+@pytest.fixture
+def refused(run, capsys):
+    """Run it; return its one line of complaint."""
+
+    def refused(*args):
+        with pytest.raises(SystemExit) as stopped:
+            run(*args)
+        assert stopped.value.code == 1
+        err = capsys.readouterr().err
+        assert err.startswith("ganzoo: ")
+        assert err.count("\n") == 1
+        return err
+
+    return refused
+
+
+def pixels(path):
+    with Image.open(path) as image:
+        return torch.from_numpy(np.array(image)).int()
+
+
+def expected(ckpt, path, direction="AtoB", **options):
+    """What the model makes of an image file, by hand."""
+    x = torch.from_numpy(np.array(Image.open(path).convert("RGB"))).permute(2, 0, 1)[None] / 127.5 - 1
+    return to_uint8(ganzoo.load(ckpt).translate(x, direction, **options))[0].permute(1, 2, 0).int()
+
+
+def files(folder):
+    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
+
+
+# What is written --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("direction", ["AtoB", "BtoA"])
+def test_a_folder_keeps_its_names_and_sizes(ckpt, run, tmp_path, direction):
+    write_images(tmp_path / "in" / "deep", 5)
+    (tmp_path / "in" / "wide.png").write_bytes(encoded(picture(7, 37, 11), "PNG"))
+    (tmp_path / "in" / "notes.txt").write_text("no image")
+    out = run(ckpt, "--input", "in", "--out", "out", "--direction", direction, "--batch_size", "3")
+    assert out == f"6 images, {direction} by CycleGAN: out\n"
+    assert files(tmp_path / "out") == [*(f"deep/{i:06d}.png" for i in range(5)), "wide.png"]
+    for name, suffix in (("wide", "png"), ("deep/000004", "jpg")):
+        made = pixels(tmp_path / f"out/{name}.png")
+        assert (made - expected(ckpt, tmp_path / f"in/{name}.{suffix}", direction)).abs().max() <= 1
+
+
+def test_a_single_file_and_side_by_side(ckpt, run, tmp_path):
+    (tmp_path / "x.png").write_bytes(encoded(picture(0, 20, 12), "PNG"))
+    assert run(ckpt, "--input", "x.png", "--out", "out") == "1 image, AtoB by CycleGAN: out\n"
+    run(ckpt, "--input", "x.png", "--out", "both.png", "--compare")
+    both = pixels(tmp_path / "both.png")
+    assert both.shape == (12, 40, 3)
+    assert both[:, :20].equal(pixels(tmp_path / "x.png"))
+    assert both[:, 20:].equal(pixels(tmp_path / "out/x.png"))
+
+
+def test_two_files_of_one_stem_are_kept_apart(ckpt, run, tmp_path):
+    write_images(tmp_path / "in", 2)
+    (tmp_path / "in" / "000000.png").write_bytes(encoded(picture(9), "PNG"))
+    run(ckpt, "--input", "in", "--out", "out")
+    assert files(tmp_path / "out") == ["000000.jpg.png", "000000.png.png", "000001.png"]
+
+
+def test_images_are_upright_and_of_any_mode_and_resized_only_if_asked(run, tmp_path):
+    ckpt = kept(CycleGAN(shapes=shapes(3, 1), lambda_identity=0.0, **SMALL), tmp_path / "c.ckpt")
+    (tmp_path / "in").mkdir()
+    upright = Image.Exif()
+    upright[0x0112] = 6  # turned
+    picture(1, 24, 12).save(tmp_path / "in" / "turned.jpg", exif=upright)
+    picture(2, 24, 12).convert("P").save(tmp_path / "in" / "palette.png")
+    run(ckpt, "--input", "in", "--out", "out", "--compare")
+    assert pixels(tmp_path / "out/turned.png").shape == (24, 24, 3)
+    assert pixels(tmp_path / "out/palette.png").shape == (12, 48, 3)
+    run(ckpt, "--input", "in", "--out", "small", "--image-size", "16")
+    assert pixels(tmp_path / "small/turned.png").shape == (16, 16)  # grey, as b is
+    run(ckpt, "--input", "small", "--out", "back", "--direction", "BtoA")
+    assert pixels(tmp_path / "back/turned.png").shape == (16, 16, 3)
+
+
+def test_what_is_there_stays(ckpt, run, tmp_path):
+    write_images(tmp_path / "in", 4)
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "000002.png").write_bytes(b"kept")
+    assert "4 images, AtoB by CycleGAN, 1 of them there already: out" in run(ckpt, "--input", "in", "--out", "out")
+    assert (tmp_path / "out" / "000002.png").read_bytes() == b"kept"
+    assert len(files(tmp_path / "out")) == 4
+
+
+def test_chance_goes_by_the_seed_and_the_name(run, tmp_path):
+    model = Pix2Pix(shapes=shapes(), generator=partial(UNet, width=2), discriminator=SMALL["discriminator"])
+    ckpt = kept(model, tmp_path / "pix2pix.ckpt")
+    write_images(tmp_path / "in", 3)
+    run(ckpt, "--input", "in", "--out", "all")
+    run(ckpt, "--input", "in/000001.jpg", "--out", "one")
+    run(ckpt, "--input", "in", "--out", "seed", "--seed", "1")
+    assert (tmp_path / "one/000001.png").read_bytes() == (tmp_path / "all/000001.png").read_bytes()
+    assert (tmp_path / "seed/000001.png").read_bytes() != (tmp_path / "all/000001.png").read_bytes()
+
+
+def test_raw_weights(run, tmp_path):
+    model = CUT(shapes=shapes(), ema=10.0, **{**SMALL, "generator": partial(ResNetTranslator, width=2, blocks=1)})
+    model.configure_model()
+    with torch.no_grad():
+        for p in model.ema.parameters():
+            p.add_(0.1)
+    ckpt = kept(model, tmp_path / "cut.ckpt")
+    (tmp_path / "x.png").write_bytes(encoded(picture(0), "PNG"))
+    for raw in (False, True):
+        run(ckpt, "--input", "x.png", "--out", f"{raw}.png", *(["--raw"] if raw else []))
+        made = expected(ckpt, tmp_path / "x.png", raw=raw)
+        assert (pixels(tmp_path / f"{raw}.png") - made).abs().max() <= 1
+
+
+# Tiles ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("length", "tile"), [(32, 32), (33, 32), (100, 32), (57, 32), (64, 40)])
+def test_tiles_cover_a_line_and_overlap_by_a_quarter(length, tile):
+    at = starts(length, tile, tile // 4)
+    assert at[0] == 0
+    assert at[-1] == length - tile
+    assert all(before < after <= before + tile - tile // 4 for before, after in itertools.pairwise(at))
+    assert starts(20, 32, 8) == [0]
+
+
+def test_weights_fall_towards_the_ends():
+    assert (ramps(8, 2) * 3).tolist() == [1, 2, 3, 3, 3, 3, 2, 1]
+
+
+class Inverted(nn.Module):
+    """Images with black and white exchanged, after a convolution that looks one pixel around."""
+
+    def __init__(self, a, b):
+        super().__init__()
+        self.conv = nn.Conv2d(3, 3, 3, padding=1, padding_mode="reflect", bias=False)
+        self.conv.weight.data.zero_()
+        for i in range(3):
+            self.conv.weight.data[i, i, 0, 1] = -1.0  # the pixel above
+
+    def forward(self, x):
+        return self.conv(x)
+
+
+@pytest.mark.parametrize("size", [(90, 41), (20, 70), (33, 33)])
+def test_tiles_are_blended_without_a_seam(size):
+    model = CycleGAN(shapes=shapes(), **{**SMALL, "generator": Inverted})
+    model.configure_model()
+    image = picture(3, *size)
+    rest = ("AtoB", False, None)
+    (whole,), (tiled,) = (Translation(model, *rest, tile, 4, 0, False).of([image], [0]) for tile in (None, 32))
+    assert tiled.shape == (size[1], size[0], 3)
+    difference = np.abs(whole.astype(int) - tiled)
+    assert difference.max() <= 8  # a tile's first row looks at its reflection; blending leaves a ninth of that
+    assert (difference > 1).mean() < 0.2
+    model.translate = lambda x, *more: 0 * x + 0.5  # weights sum to one: what is equal everywhere stays so
+    (flat,) = Translation(model, *rest, 32, 4, 0, False).of([image], [0])
+    assert (flat == 191).all()
+
+
+# Threads ----------------------------------------------------------------------------------------------------
+
+
+def test_images_are_grouped_by_size_and_none_is_lost():
+    images = [(str(i), picture(0, 8 + i % 3, 8)) for i in range(20)]
+    groups = list(alike(images, 4))
+    assert sorted(int(name) for group in groups for name, _ in group) == list(range(20))
+    assert all(len({image.size for _, image in group}) == 1 and len(group) <= 4 for group in groups)
+    many = [(str(i), picture(0, 8 + i, 8)) for i in range(30)]  # of as many sizes: few are held
+    left = iter(many)
+    next(alike(left, 2))
+    assert len(list(left)) == 30 - 8
+
+
+def test_few_are_worked_on_ahead():
+    class Pool:
+        def submit(self, function, item):
+            asked.append(item)
+            return function(item)
+
+    asked = []
+    results = ahead(Pool(), lambda item: -item, range(10), 3)
+    assert next(results) == (0, 0)
+    assert asked == [0, 1, 2, 3]
+    assert list(results) == [(i, -i) for i in range(1, 10)]
+
+
+# Videos -----------------------------------------------------------------------------------------------------
+
+
+def test_a_video_becomes_a_video(ckpt, run, tmp_path):
+    ffmpeg = pytest.importorskip("imageio_ffmpeg")
+    film = ffmpeg.write_frames(str(tmp_path / "in.mp4"), (32, 48), fps=10, macro_block_size=2)
+    film.send(None)
+    for i in range(11):
+        film.send(picture(i, 32, 48).tobytes())
+    film.close()
+    assert run(ckpt, "--input", "in.mp4", "--out", "out", "--compare") == "1 video, AtoB by CycleGAN: out\n"
+    frames = ffmpeg.read_frames(str(tmp_path / "out" / "in.mp4"))
+    about = next(frames)
+    assert (about["size"], about["fps"]) == ((64, 48), 10)
+    assert len(list(frames)) == 11
+    assert "1 of them there already" in run(ckpt, "--input", "in.mp4", "--out", "out")
+
+
+def test_a_broken_video(ckpt, refused, tmp_path):
+    pytest.importorskip("imageio_ffmpeg")
+    (tmp_path / "x.mp4").write_bytes(b"no video")
+    assert "x.mp4 can't be read as a video" in refused(ckpt, "--input", "x.mp4", "--out", "out")
+    assert files(tmp_path / "out") == []
+
+
+# Mistakes ---------------------------------------------------------------------------------------------------
+
+
+def test_unreadable_images_are_left_out_and_listed(ckpt, refused, tmp_path):
+    write_images(tmp_path / "in", 5)
+    (tmp_path / "in" / "000001.jpg").write_bytes(b"")
+    (tmp_path / "in" / "000003.jpg").write_bytes(encoded(picture(3))[:300])
+    (tmp_path / "in" / "small.png").write_bytes(encoded(picture(0, 30, 5), "PNG"))
+    err = refused(ckpt, "--input", "in", "--out", "out")
+    assert "3 of 6 images could not be translated: 000001.jpg is empty, 000003.jpg is broken or cut short" in err
+    assert "small.png is 30x5 pixels: too small" in err
+    assert files(tmp_path / "out") == ["000000.png", "000002.png", "000004.png"]
+
+
+@pytest.mark.parametrize(
+    ("args", "words"),
+    [
+        ([], "give what to translate, an image, a folder or a video: --input PATH"),
+        (["--input", "nowhere"], "there is no nowhere"),
+        (["--input", "in", "--out", "in"], "in is the input's folder, or inside it"),
+        (["--input", "in", "--out", "in/out"], "in/out is the input's folder, or inside it"),
+        (["--input", "in/x.png", "--out", "in"], "in/x.png is the input itself"),
+        (["--input", "in/x.png", "--out", "in/x.png"], "in/x.png exists: give another path"),
+        (["--input", "in", "--out", "file"], "file exists and is no folder"),
+        (["--input", "empty", "--out", "out"], "empty has no images"),
+        (["--input", "in", "--out", "out", "--tile", "8"], "tile is 8: give 32 or more"),
+        (["--input", "in", "--out", "out", "--batch_size", "0"], "batch_size is 0"),
+        (["--input", "in", "--out", "out", "--image-size", "0"], "image_size is 0"),
+    ],
+)
+def test_mistakes_are_one_line(ckpt, refused, tmp_path, args, words):
+    for name in ("in", "empty"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "in" / "x.png").write_bytes(encoded(picture(0), "PNG"))
+    (tmp_path / "file").write_text("")
+    assert words in refused(ckpt, *args)
+    assert files(tmp_path / "in") == ["x.png"]
+
+
+def test_models_and_directions_that_there_are_not(refused, tmp_path):
+    (tmp_path / "x.png").write_bytes(encoded(picture(0), "PNG"))
+    gan = kept(GAN(shape=(1, 16, 16)), tmp_path / "gan.ckpt")
+    assert f"GAN makes samples from noise, not from images: use `ganzoo sample {gan}`" in refused(gan, "--input=x.png")
+    cut = kept(CUT(shapes=shapes(), **SMALL), tmp_path / "cut.ckpt")
+    assert "CUT translates AtoB, not BtoA" in refused(cut, "--input", "x.png", "--direction", "BtoA")
