@@ -336,7 +336,7 @@ def test_what_cant_be_fetched_is_one_clear_message(tmp_path, classes, bucket, wo
         chunk.write_bytes(b"short")
     shutil.move(tmp_path / "gone", classes / "all")
     assert "has 5 bytes, its index says" in refused(lambda: played(data, 3))
-    assert not [path for path in (tmp_path / "cache").rglob("*") if path.suffix == ".bin" or "writing" in path.name]
+    assert not list((tmp_path / "cache").rglob("chunk*.bin"))  # another worker may still be writing one beside
 
 
 def test_a_manifest_that_is_none(tmp_path, classes, bucket):
