@@ -229,7 +229,7 @@ class FromNoise(Game):
 
     def beside_real(self, val: SampleSet, num: int) -> tuple[dict[str, Tensor], int | None]:
         """Return validation data and as many samples."""
-        num, order, columns = self.by_class(num)
+        num, order, columns = self.by_class(min(num, len(val)))
         return {"real": some_real(val, num, columns), "generated": self.sample(num).cpu()[order]}, columns
 
 
