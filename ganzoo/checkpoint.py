@@ -45,6 +45,13 @@ class SafeCheckpointIO(TorchCheckpointIO):
         return read(path)
 
 
+def plain_contents(path: str | Path) -> Any:
+    """Return what torch saved in a file, on the CPU; anything may be raised for one that holds code, or is broken."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of odd pickles; the caller says what is wrong
+        return torch.load(path, map_location="cpu", weights_only=True)
+
+
 def read(path: str | Path) -> dict[str, Any]:
     """Return the contents of a ganzoo checkpoint, on the CPU. Pickled code is refused (`weights_only`).
 
@@ -57,9 +64,7 @@ def read(path: str | Path) -> dict[str, Any]:
     if not os.path.isfile(path):
         raise UserError(f"there is no checkpoint {path}: give the path of a .ckpt file of a run.")
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of odd pickles; what is wrong is said below
-            checkpoint = torch.load(path, map_location="cpu", weights_only=True)
+        checkpoint = plain_contents(path)
     except pickle.UnpicklingError as error:
         raise UserError(
             f"{path} is no checkpoint, or holds pickled code, which is never run: give a .ckpt file of a ganzoo run."

@@ -2,7 +2,6 @@
 
 import os
 import re
-import warnings
 from functools import partial
 from typing import Any
 
@@ -10,7 +9,7 @@ import lightning as L
 import torch
 from torch import Tensor, nn
 
-from ganzoo.checkpoint import SafeCheckpointIO
+from ganzoo.checkpoint import SafeCheckpointIO, plain_contents
 from ganzoo.errors import UserError
 from ganzoo.files import writable
 from ganzoo.from_images import FromImages
@@ -152,9 +151,7 @@ def read_weights(path: str) -> Weights:
     if not os.path.isfile(path):
         raise UserError(f"there is no file {path}: give {THIS}.")
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of odd pickles; what is wrong is said below
-            weights = torch.load(path, map_location="cpu", weights_only=True)
+        weights = plain_contents(path)
     except Exception as error:  # random bytes make the unpickler fail in any way
         raise UserError(f"{path} is truncated, no file of weights, or holds code, which is never run.") from error
     if not isinstance(weights, dict) or not all(isinstance(value, Tensor) for value in weights.values()):

@@ -6,6 +6,7 @@ figure is the median over the turns, with (min..max). Without --root the images 
 """
 
 import argparse
+import io
 import os
 import subprocess
 import sys
@@ -13,6 +14,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -25,7 +27,8 @@ from torchvision.transforms import v2
 
 from ganzoo.data import Faces, ImageFolder
 from ganzoo.data.prepare import prepare
-from ganzoo.data.prepared import Manifest, Part, save_json
+from ganzoo.data.prepared import Manifest, Part
+from ganzoo.data.preparing import save_json
 from ganzoo.data.sources import Names
 
 SIZE, BATCH = 64, 64
@@ -102,6 +105,29 @@ def waiting(prepared: Path, rounds: int) -> float:
     start = time.perf_counter()
     trainer.fit(model, datamodule=data)
     return model.spent / (time.perf_counter() - start)
+
+
+FORMATS: dict[str, tuple[str, dict[str, Any]]] = {
+    "PNG": ("PNG", {"compress_level": 1}),
+    "WebP, lossless": ("WEBP", {"lossless": True, "quality": 0, "method": 0}),
+    "JPEG, quality 95": ("JPEG", {"quality": 95, "subsampling": 0}),
+}
+
+
+def forms(arrays: np.ndarray) -> list[list[str]]:
+    """Return what images (N, H, W, 3) cost in each form: bytes, to those of the array, decoding, and what is lost."""
+    rows = []
+    for name, (kind, options) in FORMATS.items():
+        files = [io.BytesIO() for _ in arrays]
+        for array, file in zip(arrays, files, strict=True):
+            Image.fromarray(array).save(file, kind, **options)
+        start = time.process_time()
+        decoded = np.stack([np.asarray(Image.open(file)) for file in files])
+        seconds = time.process_time() - start
+        size = sum(len(file.getvalue()) for file in files) / arrays.nbytes
+        error = np.abs(decoded.astype(int) - arrays).mean()
+        rows.append([name, f"{size:.2f}", f"{1000 * seconds / len(arrays):.2f}", f"{error:.2f}"])
+    return rows
 
 
 def fake_prepared(folder: Path, count: int, side: int, channels: int) -> None:
@@ -194,19 +220,22 @@ def main(args: list[str] | None = None) -> None:
         share = waiting(Path(folder, "prepared"), 2 if given.quick else 20)
         fake_prepared(Path(folder, "large"), 8_192 if given.quick else 81_920, SIZE, 3)  # 1 GB
         used = apart(with_workers, f"{folder}/large", 3)
-        fake_prepared(Path(folder, "few"), 30_000, 8, 1)
-        fake_prepared(Path(folder, "many"), 300_000 if given.quick else 3_000_000, 8, 1)
-        small, large = (apart(start_up, f"{folder}/{name}", 8) for name in ("few", "many"))
+        counts = [3_000, 30_000] if given.quick else [30_000, 300_000, 3_000_000]
+        for count in counts:
+            fake_prepared(Path(folder, str(count)), count, 8, 1)
+        starts = [apart(start_up, f"{folder}/{count}", 8) for count in counts]
+        small = np.load(f"{folder}/prepared/all.images.npy", mmap_mode="r")[:200].transpose(0, 2, 3, 1).copy()
     rows = [
         ["share of DCGAN-64's round spent on a batch, prepared, no workers", f"{share:.2%}"],
         ["own memory of each of 3 workers, a prepared set of 1 GB", ", ".join(f"{mb:.0f} MB" for mb in used)],
-        [
-            "from nothing to the first batch, 30,000 and 3,000,000 prepared images",
-            f"{small[0]:.2f} s, {large[0]:.2f} s",
+        *[
+            [f"{count:,} prepared images: to the first batch; own memory by then", f"{seconds:.2f} s; {mb:.0f} MB"]
+            for count, (seconds, mb) in zip(counts, starts, strict=True)
         ],
-        ["memory of its own by then", f"{small[1]:.0f} MB, {large[1]:.0f} MB"],
     ]
     report.table("What it costs", ["", ""], rows)
+    columns = ["form", "bytes, to the array's", "decoding, ms", "mean error of 255"]
+    report.table(f"200 of the images at {SIZE} px in other forms", columns, forms(small))
     report.save(given.out)
 
 

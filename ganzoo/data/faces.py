@@ -54,8 +54,10 @@ class Faces(Images):
         lines = [line.split() for line in read_lines(partition)]
         part = column(partition, {line[0]: line[-1] for line in lines if line}, store.names)
         rows = {name: np.flatnonzero(part == number) for name, number in (("train", 0), ("val", 1))}
-        if not all(map(len, rows.values())):
-            return super().halves(stores)  # a part of CelebA: of the first 3,000 images none validates
+        if not all(map(len, rows.values())):  # a part of CelebA: of the first 3,000 images none validates
+            if self.rank == 0:
+                print(f"{partition} puts none of these images into training, or none into validation: some are drawn.")
+            return super().halves(stores)
         most = {"train": self.limit, "val": self.num_val}
         train, val = (
             np.sort(own[permutation(len(own), self.split_seed, 0, SPLIT)[: most[name]]]) for name, own in rows.items()

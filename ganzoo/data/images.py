@@ -111,7 +111,7 @@ class Images(Augmented):
             mapped = all(isinstance(store, Mapped) for store in stores.values())
             self.num_workers = 0 if mapped else min(8, len(os.sched_getaffinity(0)))
         train, val = self.split(stores)
-        if chunks_of(train):
+        if isinstance(train, ImageSet) and chunks_of(train.store):
             self.stream = ChunkedStream
         self.num_classes = max(len(store.classes) for store in stores.values()) or None
         return train, val
@@ -139,7 +139,7 @@ class Images(Augmented):
 
     def set_of(self, store: Store, rows: np.ndarray, val: bool) -> ImageSet:
         """Return rows of a store as samples; validation has the centre of images that training crops."""
-        if val and (chunks := chunks_of(ImageSet(store, rows))):
+        if val and (chunks := chunks_of(store)):
             chunks.single.update(rows.tolist())
         return ImageSet(store, rows, window=self.size if val and self.load_size != self.size else None)
 

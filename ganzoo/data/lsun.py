@@ -4,7 +4,8 @@ from pathlib import Path
 from typing import Any
 
 from ganzoo.data.images import Images
-from ganzoo.data.sources import Source, folder_or_zip, lmdb_source
+from ganzoo.data.lmdbs import lmdb_source
+from ganzoo.data.sources import Source, folder_or_zip
 from ganzoo.errors import UserError
 
 __all__ = ["LSUN"]

@@ -64,13 +64,12 @@ class PhotoSet(ImageSet):
     """Photographs as `b`, with what is made of them as `a`."""
 
     def __init__(self, photos: ImageSet, pairs: PhotoPairs):
-        super().__init__(photos.store, photos.rows, None, photos.window)
+        super().__init__(photos.store, photos.rows, photos.window)
         self.label, self.inputs = None, pairs.inputs
 
-    def __getitem__(self, index: int | Tensor) -> dict[str, Tensor]:
-        if not isinstance(index, Tensor):
-            return {name: value[0] for name, value in self[torch.tensor([index])].items() if name != "bad"}
-        batch = super().__getitem__(index)
+    def batch(self, index: Tensor) -> dict[str, Tensor]:
+        """Return the pairs with these numbers."""
+        batch = super().batch(index)
         photos = batch.pop("image")
         return {"a": self.inputs(photos), "b": photos, **batch}
 

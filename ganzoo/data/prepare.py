@@ -13,7 +13,8 @@ from ganzoo.data.images import Images
 from ganzoo.data.lsun import LSUN
 from ganzoo.data.paired import Paired
 from ganzoo.data.pixels import height_and_width
-from ganzoo.data.prepared import Manifest, contents_of, is_prepared, make
+from ganzoo.data.prepared import Manifest, contents_of, is_prepared
+from ganzoo.data.preparing import make
 from ganzoo.data.sources import printable
 from ganzoo.data.streamed import litdata
 from ganzoo.errors import UserError

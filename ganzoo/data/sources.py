@@ -7,13 +7,13 @@ import zlib
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
 from pathlib import Path, PurePosixPath
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 from PIL import Image
-from rich.progress import track
 
 from ganzoo.data.pixels import Unreadable, open_image
+from ganzoo.data.unpacking import Unsafe, check_name
 from ganzoo.errors import UserError
 from ganzoo.files import written
 
@@ -146,88 +146,6 @@ class ZipSource(Opened):
             raise OSError(f"{error}") from error  # damaged, encrypted, or of a rare compression
 
 
-class LMDBSource(Opened):
-    """The values of an LMDB: their keys are the names, as in LSUN, or nine digits, as in prepared sets."""
-
-    numbered = False
-
-    def handle(self) -> None:
-        """Open the database: no lock, so that a read-only disk will do; no read-ahead, as access is random."""
-        self.file = open_lmdb(self.where).begin(buffers=True)
-
-    def read(self, i: int) -> bytes:
-        """Return the value."""
-        self.ready()
-        key = number_key(i) if self.numbered else self.names[i].encode("utf-8", "surrogateescape")
-        value = self.file.get(key)
-        if value is None:
-            raise OSError("is no longer in the database")
-        return bytes(value)
-
-
-class NumberedLMDB(LMDBSource):
-    """The images of a prepared LMDB."""
-
-    numbered = True
-
-
-def number_key(i: int) -> bytes:
-    """Return the key of image i in a prepared LMDB."""
-    return b"%09d" % i
-
-
-OPENED: dict[Path, tuple[int, Any]] = {}  # a process may open a database only once
-
-
-def open_lmdb(path: Path) -> Any:
-    """Return this process's environment to read a database from.
-
-    Raises:
-        UserError: it is no LMDB.
-    """
-    import lmdb
-
-    pid, environment = OPENED.get(path, (None, None))
-    if pid == os.getpid():
-        return environment
-    if environment is not None:
-        environment.close()  # the parent's, which a fork brought along: the parent's own stays open
-    try:
-        environment = lmdb.open(str(path), readonly=True, lock=False, readahead=False, meminit=False, max_readers=1)
-        pages, page = environment.info()["last_pgno"] + 1, environment.stat()["psize"]
-    except lmdb.Error as error:
-        raise UserError(f"{path} can't be read as an LMDB ({error}): get it again.") from error
-    if (found := (path / "data.mdb").stat().st_size) < pages * page:  # to read on would kill the process
-        environment.close()
-        raise UserError(f"{path} is cut short: {found:,} bytes of {pages * page:,}. Get it again.")
-    OPENED[path] = os.getpid(), environment
-    return environment
-
-
-def lmdb_source(path: Path) -> LMDBSource:
-    """Return the images of an LMDB; its keys are kept beside it, since listing millions of them takes minutes."""
-    stem = path.with_name(f"{path.name}.keys")
-    database = open_lmdb(path)
-    count = database.stat()["entries"]
-    if count == 0:
-        raise UserError(f"{path} is an LMDB without entries: get it again.")
-    try:
-        names = Names.open(stem)
-        if len(names) == count:
-            return LMDBSource(path, names)
-    except (OSError, ValueError):  # there is none yet, or none that is whole
-        pass
-    with database.begin(buffers=True) as transaction:
-        keys = transaction.cursor().iternext(keys=True, values=False)
-        listed = track(keys, f"Listing {path.name}", total=count, transient=True)
-        names = Names.of(bytes(key).decode("utf-8", "surrogateescape") for key in listed)
-    try:
-        names.save(stem)
-    except UserError:  # a disk that is read-only: list them each time
-        print(f"Can't keep the keys beside {path}: they are listed at each start.", flush=True)
-    return LMDBSource(path, names)
-
-
 def image_names(root: Path) -> list[str]:
     """Return the images below a folder, as sorted relative paths with "/"; links are followed, loops are not.
 
@@ -273,9 +191,11 @@ def zip_names(path: Path) -> list[str]:
             names = [member.filename for member in archive.infolist() if not member.is_dir()]
     except (zipfile.BadZipFile, OSError) as error:
         raise UserError(f"{path} is no zip, or was cut short ({error}): get it again.") from error
-    for name in names:
-        if name.startswith(("/", "\\")) or ":" in name[:3] or ".." in PurePosixPath(name.replace("\\", "/")).parts:
-            raise UserError(f"{path} holds {name!r}, which leads out of it: no honest archive does; don't use it.")
+    try:
+        for name in names:
+            check_name(name)
+    except Unsafe as error:
+        raise UserError(f"{path} {error}: no honest archive does; don't use it.") from error
     parts = ((PurePosixPath(name).parts, name) for name in names)
     return sorted(name for path_, name in parts if is_image(path_[-1]) and all(map(is_visible, path_)))
 

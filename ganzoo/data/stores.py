@@ -115,7 +115,6 @@ class ImageSet(SampleSet):
     Args:
         store: the pixels.
         rows: which of its items, int64, in the set's order.
-        label: of the store's items, int64 (N,), in place of its own.
         window: (H, W), the central part of the store's items to give. None: all of them.
         reverse: `a` is the second image of a pair, `b` the first.
     """
@@ -124,19 +123,22 @@ class ImageSet(SampleSet):
         self,
         store: Store,
         rows: np.ndarray,
-        label: np.ndarray | None = None,
         window: tuple[int, int] | None = None,
         reverse: bool = False,
     ):
         self.store, self.rows, self.window, self.reverse = store, rows, window, reverse
-        self.label = store.label if label is None else label
+        self.label = store.label
 
     def __len__(self) -> int:
         return len(self.rows)
 
     def __getitem__(self, index: int | Tensor) -> dict[str, Tensor]:
         if not isinstance(index, Tensor):
-            return {name: value[0] for name, value in self[torch.tensor([index])].items() if name != "bad"}
+            return {name: value[0] for name, value in self.batch(torch.tensor([index])).items() if name != "bad"}
+        return self.batch(index)
+
+    def batch(self, index: Tensor) -> dict[str, Tensor]:
+        """Return the samples with these numbers, (n,), as one batch."""
         chosen = index.numpy().copy()
         items, places = self.store.load(self.rows[chosen])
         bad = [row for place in places for row in self.stand_in(items, chosen, place)]

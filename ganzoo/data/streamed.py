@@ -21,7 +21,7 @@ import numpy as np
 
 from ganzoo.data.base import Stream, permutation
 from ganzoo.data.sources import Names, Opened
-from ganzoo.data.stores import ImageSet
+from ganzoo.data.stores import ImageSet, Store
 from ganzoo.errors import UserError
 from ganzoo.files import written
 
@@ -202,7 +202,7 @@ class ChunkedStream(Stream):
 
     def __init__(self, dataset: ImageSet, *place: Any):
         super().__init__(dataset, *place)
-        chunks = chunks_of(dataset)
+        chunks = chunks_of(dataset.store)
         assert chunks
         self.bounds = np.searchsorted(dataset.rows, chunks.starts)  # of each chunk's samples
 
@@ -232,9 +232,9 @@ def span(file: IO[bytes], at: int, length: int) -> bytes:
     return os.pread(file.fileno(), length, at)
 
 
-def chunks_of(dataset: object) -> Chunks | None:
-    """Return the chunks that a data set's images lie in, or None if they don't."""
-    source = getattr(getattr(dataset, "store", None), "source", None)
+def chunks_of(store: Store) -> Chunks | None:
+    """Return the chunks that a store's images lie in, or None if they don't."""
+    source = getattr(store, "source", None)
     return source if isinstance(source, Chunks) else None
 
 

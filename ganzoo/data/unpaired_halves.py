@@ -3,7 +3,6 @@
 from typing import Any, ClassVar, Literal
 
 import numpy as np
-import torch
 from torch import Tensor
 
 from ganzoo.data.base import SampleSet
@@ -20,13 +19,12 @@ class Half(ImageSet):
     """One image of each pair, `a` or `b`, as `image`."""
 
     def __init__(self, pairs: ImageSet, domain: str, rows: np.ndarray):
-        super().__init__(pairs.store, rows, pairs.label, pairs.window, pairs.reverse)
+        super().__init__(pairs.store, rows, pairs.window, pairs.reverse)
         self.domain = domain
 
-    def __getitem__(self, index: int | Tensor) -> dict[str, Tensor]:
-        if not isinstance(index, Tensor):
-            return {name: value[0] for name, value in self[torch.tensor([index])].items() if name != "bad"}
-        batch = super().__getitem__(index)
+    def batch(self, index: Tensor) -> dict[str, Tensor]:
+        """Return the images with these numbers."""
+        batch = super().batch(index)
         image = batch.pop(self.domain)
         return {"image": image, **{name: value for name, value in batch.items() if name == "bad"}}
 

@@ -24,7 +24,8 @@ from torchvision import datasets
 
 import ganzoo.data.download as download
 from ganzoo.data.catalogue import CATALOGUE, ELSEWHERE, Download, RemoteFile
-from ganzoo.data.download import fetch, find, get, how_to_use, in_words, locked, obtain, unpack
+from ganzoo.data.download import fetch, find, get, how_to_use, in_words, locked, obtain
+from ganzoo.data.unpacking import unpack
 from ganzoo.errors import UserError
 
 BODY = os.urandom(300_000)

@@ -22,7 +22,7 @@ from ganzoo.cli import main
 from ganzoo.data import LSUN, Faces, ImageFolder
 from ganzoo.data.check import check
 from ganzoo.data.prepare import KINDS, prepare
-from ganzoo.data.prepared import ArrayWriter
+from ganzoo.data.preparing import ArrayWriter
 from ganzoo.errors import UserError
 
 
@@ -109,15 +109,15 @@ def test_any_number_of_workers_writes_the_same_files(tmp_path):
 
 @pytest.mark.parametrize("store", ["array", "lmdb"])
 def test_stopped_at_any_chunk_it_goes_on_to_the_same_files(tmp_path, monkeypatch, store):
-    monkeypatch.setattr("ganzoo.data.prepared.CHUNK", 7)
+    monkeypatch.setattr("ganzoo.data.preparing.CHUNK", 7)
     write_images(tmp_path / "src", 30)
     (tmp_path / "src" / "000011.jpg").write_bytes(b"")
     options = {"store": store, "on_error": "skip"}
     made(tmp_path / "src", tmp_path / "whole", **options)
-    from ganzoo.data import prepared
+    from ganzoo.data import preparing
 
     for stop in range(1, 6):
-        count, save = 0, prepared.save_json
+        count, save = 0, preparing.save_json
 
         def cut(path, content, stop=stop, save=save):
             nonlocal count
@@ -129,7 +129,7 @@ def test_stopped_at_any_chunk_it_goes_on_to_the_same_files(tmp_path, monkeypatch
 
         dest = tmp_path / f"cut{stop}"
         with monkeypatch.context() as patch:
-            patch.setattr(prepared, "save_json", cut)
+            patch.setattr(preparing, "save_json", cut)
             with pytest.raises(KeyboardInterrupt):
                 made(tmp_path / "src", dest, **options)
         assert not dest.exists()
@@ -203,7 +203,7 @@ def test_sizes_are_not_mixed(tmp_path):
 
 def test_a_set_that_changed_begins_anew(tmp_path, capsys, monkeypatch):
     """Mending what it stopped at changes the numbers of the files: what was half done must not be mixed in."""
-    monkeypatch.setattr("ganzoo.data.prepared.CHUNK", 4)
+    monkeypatch.setattr("ganzoo.data.preparing.CHUNK", 4)
     for name, shade in (("a", 0), ("b", 255)):
         (tmp_path / "src" / name).mkdir(parents=True)
         for i in range(6):
@@ -277,7 +277,7 @@ def test_what_was_prepared_otherwise_is_not_loaded(tmp_path):
 
 def test_a_disk_that_fills_up(tmp_path, monkeypatch):
     write_images(tmp_path / "src", 30)
-    monkeypatch.setattr("ganzoo.data.prepared.CHUNK", 7)
+    monkeypatch.setattr("ganzoo.data.preparing.CHUNK", 7)
     write, calls = ArrayWriter.write, []
 
     def full(self, items, at):
