@@ -10,8 +10,8 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from ganzoo.data.base import to_float
 from ganzoo.errors import UserError
 from ganzoo.game import DiscriminatorCallable, Game, SchedulerCallable, mix, seed_networks
-from ganzoo.judging import VALIDATION_SEED
-from ganzoo.metrics import CycleDistance, OfDomain, PairScores, SampleMetric, SlicedWassersteinDistance
+from ganzoo.judging import VALIDATION_SEED, extra_metrics, metrics_of
+from ganzoo.metrics import CycleDistance, OfDomain, PairScores, SampleMetric
 from ganzoo.objectives import Objective
 from ganzoo.players import Batch, evaluating, run_seed
 from ganzoo.schedules import ConstantThenLinear
@@ -297,12 +297,11 @@ class FromImages(Game):
 
     def new_metrics(self, data: Any) -> list[SampleMetric]:
         """Judge translations by their targets, or where there are none by the domain that they should belong to."""
+        asked = extra_metrics if self.paired else metrics_of
+        made = [DOMAINS[direction][1] for direction in self.directions]
+        metrics: list[SampleMetric] = [OfDomain(metric, domain) for domain in made for metric in asked(data)]
         if self.paired:
-            return [PairScores()]
-        metrics: list[SampleMetric] = []
-        for direction in self.directions:
-            own = data.metrics() if data and hasattr(data, "metrics") else [SlicedWassersteinDistance()]
-            metrics += [OfDomain(metric, DOMAINS[direction][1]) for metric in own]
+            return [PairScores(), *metrics]
         return [*metrics, CycleDistance()] if len(self.directions) == 2 else metrics
 
     def judge_batch(self, batch: Batch, rows: Tensor) -> None:

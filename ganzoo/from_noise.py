@@ -10,8 +10,8 @@ from ganzoo.data.base import SampleSet, to_float
 from ganzoo.draws import latents
 from ganzoo.errors import UserError
 from ganzoo.game import Game
-from ganzoo.judging import VALIDATION_SEED
-from ganzoo.metrics import AskedClass, SampleMetric, SlicedWassersteinDistance
+from ganzoo.judging import VALIDATION_SEED, metrics_of
+from ganzoo.metrics import AskedClass, SampleMetric
 from ganzoo.players import Batch, evaluating, run_seed
 
 __all__ = ["FromNoise", "some_real"]
@@ -207,7 +207,7 @@ class FromNoise(Game):
 
     def new_metrics(self, data: Any) -> list[SampleMetric]:
         """Ask the data how samples are judged, and those of a conditional model by what was asked for."""
-        metrics = data.metrics() if data and hasattr(data, "metrics") else [SlicedWassersteinDistance()]
+        metrics = metrics_of(data)
         judge = data.judge() if data and hasattr(data, "judge") else None
         return [*metrics, AskedClass(judge)] if self.conditional and judge is not None else metrics
 

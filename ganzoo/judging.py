@@ -1,15 +1,16 @@
 """Judging a model while it trains: what it makes beside the validation data."""
 
+import copy
 from typing import Any
 
 import lightning as L
 import torch
 from torch import Tensor
 
-from ganzoo.metrics import SampleMetric
+from ganzoo.metrics import SampleMetric, SlicedWassersteinDistance
 from ganzoo.ranks import average_
 
-__all__ = ["Judged"]
+__all__ = ["Judged", "extra_metrics", "metrics_of"]
 
 VALIDATION_SEED = 1  # validation's fakes are the same at every step, so that its curve compares like with like
 
@@ -22,6 +23,7 @@ class Judged(L.LightningModule):
         self.metrics: list[SampleMetric] = []  # in a list: a metric's network is no part of the model
         self.judged = 0  # real samples that this rank's validation has gone past
         self.real_is_known = False  # the metrics have them all
+        self.recipes_are_told = False
 
     def new_metrics(self, data: Any) -> list[SampleMetric]:
         """Return the metrics, the main one first."""
@@ -40,6 +42,8 @@ class Judged(L.LightningModule):
         never = stage == "fit" and self.trainer.limit_val_batches == 0
         if stage != "predict" and not never:
             self.metrics = self.new_metrics(data)
+            for metric in self.metrics:
+                metric.prepare()
             self.real_is_known = False
 
     @property
@@ -79,8 +83,11 @@ class Judged(L.LightningModule):
         values: dict[str, Tensor] = {}
         for metric in self.metrics:
             values |= {f"{stage}/{name}": value for name, value in metric.compute().items()}  # over all ranks
+            if not (self.recipes_are_told or self.trainer.sanity_checking) and (recipe := metric.recipe()):
+                self.print(f"{' and '.join(f'{stage}/{name}' for name in metric.scores)}: {recipe}.")
             metric.forget() if self.trainer.sanity_checking else metric.reset()
         self.judged, self.real_is_known = 0, not self.trainer.sanity_checking
+        self.recipes_are_told |= not self.trainer.sanity_checking
         self.log_dict({name: value.float() for name, value in values.items()}, logger=False)  # for `validate`, `test`
         if self.trainer.state.fn == "fit" and not self.trainer.sanity_checking:
             self.report(values)
@@ -98,3 +105,14 @@ class Judged(L.LightningModule):
         for logger in self.trainer.loggers:
             logger.log_metrics(numbers, step=step)
         self.trainer.callback_metrics.update({name: torch.tensor(number) for name, number in numbers.items()})
+
+
+def metrics_of(data: Any) -> list[SampleMetric]:
+    """Return new metrics, as the DataModule says that its samples are judged; anything else by their distance."""
+    own = data.metrics() if data and hasattr(data, "metrics") else [SlicedWassersteinDistance()]
+    return own + extra_metrics(data)
+
+
+def extra_metrics(data: Any) -> list[SampleMetric]:
+    """Return new metrics, those that the user wants beside the DataModule's."""
+    return copy.deepcopy(getattr(data, "extra_metrics", []))

@@ -15,6 +15,7 @@ from torch.nn import functional as F
 
 from ganzoo.data import DataModule
 from ganzoo.data.base import TensorSet
+from ganzoo.metrics import Extractor
 
 
 def write_mnist(folder: Path, train: int = 40, test: int = 16) -> list[str]:
@@ -151,3 +152,15 @@ FAKES: dict[str, Callable[[Path], list[str]]] = {
     "Edges2Photo": write_images,
     "Grey2Colour": write_images,
 }
+
+
+class Means(Extractor):
+    """Sees the mean and the spread of each channel: an extractor without weights."""
+
+    num_features = 6
+    suffix = "_means"
+    recipe = "means and spreads"
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        x = images.float().flatten(2) / 255
+        return torch.cat([x.mean(2), x.std(2)], 1)

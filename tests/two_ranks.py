@@ -21,6 +21,7 @@ GROUPS = {  # each is a pair of processes, so that none takes too long
     "images": [name for name in TRANSLATORS if name not in ALIKE],
     "alike": list(ALIKE),
 }
+FID_TOO = ("--data.extra_metrics", '[{"class_path": "FID", "init_args": {"extractor": {"class_path": "fakes.Means"}}}]')
 IN_BOTH = ("GAN", "DCGAN")  # models that are tried in float32 too
 
 
@@ -47,6 +48,7 @@ def args_for(model: str, folder: Path, precision: str, devices: int) -> list[str
         *(model, folder, 12, "--trainer.devices", str(devices), "--trainer.precision", precision),
         *("--data.batch_size", str(8 // devices), "--trainer.limit_val_batches", "1.0"),
         *("--trainer.callbacks", "two_ranks.KeepRank"),
+        *(FID_TOO if model == "DCGAN" else ()),
     )
 
 

@@ -181,6 +181,7 @@ class DataModule(L.LightningDataModule, ABC):
         batch_size: samples a batch on each device.
         num_workers: processes that fetch batches; 0 is quickest for a set in memory.
         seed: of the order of the samples (and of what a data set draws). None: the run's `seed_everything`.
+        extra_metrics: what samples are judged by beside the set's own `metrics`, such as `FID`.
     """
 
     main_score: ClassVar[str] = "swd"  #: what runs go by: the first score of the first metric
@@ -191,11 +192,18 @@ class DataModule(L.LightningDataModule, ABC):
     val: SampleSet
     shape: tuple[int, ...]
 
-    def __init__(self, batch_size: int = 64, num_workers: int = 0, seed: int | None = None):
+    def __init__(
+        self,
+        batch_size: int = 64,
+        num_workers: int = 0,
+        seed: int | None = None,
+        extra_metrics: list[SampleMetric] | None = None,
+    ):
         super().__init__()
         self.batch_size = batch_size
         self.num_workers = num_workers
         self.seed = seed
+        self.extra_metrics = extra_metrics or []
         self.position = 0
         self._n_of_checkpoint: int | None = None
 

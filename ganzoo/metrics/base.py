@@ -22,6 +22,13 @@ class SampleMetric(Metric):
 
     full_state_update = False
 
+    def prepare(self) -> None:
+        """Get what is needed before the first `update`, where that can fail: a network's weights."""
+
+    def recipe(self) -> str:
+        """Say, after `compute`, what people must know who compare the scores; empty if the names say it all."""
+        return ""
+
     def update(self, x: Tensor, real: bool, label: Tensor | None = None) -> None:
         """Take in real or generated samples: images (N, C, H, W) in [-1, 1] or points (N, D)."""
         raise NotImplementedError

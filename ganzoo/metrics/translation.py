@@ -37,6 +37,14 @@ class OfDomain(TranslationMetric):
         self.made = {"a": "BtoA", "b": "AtoB"}[domain]
         self.scores = {f"{name}_{domain}": higher for name, higher in metric.scores.items()}  # type: ignore[misc]
 
+    def prepare(self) -> None:
+        """Get what the metric needs."""
+        self.metric.prepare()
+
+    def recipe(self) -> str:
+        """Say what the metric says."""
+        return self.metric.recipe()
+
     def update(self, images: dict[str, Tensor], real: bool) -> None:  # type: ignore[override]
         """Take in the domain's images, or what was made for it."""
         self.metric.update(images[self.domain if real else self.made], real=real)

@@ -22,6 +22,8 @@ class Pix2Pix(FromImages):
 
     Args:
         lambda_l1: weight of the mean absolute difference from the target (equation 4).
+        lambda_gan: weight of the adversarial term. 0: train by the difference alone, without D, for comparison
+            (section 4.1).
         translator: the options of every model of this kind; see `ganzoo.from_images.FromImages`.
     """
 
@@ -31,11 +33,11 @@ class Pix2Pix(FromImages):
     default_discriminator: ClassVar[Callable[..., nn.Module]] = PatchGAN
     default_objective: ClassVar[Objective] = NonSaturating()
 
-    def __init__(self, lambda_l1: float = 100.0, **translator: Any) -> None:
+    def __init__(self, lambda_l1: float = 100.0, lambda_gan: float = 1.0, **translator: Any) -> None:
         super().__init__(**translator)
-        if lambda_l1 < 0:
-            raise UserError(f"lambda_l1 is {lambda_l1}: give 0 or more.")
-        self.lambda_l1 = lambda_l1
+        if min(lambda_l1, lambda_gan) < 0 or lambda_l1 == lambda_gan == 0:
+            raise UserError(f"lambda_l1 is {lambda_l1} and lambda_gan {lambda_gan}: give 0 or more, and one above 0.")
+        self.lambda_l1, self.lambda_gan = lambda_l1, lambda_gan
 
     def shape_judged(self, domain: str) -> tuple[int, ...]:
         """Return the shape of a pair, put together along the channels."""
@@ -44,11 +46,9 @@ class Pix2Pix(FromImages):
         return a + b, height, width
 
     def moves(self, step: int) -> list[Move]:
-        """Return section 3.3's moves: D, then G."""
-        return [
-            Move("discriminator", self.discriminator_loss, times=self.n_critic),
-            Move("generator", self.generator_loss),
-        ]
+        """Return section 3.3's moves: D, if it is asked at all, then G."""
+        judge = [Move("discriminator", self.discriminator_loss, times=self.n_critic)] if self.lambda_gan else []
+        return [*judge, Move("generator", self.generator_loss)]
 
     def discriminator_loss(self, batch: Batch) -> dict[str, Tensor]:
         """Tell pairs from inputs with what was made of them: equation 1, for D."""
@@ -61,8 +61,12 @@ class Pix2Pix(FromImages):
         """Make pairs that D takes for real, near to the target: equation 4."""
         a, b = batch["a"], batch["b"]
         fake = self.generator["AtoB"](a)
-        terms = {"adversarial": self.wanted("b", pair(a, b), pair(a, fake))}
-        return terms | {"l1": self.lambda_l1 * (fake - b).abs().mean()} if self.lambda_l1 else terms
+        terms = {}
+        if self.lambda_gan:
+            terms["adversarial"] = self.lambda_gan * self.wanted("b", pair(a, b), pair(a, fake))
+        if self.lambda_l1:
+            terms["l1"] = self.lambda_l1 * (fake - b).abs().mean()
+        return terms
 
 
 def pair(a: Tensor, b: Tensor) -> Tensor:

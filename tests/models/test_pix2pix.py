@@ -5,6 +5,7 @@ from functools import partial
 import pytest
 import torch
 import torch.nn.functional as F
+from conftest import last
 
 from ganzoo.errors import UserError
 from ganzoo.models import Pix2Pix
@@ -37,6 +38,8 @@ def test_each_options_weight_and_objective_are_used():
     first, second = (translator(Pix2Pix, lambda_l1=weight).generator_loss(batch) for weight in (1.0, 7.0))
     assert_equal(second["l1"], 7 * first["l1"])
     assert list(translator(Pix2Pix, lambda_l1=0.0).generator_loss(batch)) == ["adversarial"]
+    first, second = (translator(Pix2Pix, lambda_gan=weight).generator_loss(batch) for weight in (1.0, 3.0))
+    assert_equal(second["adversarial"], 3 * first["adversarial"])
     model = translator(Pix2Pix, objective=LeastSquares())
     a, b = batch["a"], batch["b"]
     d, fake = model.discriminator["b"], model.generator["AtoB"](a)
@@ -110,9 +113,19 @@ def test_the_generators_gradient_is_that_of_both_terms():
         assert_equal(x + y, z)
 
 
+def test_without_an_adversary_it_is_a_regression(fit):
+    """Section 4.1's "L1": D is there, but never asked and never moved."""
+    before, after = (last(fit("Pix2Pix", f"{n}", n, "--model.lambda_gan", "0")) for n in (1, 3))
+    moved = {k for k, v in after["state_dict"].items() if not torch.equal(v, before["state_dict"][k])}
+    assert any(name.startswith("generator.") for name in moved)
+    assert not any(name.startswith("discriminator.") for name in moved)
+
+
 def test_mistakes_are_refused():
     with pytest.raises(UserError, match="lambda_l1 is -1"):
         Pix2Pix(lambda_l1=-1.0)
+    with pytest.raises(UserError, match=r"lambda_l1 is 0.0 and lambda_gan 0.0: give 0 or more, and one above 0"):
+        Pix2Pix(lambda_l1=0.0, lambda_gan=0.0)
     with pytest.raises(UserError, match="Wasserstein needs a critic with a bounded slope"):
         Pix2Pix(objective=Wasserstein())
     with pytest.raises(UserError, match="translates AtoB, not BtoA: train another"):
