@@ -5,6 +5,7 @@ import warnings
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -27,6 +28,7 @@ from ganzoo.schedules import ConstantThenLinear
 __all__ = ["Batch", "DiscriminatorCallable", "Game", "GeneratorCallable", "Move", "NonFiniteLoss"]
 
 Player = Literal["generator", "discriminator"]
+Terms = dict[str, Tensor]
 PLAYERS: tuple[Player, Player] = ("generator", "discriminator")
 OptimizerCallable = Callable[[Iterable], torch.optim.Optimizer]
 SchedulerCallable = Callable[[torch.optim.Optimizer], torch.optim.lr_scheduler.LRScheduler]
@@ -42,11 +44,12 @@ class Move:
     """A move of the game: `player` lowers `loss`, `times` in a round, on every `every`-th round.
 
     `loss(batch, *chance)` returns named terms; their sum is minimised and each is logged as `player/term`. What chance
-    gives, the game says: `z` to a GAN, nothing to a model that translates images.
+    gives, the game says: `z` to a GAN, nothing to a model that translates images. A loss may also yield its terms some
+    at a time: the gradient of these is taken at once, and what they kept for it is freed before the next are computed.
     """
 
     player: Player
-    loss: Callable[..., dict[str, Tensor]]
+    loss: Callable[..., Terms | Iterator[Terms]]
     times: int = 1
     every: int = 1
 
@@ -61,8 +64,9 @@ class Game(Players):
     A training step is a round: the moves of `moves(step)`, in order. `global_step` counts rounds, that is generator
     updates, so `max_steps`, the checkpoints' cadence and the loggers' axes all mean the same.
 
-    In a round the first repeat of a move shares the latest batch; each further repeat draws a new one. Every repeat
-    has fresh noise. While a player moves, only its own weights require gradients: fakes need no `detach()`.
+    In a round the first repeat of a move shares the latest batch, and what an earlier move put into it; each further
+    repeat draws a new one. Every repeat has fresh noise. While a player moves, only its own weights require gradients:
+    fakes need no `detach()`.
 
     Args:
         generator_optimizer: the generator's optimizer.
@@ -186,16 +190,16 @@ class Game(Players):
         if first_of_generator is None:
             raise ValueError(f"{type(self).__name__}.moves({step}) has no move of the generator: it needs one.")
         seed_networks(mix(run_seed(), step, self.global_rank), self.device)
-        self.terms, batch = {}, None
+        self.terms = {}
+        batch: list[Batch] = []  # in its parts
         with self._no_own_reduction():
             for number, move in enumerate(moves):
                 for repeat in range(move.times):
-                    if batch is None or repeat > 0:
-                        batch = self._next_batch(dataloader_iter)
+                    if not batch or repeat > 0:
+                        batch = self._split(self._next_batch(dataloader_iter))
                     counts = number == first_of_generator and repeat == 0  # ticks the clock, `global_step`
                     self._play(move, batch, (run_seed(), step, number, repeat), counts)
-        assert batch is not None
-        self._end_round(step + 1, size_of(batch) * self.trainer.world_size)
+        self._end_round(step + 1, sum(map(size_of, batch)) * self.trainer.world_size)
 
     def _next_batch(self, dataloader_iter: Iterator[Any]) -> Batch:
         """Return the next batch, on the device, images in [-1, 1] (the DataModule converts them)."""
@@ -207,7 +211,12 @@ class Game(Players):
                 batch[name] = batch[name].contiguous(memory_format=torch.channels_last)
         return batch
 
-    def _play(self, move: Move, batch: Batch, key: tuple[int, ...], counts: bool) -> None:
+    def _split(self, batch: Batch) -> list[Batch]:
+        """Return the micro-batches of a batch."""
+        cuts = [part * size_of(batch) // self.micro_batches for part in range(self.micro_batches + 1)]
+        return [{name: x[start:stop] for name, x in batch.items()} for start, stop in pairwise(cuts)]
+
+    def _play(self, move: Move, batch: list[Batch], key: tuple[int, ...], counts: bool) -> None:
         """Make a move: only the mover's weights get gradients, and change."""
         for player, weights in self.weights.items():
             for p in weights:
@@ -232,25 +241,25 @@ class Game(Players):
     def moved(self, player: Player) -> None:
         """Do what a variant does after each move of a player."""
 
-    def _backward(self, move: Move, batch: Batch, key: tuple[int, ...]) -> Tensor:
+    def _backward(self, move: Move, batch: list[Batch], key: tuple[int, ...]) -> Tensor:
         """Add up the gradients of the move's micro-batches; return the mean loss."""
-        rank, world, parts = self.global_rank, self.trainer.world_size, self.micro_batches
-        local, dtype = size_of(batch), self.weights["generator"][0].dtype
-        losses, self.noted = [], {}
-        for part in range(parts):
-            start, stop = part * local // parts, (part + 1) * local // parts
+        rank, world, dtype = self.global_rank, self.trainer.world_size, self.weights["generator"][0].dtype
+        losses, self.noted, start = [], {}, 0
+        size = sum(map(size_of, batch))
+        for micro_batch in batch:
+            stop = start + size_of(micro_batch)
             rows = slice(rank + world * start, world * stop, world)  # this rank's samples of the global batch
-            self.draws = Draws(key, local * world, rows, self.device, dtype)
-            chance = self.chance()
-            micro_batch = batch if parts == 1 else {name: value[start:stop] for name, value in batch.items()}
-            terms = move.loss(micro_batch, *chance)
-            loss = sum(terms.values(), start=torch.zeros((), device=self.device)) / parts
-            self.manual_backward(loss)
-            losses.append(loss.detach())
-            for name, term in terms.items():
-                self.note(f"{self.logged_as[move.player]}/{name}", term)
+            self.draws = Draws(key, size * world, rows, self.device, dtype)
+            found = move.loss(micro_batch, *self.chance())
+            for terms in (found,) if isinstance(found, dict) else found:
+                loss = sum(terms.values(), start=torch.zeros((), device=self.device)) / len(batch)
+                self.manual_backward(loss)
+                losses.append(loss.detach())
+                for name, term in terms.items():
+                    self.note(f"{self.logged_as[move.player]}/{name}", term)
+            start = stop
         self.terms.update(self.noted)
-        return losses[0] if parts == 1 else torch.stack(losses).sum()
+        return losses[0] if len(losses) == 1 else torch.stack(losses).sum()
 
     def note(self, name: str, value: Tensor) -> None:
         """Have a value of the loss being computed logged, as its mean over samples and micro-batches."""

@@ -1,6 +1,6 @@
 """CUT (Park et al. 2020, "Contrastive Learning for Unpaired Image-to-Image Translation")."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, ClassVar
 
 import torch
@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from ganzoo.errors import UserError
 from ganzoo.from_images import FromImages
-from ganzoo.game import Batch, Move
+from ganzoo.game import Batch, Move, Terms
 from ganzoo.networks import AntialiasedTranslator, InstancePatchGAN, PatchHeads
 from ganzoo.objectives import Objective, WholeLeastSquares, wide
 
@@ -89,24 +89,24 @@ class CUT(FromImages):
             Move("generator", self.generator_loss),
         ]
 
-    def discriminator_loss(self, batch: Batch) -> dict[str, Tensor]:
+    def discriminator_loss(self, batch: Batch) -> Terms:
         """Tell images of b from those that were made: equation 1, for D."""
         fake = self.generator["AtoB"](flipped(batch["a"], self.flips()))
         real, fake = self.opinions("b", batch["b"], fake)
         self.note_scores(real, fake)
         return {"adversarial": self.objective.discriminator(real, fake) / 2}
 
-    def generator_loss(self, batch: Batch) -> dict[str, Tensor]:
+    def generator_loss(self, batch: Batch) -> Iterator[Terms]:
         """Make images that D takes for real, each patch like that of the input: equation 5."""
         a, b, flips, g = batch["a"], batch["b"], self.flips(), self.generator["AtoB"]
         fake = g(flipped(a, flips))
         terms = {"adversarial": self.lambda_gan * self.wanted("b", b, fake)}
-        if self.lambda_nce:
-            both = 2 if self.nce_identity else 1
-            terms["nce"] = self.lambda_nce / both * self.contrast(a, fake, flips)
-            if self.nce_identity:
-                terms["nce_identity"] = self.lambda_nce / both * self.contrast(b, g(flipped(b, flips)), flips)
-        return terms
+        weight = self.lambda_nce / (2 if self.nce_identity else 1)
+        if weight:
+            terms["nce"] = weight * self.contrast(a, fake, flips)
+        yield terms
+        if weight and self.nce_identity:
+            yield {"nce_identity": weight * self.contrast(b, g(flipped(b, flips)), flips)}
 
     def flips(self) -> Tensor | None:
         """Return which images (N,) are mirrored, or None."""

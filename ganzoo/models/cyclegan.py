@@ -1,6 +1,6 @@
 """CycleGAN (Zhu et al. 2017, "Unpaired Image-to-Image Translation using Cycle-Consistent Adversarial Networks")."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, ClassVar
 
 import torch
@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from ganzoo.errors import UserError
 from ganzoo.from_images import Direction, FromImages
-from ganzoo.game import Batch, Move
+from ganzoo.game import Batch, Move, Terms
 from ganzoo.image_pool import ImagePool
 from ganzoo.networks import InstancePatchGAN, ResNetTranslator
 from ganzoo.objectives import Objective, WholeLeastSquares
@@ -20,9 +20,9 @@ class CycleGAN(FromImages):
     """Zhu et al. 2017: G makes b from a and F makes a from b; there and back an image is to come to itself.
 
     Each player is a pair of networks: G = `generator["AtoB"]` and F = `generator["BtoA"]` against D_Y =
-    `discriminator["b"]` and D_X = `discriminator["a"]`. As in the authors' code G and F move first. D is shown images
-    out of a pool of those made earlier, and its loss is halved (section 4). The pool is one for all devices: each keeps
-    a copy, and a checkpoint has it.
+    `discriminator["b"]` and D_X = `discriminator["a"]`. As in the authors' code G and F move first, and what they made
+    is what D is shown, out of a pool with those made earlier; its loss is halved (section 4). The pool is one for all
+    devices: each keeps a copy, and a checkpoint has it.
 
     Args:
         lambda_a: weight of |F(G(a)) - a|, a mean over pixels (equation 2; 10 in the paper).
@@ -73,26 +73,33 @@ class CycleGAN(FromImages):
             Move("discriminator", self.discriminator_loss, times=self.n_critic),
         ]
 
-    def generator_loss(self, batch: Batch) -> dict[str, Tensor]:
-        """Make images that D_Y and D_X take for real, and come back to where they started: equation 3."""
+    def generator_loss(self, batch: Batch) -> Iterator[Terms]:
+        """Make images that D_Y and D_X take for real, and come back to where they started: equation 3.
+
+        One way after the other, so that memory holds two networks' maps at a time, not six.
+        """
         a, b, (g, f) = batch["a"], batch["b"], self.generator.values()
-        fake_b, fake_a = g(a), f(b)
-        terms = {
+        fake_b = g(a)
+        yield {
             "adversarial_b": self.wanted("b", b, fake_b),
-            "adversarial_a": self.wanted("a", a, fake_a),
             "cycle_a": self.lambda_a * distance(f(fake_b), a),
+        }
+        fake_a = f(b)
+        yield {
+            "adversarial_a": self.wanted("a", a, fake_a),
             "cycle_b": self.lambda_b * distance(g(fake_a), b),
         }
         if self.lambda_identity:
-            terms["identity_a"] = self.lambda_a * self.lambda_identity * distance(f(a), a)
-            terms["identity_b"] = self.lambda_b * self.lambda_identity * distance(g(b), b)
-        return terms
+            yield {"identity_a": self.lambda_a * self.lambda_identity * distance(f(a), a)}
+            yield {"identity_b": self.lambda_b * self.lambda_identity * distance(g(b), b)}
+        batch |= {"fake_a": fake_a.detach(), "fake_b": fake_b.detach()}
 
-    def discriminator_loss(self, batch: Batch) -> dict[str, Tensor]:
+    def discriminator_loss(self, batch: Batch) -> Terms:
         """Tell each domain's images from those made for it, now or earlier: equation 1, for D_Y and for D_X."""
         a, b, (g, f) = batch["a"], batch["b"], self.generator.values()
-        real_b, pooled_b = self.opinions("b", b, self.from_pool("b", g(a)))
-        real_a, pooled_a = self.opinions("a", a, self.from_pool("a", f(b)))
+        fake_a, fake_b = (batch["fake_a"], batch["fake_b"]) if "fake_a" in batch else (f(b), g(a))
+        real_b, pooled_b = self.opinions("b", b, self.from_pool("b", fake_b))
+        real_a, pooled_a = self.opinions("a", a, self.from_pool("a", fake_a))
         self.note_scores(torch.cat([real_b, real_a]), torch.cat([pooled_b, pooled_a]))
         return {
             "adversarial_b": self.objective.discriminator(real_b, pooled_b) / 2,

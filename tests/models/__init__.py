@@ -1,5 +1,6 @@
 """Variants without a Trainer: a model whose losses can be computed at once, in float64."""
 
+from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
@@ -67,6 +68,27 @@ def normal(seed: int, *shape: int) -> Tensor:
 def batch(*shape: int, classes: int = 3) -> dict[str, Tensor]:
     """Real samples, (N, *shape), and labels."""
     return {"image": normal(1, N, *(shape or (2,))), "label": torch.arange(N) % classes}
+
+
+def all_terms(loss: dict[str, Tensor] | Iterator[dict[str, Tensor]]) -> dict[str, Tensor]:
+    """The terms of a loss that may yield them some at a time."""
+    return loss if isinstance(loss, dict) else {name: term for terms in loss for name, term in terms.items()}
+
+
+def kept_for_gradients(model: FromImages, batch: dict[str, Tensor]) -> list[int]:
+    """Bytes of what autograd keeps of each part of the generator's loss, each tensor once."""
+    kept, held, parts = {}, [], []
+
+    def keep(x: Tensor) -> Tensor:
+        kept[x.untyped_storage().data_ptr()] = x.untyped_storage().nbytes()
+        held.append(x)  # or its place in memory would be taken again
+        return x
+
+    with torch.autograd.graph.saved_tensors_hooks(keep, lambda x: x):
+        for _ in model.generator_loss(batch):
+            parts.append(sum(kept.values()))
+            kept.clear()
+    return parts
 
 
 def gradients(loss: Tensor, network: nn.Module) -> list[Tensor]:

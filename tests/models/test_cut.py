@@ -13,7 +13,7 @@ from ganzoo.models.cut import patch_nce
 from ganzoo.networks import AntialiasedTranslator, InstancePatchGAN, PatchHeads, ResNetTranslator, UNet
 from ganzoo.objectives import WholeLeastSquares
 from ganzoo.schedules import ConstantThenLinear
-from models import N, assert_equal, chance, domains, normal, translator
+from models import N, all_terms, assert_equal, chance, domains, kept_for_gradients, normal, translator
 
 
 def unit(seed, *shape):
@@ -73,7 +73,7 @@ def test_the_losses_are_the_papers():
         {"adversarial": (((d(b) - 1) ** 2).mean() + (d(g(a)) ** 2).mean()) / 2},
     )
     draws = chance(model)
-    terms = {name: term.item() for name, term in model.generator_loss(batch).items()}
+    terms = {name: term.item() for name, term in all_terms(model.generator_loss(batch)).items()}
     expected = {
         "adversarial": 2 * ((d(g(a)) - 1) ** 2).mean().item(),
         "nce": 3 * contrast_by_hand(model, a, g(a), draws) / 2,
@@ -84,7 +84,7 @@ def test_the_losses_are_the_papers():
 
 def test_without_the_identity_the_contrast_counts_whole():
     with_it, without = (translator(CUT, num_patches=6, nce_identity=which) for which in (True, False))
-    both, one = with_it.generator_loss(domains()), without.generator_loss(domains())
+    both, one = all_terms(with_it.generator_loss(domains())), all_terms(without.generator_loss(domains()))
     assert list(one) == ["adversarial", "nce"]
     assert_equal(one["nce"], 2 * both["nce"])
 
@@ -106,7 +106,7 @@ def test_only_the_movers_weights_get_gradients():
     ):
         mover.requires_grad_(True)
         other.requires_grad_(False)
-        sum(loss(batch).values()).backward()
+        sum(all_terms(loss(batch)).values()).backward()
         assert all(p.grad is not None for p in mover.parameters())
         assert all(p.grad is None for p in other.parameters())
         model.zero_grad()
@@ -155,27 +155,11 @@ def test_the_defaults_are_the_papers():
     assert [move.player for move in model.moves(0)] == ["discriminator", "generator"]
 
 
-def kept_for_backward(model) -> int:
-    """Bytes of what autograd keeps of the generator's loss, each tensor once."""
-    kept = {}
-
-    def keep(x):
-        kept[x.untyped_storage().data_ptr()] = x.untyped_storage().nbytes()
-        held.append(x)
-        return x
-
-    held: list[torch.Tensor] = []
-    batch = {name: normal(0, 1, 3, 64, 64) for name in "ab"}
-    with torch.autograd.graph.saved_tensors_hooks(keep, lambda x: x):
-        sum(model.generator_loss(batch).values())
-    return sum(kept.values())
-
-
 def test_it_keeps_half_of_what_cyclegan_keeps_for_the_gradient():
     shapes, kept = {name: (3, 64, 64) for name in "ab"}, []
     for cls, more in ((CUT, {"num_patches": 16, "head_width": 8}), (CycleGAN, {})):
         model = translator(cls, shapes=shapes, generator=partial(ResNetTranslator, width=4, blocks=9), **more)
-        kept.append(kept_for_backward(model))
+        kept.append(sum(kept_for_gradients(model, {name: normal(0, 1, 3, 64, 64) for name in "ab"})))
     assert 0.4 < kept[0] / kept[1] < 0.55
 
 

@@ -9,7 +9,7 @@ from ganzoo.networks import InstancePatchGAN, ResNetTranslator
 from ganzoo.objectives import WholeLeastSquares
 from ganzoo.optimizers import Adam
 from ganzoo.schedules import ConstantThenLinear
-from models import N, assert_equal, chance, domains, translator
+from models import N, all_terms, assert_equal, chance, domains, kept_for_gradients, translator
 
 
 def l1(x, y):
@@ -22,7 +22,7 @@ def test_the_losses_are_equations_1_to_3():
     g, f = model.generator["AtoB"], model.generator["BtoA"]
     d_x, d_y = model.discriminator["a"], model.discriminator["b"]
     assert_equal(
-        model.generator_loss(batch),
+        all_terms(model.generator_loss(batch)),
         {
             "adversarial_b": ((d_y(g(a)) - 1) ** 2).mean(),
             "adversarial_a": ((d_x(f(b)) - 1) ** 2).mean(),
@@ -43,13 +43,13 @@ def test_the_losses_are_equations_1_to_3():
 
 @pytest.mark.parametrize("none", [0.0, None])
 def test_the_identity_loss_can_be_left_out(none):
-    terms = translator(CycleGAN, lambda_identity=none).generator_loss(domains())
-    assert list(terms) == ["adversarial_b", "adversarial_a", "cycle_a", "cycle_b"]
+    terms = all_terms(translator(CycleGAN, lambda_identity=none).generator_loss(domains()))
+    assert list(terms) == ["adversarial_b", "cycle_a", "adversarial_a", "cycle_b"]
 
 
 def test_domains_may_differ_in_channels_without_it():
     model, batch = translator(CycleGAN, (1, 3), lambda_identity=None), domains((1, 3))
-    terms = model.generator_loss(batch) | model.discriminator_loss(batch)
+    terms = all_terms(model.generator_loss(batch)) | model.discriminator_loss(batch)
     assert all(term.isfinite() for term in terms.values())
     assert model.translate(batch["b"], "BtoA").shape == (N, 1, 16, 16)
     with pytest.raises(UserError, match=r"a have 1 channels and those of b 3.*set model.lambda_identity to 0"):
@@ -64,7 +64,7 @@ def test_only_the_movers_weights_get_gradients():
     ):
         mover.requires_grad_(True)
         other.requires_grad_(False)
-        sum(loss(batch).values()).backward()
+        sum(all_terms(loss(batch)).values()).backward()
         assert all(p.grad is not None for p in mover.parameters())
         assert all(p.grad is None for p in other.parameters())
         model.zero_grad()
@@ -162,3 +162,28 @@ def test_a_checkpoint_keeps_the_pools(tmp_path, filled):
 def test_negative_numbers_are_refused(option):
     with pytest.raises(UserError, match=f"{option} is -1"):
         CycleGAN(**{option: -1})
+
+
+# The game -----------------------------------------------------------------------------------------------------
+
+
+def test_the_discriminators_are_shown_what_the_generators_made_in_their_move():
+    model, batch = translator(CycleGAN, pool_size=0), domains()
+    made = {"b": model.generator["AtoB"](batch["a"]), "a": model.generator["BtoA"](batch["b"])}
+    all_terms(model.generator_loss(batch))
+    with torch.no_grad():  # the generators have moved meanwhile
+        next(model.generator["AtoB"].parameters()).mul_(2)
+        next(model.generator["BtoA"].parameters()).mul_(2)
+    shown = {}
+    for domain in "ab":
+        seen = shown[domain] = []
+        model.discriminator[domain].register_forward_pre_hook(lambda module, args, seen=seen: seen.append(args[0]))
+    model.discriminator_loss(batch)
+    for domain, fakes in made.items():
+        assert torch.equal(shown[domain][1], fakes.detach())
+
+
+def test_memory_holds_the_maps_of_one_way_at_a_time():
+    kept = kept_for_gradients(translator(CycleGAN), domains())
+    assert len(kept) == 4
+    assert max(kept) < 0.4 * sum(kept)
