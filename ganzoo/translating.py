@@ -19,6 +19,7 @@ from rich.progress import Progress
 from torch import Tensor
 
 from ganzoo.checkpoint import load
+from ganzoo.cores import cores
 from ganzoo.data.base import to_float
 from ganzoo.data.pixels import SMALLEST, Unreadable, fitted, height_and_width, in_channels, open_image
 from ganzoo.data.sources import image_names
@@ -266,24 +267,24 @@ class Translation:
 
         On the CPU the network runs on each core by itself, each with images of its own: quicker than all on one.
         """
-        cores = len(os.sched_getaffinity(0))
+        count = cores()
         bar = Progress(transient=True, disable=not sys.stdout.isatty())
         network = self.model.translator(self.direction, self.raw)
-        alone = cores == 1 or self.model.device.type != "cpu" or one_at_a_time(network)  # chance is the process's own
+        alone = count == 1 or self.model.device.type != "cpu" or one_at_a_time(network)  # chance is the process's own
         at_work = (
-            ThreadPoolExecutor(1) if alone else ThreadPoolExecutor(cores, initializer=partial(torch.set_num_threads, 1))
+            ThreadPoolExecutor(1) if alone else ThreadPoolExecutor(count, initializer=partial(torch.set_num_threads, 1))
         )
         with (
             bar,
-            ThreadPoolExecutor(max(2, cores)) as readers,
+            ThreadPoolExecutor(max(2, count)) as readers,
             at_work as networks,
-            ThreadPoolExecutor(max(2, cores)) as writers,
+            ThreadPoolExecutor(max(2, count)) as writers,
         ):
             task = bar.add_task("Translating", total=len(paths))
             writing: deque[Future[None]] = deque()
             try:
                 groups = alike(self.readable(paths, readers), self.batch_size)
-                for group, made in ahead(networks, self.of_group, groups, 1 if alone else cores):
+                for group, made in ahead(networks, self.of_group, groups, 1 if alone else count):
                     for (name, image), pixels in zip(group, made.result(), strict=True):
                         writing.append(writers.submit(self.write, image, pixels, paths[name][1]))
                     while len(writing) > HELD * self.batch_size:

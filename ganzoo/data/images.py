@@ -1,6 +1,5 @@
 """What all sets of image files share: options, splits, augmentation, and what happens to files that can't be read."""
 
-import os
 from abc import abstractmethod
 from pathlib import Path
 from typing import Any, ClassVar, Literal
@@ -8,6 +7,7 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 from torch import Tensor
 
+from ganzoo.cores import cores
 from ganzoo.data.augmented import Augmented
 from ganzoo.data.base import SampleSet, permutation
 from ganzoo.data.prepared import fetched, is_prepared, prepared_stores, read_manifest
@@ -109,7 +109,7 @@ class Images(Augmented):
         stores = self.stores()
         if self.choose_workers:
             mapped = all(isinstance(store, Mapped) for store in stores.values())
-            self.num_workers = 0 if mapped else min(8, len(os.sched_getaffinity(0)))
+            self.num_workers = 0 if mapped else min(8, cores())
         train, val = self.split(stores)
         if isinstance(train, ImageSet) and chunks_of(train.store):
             self.stream = ChunkedStream

