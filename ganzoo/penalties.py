@@ -36,6 +36,9 @@ class Penalty(ABC):
     couples_batch: ClassVar[str] = ""
     """Why the samples of a batch see each other, if they do."""
 
+    at_samples: ClassVar[bool] = False
+    """Whether the gradient is taken at the very samples that the discriminator scores anyway."""
+
     every: int = field(default=1, kw_only=True)
 
     def __post_init__(self) -> None:
@@ -50,8 +53,9 @@ class Penalty(ABC):
 
         Args:
             discriminator: samples (N, *shape) to raw scores (N,); its weights are float32 or float64.
-            real: real samples (N, *shape).
-            fake: generated samples (N, *shape).
+            real: real samples (N, *shape). Leaves that require gradients stay as they are, so that `discriminator` can
+                know them again and give scores that it has.
+            fake: generated samples (N, *shape); the same.
             draws: chance, which belongs to the sample, not to the rank that happens to hold it.
         """
         with torch.autocast(real.device.type, enabled=False):
@@ -66,6 +70,7 @@ class Penalty(ABC):
 class R1(Penalty):
     """gamma/2 E ||grad D(x)||^2 on real samples: Mescheder et al. 2018, equation 9."""
 
+    at_samples: ClassVar[bool] = True
     gamma: float = 10.0
 
     def value(self, discriminator: Discriminator, real: Tensor, fake: Tensor, draws: Draws) -> Tensor:
@@ -77,6 +82,7 @@ class R1(Penalty):
 class R2(Penalty):
     """gamma/2 E ||grad D(G(z))||^2 on generated samples: Mescheder et al. 2018, equation 10."""
 
+    at_samples: ClassVar[bool] = True
     gamma: float = 10.0
 
     def value(self, discriminator: Discriminator, real: Tensor, fake: Tensor, draws: Draws) -> Tensor:
@@ -139,7 +145,7 @@ def clip_weights_(weights: Iterable[Tensor], bound: float) -> None:
 
 def gradient(discriminator: Discriminator, x: Tensor) -> Tensor:
     """The gradient of each sample's score by that sample, flattened, (N, D); itself differentiable."""
-    x = x.detach().requires_grad_()
+    x = x if is_wanted(x) else x.detach().requires_grad_()
     (grad,) = torch.autograd.grad(discriminator(x).sum(), x, create_graph=True)
     return grad.flatten(1)
 
@@ -151,4 +157,9 @@ def per_sample(numbers: Tensor, x: Tensor) -> Tensor:
 
 def full_precision(x: Tensor) -> Tensor:
     """The tensor cut from its graph, in float32 or, if it was that already, float64."""
-    return x.detach().to(torch.promote_types(x.dtype, torch.float32))
+    return x if is_wanted(x) else x.detach().to(torch.promote_types(x.dtype, torch.float32))
+
+
+def is_wanted(x: Tensor) -> bool:
+    """Whether the gradient by this tensor is wanted: a leaf of a graph, in float32 or more."""
+    return x.requires_grad and x.is_leaf and torch.promote_types(x.dtype, torch.float32) == x.dtype

@@ -160,11 +160,11 @@ class GAN(FromNoise):
     def discriminator_loss(self, batch: Batch, z: Tensor) -> dict[str, Tensor]:
         """Tell real samples from fakes: equation 1, for D; and stay smooth."""
         y = self.labels(batch)
-        x, x_fake = self.shown(batch["image"]), self.shown(self.generator(z, *y))
+        x, x_fake = (self.leaf(self.shown(samples)) for samples in (batch["image"], self.generator(z, *y)))
         real, fake = self.discriminator(x, *y), self.discriminator(x_fake, *y)
         self.note_scores(real, fake)
         terms = {"adversarial": self.objective.discriminator(real, fake)}
-        return terms | self.penalty_terms(x, x_fake, y)
+        return terms | self.penalty_terms(x, x_fake, y, (real, fake))
 
     def generator_loss(self, batch: Batch, z: Tensor) -> dict[str, Tensor]:
         """Make fakes that D takes for real: equation 1, for G; z is fresh."""
@@ -185,14 +185,30 @@ class GAN(FromNoise):
         std = self.instance_noise * (1 if rounds is None else max(0.0, 1 - self.round / rounds))
         return x + std * self.draws.normal(*x.shape[1:]) if std > 0 else x
 
-    def penalty_terms(self, x: Tensor, x_fake: Tensor, y: tuple[Tensor, ...]) -> dict[str, Tensor]:
-        """Return the penalties that are due in this round, by name."""
+    def due(self) -> list[Penalty]:
+        """Return the penalties of this round."""
+        return [penalty for penalty in self.penalties if (self.round + 1) % penalty.every == 0]  # as logs are
 
-        def discriminator(x: Tensor) -> Tensor:  # torch.compile has no second derivative: `forward` is never compiled
-            return self.discriminator.forward(x, *y)
+    def leaf(self, x: Tensor) -> Tensor:
+        """Return samples by which their scores can be differentiated, if a penalty can so do without scores of its own.
 
-        due = [penalty for penalty in self.penalties if (self.round + 1) % penalty.every == 0]  # as logs are
-        return {type(penalty).__name__: penalty(discriminator, x, x_fake, self.draws) for penalty in due}
+        It can't in half precision, nor when D is compiled: torch.compile has no second derivative.
+        """
+        alike = not (self.compile_networks or torch.is_autocast_enabled(x.device.type))
+        return x.detach().requires_grad_() if alike and any(p.at_samples for p in self.due()) else x
+
+    def penalty_terms(
+        self, x: Tensor, x_fake: Tensor, y: tuple[Tensor, ...], scores: tuple[Tensor, ...] = ()
+    ) -> dict[str, Tensor]:
+        """Return the penalties of this round, by name; `scores` are those of the two kinds of samples, if known."""
+
+        def discriminator(samples: Tensor) -> Tensor:
+            for known, score in zip((x, x_fake), scores, strict=False):
+                if samples is known and samples.requires_grad:
+                    return score
+            return self.discriminator.forward(samples, *y)  # which is never compiled
+
+        return {type(penalty).__name__: penalty(discriminator, x, x_fake, self.draws) for penalty in self.due()}
 
     def feature_distance(self, x: Tensor, x_fake: Tensor, y: tuple[Tensor, ...]) -> Tensor:
         """Return ||E f(x) - E f(G(z))||^2 of D's features f: Salimans et al. 2016, section 3.1."""

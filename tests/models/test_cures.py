@@ -89,6 +89,35 @@ def test_a_penalty_is_a_term_of_its_own_that_the_discriminator_alone_pays(penalt
     assert list(model.generator_loss(real, z)) == ["adversarial"]
 
 
+@pytest.mark.parametrize(("half", "passes"), [(False, 2), (True, 4)])
+def test_r1_and_r2_take_the_scores_that_there_are(half, passes):
+    """As their authors do. In half precision they need scores of their own; the gradient is the same but for that."""
+    model, real, z = ready(GAN, penalties=[R1(), R2()]), batch(), normal(2, N, LATENT)
+    forward, own = model.discriminator.forward, []
+    model.discriminator.forward = lambda x: own.append(x) or forward(x)
+    model.generator.requires_grad_(False)  # as in D's move
+    if half:
+        model.float()
+        real, z = {name: x.float() if x.is_floating_point() else x for name, x in real.items()}, z.float()
+    with torch.autocast("cpu", torch.bfloat16, enabled=half):
+        terms = model.discriminator_loss(real, z)
+    assert len(own) == passes
+    together = gradients(sum(terms.values()), model.discriminator)
+    if half:
+        return
+    x, fake = real["image"], model.generator(z)
+    for penalty in model.penalties:  # by themselves
+        assert_equal(terms[type(penalty).__name__], penalty(forward, x, fake, model.draws))
+    apart = gradients(
+        model.objective.discriminator(forward(x), forward(fake))
+        + sum(penalty(forward, x, fake, model.draws) for penalty in model.penalties),
+        model.discriminator,
+    )
+    for one, other in zip(together, apart, strict=True):
+        assert_equal(one, other)
+    assert not x.requires_grad  # the batch is as it was
+
+
 def test_a_conditional_critic_is_smooth_at_the_label():
     model = ready(CGAN, num_classes=3, penalties=[R1(4.0)])
     real = batch()
