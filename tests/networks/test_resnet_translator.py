@@ -7,6 +7,7 @@ from torch import nn
 from ganzoo.errors import UserError
 from ganzoo.networks import AntialiasedTranslator, ResNetTranslator
 from ganzoo.networks.resnet_translator import Blur, ResidualBlock
+from ganzoo.networks.to_image import InstanceNorm
 
 SHAPE = (3, 32, 32)
 
@@ -27,8 +28,8 @@ def test_as_many_weights_as_the_reference(side, millions, blocks):
 
 def test_the_layers_are_the_papers():
     network = ResNetTranslator(SHAPE, SHAPE, blocks=2)
-    conv = [nn.Conv2d, nn.InstanceNorm2d, nn.ReLU]
-    up = [nn.ConvTranspose2d, nn.InstanceNorm2d, nn.ReLU]
+    conv = [nn.Conv2d, InstanceNorm, nn.ReLU]
+    up = [nn.ConvTranspose2d, InstanceNorm, nn.ReLU]
     expected = [nn.ReflectionPad2d, *conv, *conv, *conv, *[ResidualBlock] * 2, *up, *up]
     assert [type(m) for m in network.model] == [*expected, nn.ReflectionPad2d, nn.Conv2d, nn.Tanh]
     convs = [m for m in network.model if isinstance(m, nn.Conv2d | nn.ConvTranspose2d)]
@@ -36,9 +37,9 @@ def test_the_layers_are_the_papers():
     assert [m.kernel_size[0] for m in convs] == [7, 3, 3, 3, 3, 7]
     assert [m.stride[0] for m in convs] == [1, 2, 2, 2, 2, 1]
     assert all(m.bias is not None for m in convs)
-    for norm in (m for m in network.modules() if isinstance(m, nn.InstanceNorm2d)):
+    for norm in (m for m in network.modules() if isinstance(m, InstanceNorm)):
         assert not norm.affine
-        assert not norm.track_running_stats
+        assert norm.num_groups == norm.num_channels
 
 
 def test_no_zeros_come_in_but_at_the_strided_convolutions():
@@ -134,3 +135,13 @@ def test_sizes_that_cannot_be_are_refused(shape):
         ResNetTranslator(shape, shape)
     with pytest.raises(UserError, match="blocks 0"):
         ResNetTranslator(SHAPE, SHAPE, blocks=0)
+
+
+def test_its_norm_is_instance_norm():
+    x = torch.randn(2, 5, 6, 7, dtype=torch.float64, generator=torch.Generator().manual_seed(0)).requires_grad_()
+    made, expected = InstanceNorm(5)(x), torch.nn.functional.instance_norm(x)
+    torch.testing.assert_close(made, expected)
+    weights = torch.arange(made.numel(), dtype=torch.float64).view_as(made)
+    mine, other = (torch.autograd.grad((y * weights).sum(), x)[0] for y in (made, expected))
+    torch.testing.assert_close(mine, other)
+    assert not InstanceNorm(5).state_dict()  # as the authors' checkpoints have none
