@@ -111,7 +111,7 @@ def missing(arguments: str) -> str:
         wanted = " and ".join(f"--{name}" for name in reversed(names))
         return f"{wanted} missing: as in `ganzoo {command} --model DCGAN --data Digits`, or give --config FILE"
     wanted = " ".join(name.upper() for name in names)
-    return f"{wanted} is missing: ganzoo {command} {wanted}; see `ganzoo {command} --help`"
+    return f"{wanted} is missing: see `ganzoo {command} --help`"
 
 
 def expected(message: str) -> list[str]:

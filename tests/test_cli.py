@@ -100,7 +100,7 @@ OPTIONS = [  # what is typed after `ganzoo`, and words of the answer
     (["fit", "--config", "none.yaml"], "none.yaml"),
     (["fit", "--config", "file"], "nothing"),
     (["fit", "--config", "empty"], "empty"),
-    (["resume"], "RUN is missing: ganzoo resume RUN"),
+    (["resume"], "RUN is missing: see `ganzoo resume --help`"),
     (["sample"], "CKPT is missing"),
     (["sample", "x", "--numm", "3"], "did you mean --num?"),
     (["sample", "x", "--num", "many"], "--num takes a whole number, not many"),
