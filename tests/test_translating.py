@@ -1,11 +1,15 @@
 """`ganzoo translate`: files, folders, videos, tiles, and what can't be translated."""
 
 import itertools
+import subprocess
+import sys
 from functools import partial
 
+import lightning
 import numpy as np
 import pytest
 import torch
+from conftest import QUIET, environment
 from fakes import encoded, picture, write_images
 from PIL import Image
 from torch import nn
@@ -23,10 +27,10 @@ SMALL = {
 }
 
 
-def kept(model, path):
+def kept(model, path, **more):
     """The checkpoint of a model as it is."""
     model.configure_model()
-    checkpoint = {"state_dict": model.state_dict(), "global_step": 0}
+    checkpoint = {"state_dict": model.state_dict(), "global_step": 0, **more}
     model.on_save_checkpoint(checkpoint)
     torch.save(checkpoint, path)
     return str(path)
@@ -310,3 +314,21 @@ def test_models_and_directions_that_there_are_not(refused, tmp_path):
     assert f"GAN makes samples from noise, not from images: use `ganzoo sample {gan}`" in refused(gan, "--input=x.png")
     cut = kept(CUT(shapes=shapes(), **SMALL), tmp_path / "cut.ckpt")
     assert "CUT translates AtoB, not BtoA" in refused(cut, "--input", "x.png", "--direction", "BtoA")
+
+
+# predict ----------------------------------------------------------------------------------------------------
+
+
+def test_predict_writes_the_same_files_on_two_devices(tmp_path):
+    """Of a checkpoint alone: there is no run's config beside it, so the checkpoint says the model."""
+    data = ["--data", "Grey2Colour", "--data.input_channels", "1", "--data.image_size", "32", "--data.batch_size", "2"]
+    model = Pix2Pix(shapes=shapes(1, 3, 32), generator=partial(UNet, width=2), discriminator=SMALL["discriminator"])
+    ckpt = kept(model, tmp_path / "pix2pix.ckpt", **{"pytorch-lightning_version": lightning.__version__})
+    data += [*write_images(tmp_path / "data", 70), "--data.num_workers", "0"]
+    for devices in ("1", "2"):
+        out = ["--samples.out", str(tmp_path / devices), "--trainer.devices", devices]
+        command = [sys.executable, "-m", "ganzoo", "predict", "--ckpt_path", ckpt, *data, *out, *QUIET]
+        subprocess.run(command, check=True, env=environment(), capture_output=True, timeout=120)
+    one, two = ({path.name: path.read_bytes() for path in (tmp_path / devices).iterdir()} for devices in "12")
+    assert sorted(one) == [f"{i:06d}.png" for i in range(7)]
+    assert one == two
