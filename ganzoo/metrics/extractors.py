@@ -74,6 +74,7 @@ def inception(weights: str | None) -> Any:
         reason = " ".join(str(error).split())[:120]
         raise UserError(
             f"can't have Inception's weights from {where} ({reason}). Fetch that file where there is a network and "
-            "give its path as the extractor's `weights`."
+            "give its path: --data.extra_metrics+=FID --data.extra_metrics.extractor=Inception "
+            "--data.extra_metrics.extractor.weights=FILE."
         ) from error
     return network.requires_grad_(False)
