@@ -23,8 +23,10 @@ from ganzoo.data import Horse2Zebra, Paired
 from ganzoo.data.base import SampleSet, to_float
 from ganzoo.from_images import FromImages
 from ganzoo.metrics import FID, Extractor
+from ganzoo.pictures import save_grids
 
 PART = 25  # images at once
+SHOWN = 8
 
 
 class EfficientNetLite0(Extractor):
@@ -100,6 +102,7 @@ def main(args: list[str] | None = None) -> None:
     parser.add_argument("--unpaired", action="store_true", help="the folder has two domains without pairs")
     parser.add_argument("--image_size", type=int, default=64)
     parser.add_argument("--direction", choices=["AtoB", "BtoA"], default="BtoA", help="of pairs: facades have BtoA")
+    parser.add_argument("--picture", type=Path, help="a PNG of the first 8 inputs and what is made of them")
     parser.add_argument("--out", help="a Markdown file for the table")
     given = parser.parse_args(args)
     options = {"root": given.root, "image_size": given.image_size}
@@ -117,6 +120,7 @@ def main(args: list[str] | None = None) -> None:
         "the input": a,
     }
     rows = [row(name, a, b, made, extractor, paired) for name, made in known.items()]
+    grids = {"input": a[:SHOWN]}
     for ckpt in given.ckpt:
         model = load(ckpt)
         assert isinstance(model, FromImages)
@@ -126,8 +130,11 @@ def main(args: list[str] | None = None) -> None:
             back = {"a": translated(model, made, "BtoA")}
             back["b"] = translated(model, translated(model, b, "BtoA"), "AtoB")
             cycles = [f"{float((back[domain] - val[domain]).abs().mean()):.4f}" for domain in "ab"]
-        name = Path(ckpt).parent.parent.as_posix()
+        name = Path(ckpt).parent.parent.name  # the run's folder
+        grids[name] = made[:SHOWN]
         rows.append([*row(name, a, b, made, extractor, paired), " / ".join(cycles)])
+    if given.picture:
+        save_grids({**grids, "target" if paired else "b": b[:SHOWN]}, given.picture, columns=1)
     report = Report(f"{len(data.train)} training and {len(a)} validation images of {given.image_size} px in a domain.")
     columns = ["what", "L1", "energy", "FID", "KID", "colour", "cycle"]
     report.table("Translations", columns, [[*r, ""][: len(columns)] for r in rows])
