@@ -12,11 +12,13 @@ cycle     of models with both directions: the mean absolute difference of an ima
 
 import argparse
 from pathlib import Path
+from typing import Any
 
 import torch
 from step import Report
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torchvision.transforms.functional import center_crop
 
 from ganzoo.checkpoint import load
 from ganzoo.data import Horse2Zebra, Paired
@@ -55,10 +57,10 @@ class EfficientNetLite0(Extractor):
         return self.network.extract_features(x / 127.5 - 1).mean((2, 3))  # type: ignore[operator]
 
 
-def all_of(samples: SampleSet) -> dict[str, Tensor]:
-    """Return both domains, (N, C, H, W) in [-1, 1]."""
+def all_of(samples: SampleSet, side: int) -> dict[str, Tensor]:
+    """Return the centres of both domains, (N, C, side, side) in [-1, 1]."""
     found = samples[torch.arange(len(samples))]
-    return {name: to_float(found[name], torch.float32) for name in "ab"}
+    return {name: center_crop(to_float(found[name], torch.float32), [side, side]) for name in "ab"}
 
 
 def energy(images: Tensor) -> float:
@@ -105,11 +107,12 @@ def main(args: list[str] | None = None) -> None:
     parser.add_argument("--picture", type=Path, help="a PNG of the first 8 inputs and what is made of them")
     parser.add_argument("--out", help="a Markdown file for the table")
     given = parser.parse_args(args)
-    options = {"root": given.root, "image_size": given.image_size}
+    # as the runs have it: what is cropped in training is seen at that scale in validation
+    options: dict[str, Any] = {"root": given.root, "image_size": given.image_size, "augment": ["crop"]}
     paired = not given.unpaired
     data = Paired(direction=given.direction, **options) if paired else Horse2Zebra(**options)
     data.setup()
-    train, val = all_of(data.train), all_of(data.val)
+    train, val = (all_of(samples, given.image_size) for samples in (data.train, data.val))
     a, b = val["a"], val["b"]
     extractor = EfficientNetLite0()
     extractor.load()
