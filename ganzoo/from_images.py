@@ -109,7 +109,7 @@ class FromImages(Game):
         if data.paired and not self.paired:
             raise UserError(
                 f"{name} is for unpaired images, but {of} holds pairs, which it would not make use of: choose Pix2Pix "
-                "for them, or --data Horse2Zebra."
+                "for them, --data UnpairedHalves to take them apart, or --data Horse2Zebra."
             )
 
     def check_sizes(self, data: Any) -> None:

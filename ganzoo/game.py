@@ -328,8 +328,10 @@ class Game(Players):
             average_([b for b in buffers if b.is_floating_point()], self.trainer.strategy)
         else:
             self.stop_agreed = self.stop_asked
+        players = {move.player for move in self.moves(step - 1)}  # one that never moves has no rate to follow
         for config in self.trainer.lr_scheduler_configs:
-            config.scheduler.step()  # type: ignore[call-arg]  # ReduceLROnPlateau was refused
+            if PLAYERS[self.trainer.optimizers.index(config.scheduler.optimizer)] in players:
+                config.scheduler.step()  # type: ignore[call-arg]  # ReduceLROnPlateau was refused
         self.images_seen += batch_size
         self.update_ema(self.images_seen, batch_size)
         if step % self.trainer.log_every_n_steps == 0:  # type: ignore[attr-defined]

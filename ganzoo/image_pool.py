@@ -39,8 +39,8 @@ class ImagePool:
 
     def state(self) -> Tensor:
         """Return the images in their places, (n, C, H, W), on the CPU; without any, (0,)."""
-        return torch.stack(self.images).cpu() if self.images else torch.empty(0)
+        return torch.stack([image.cpu() for image in self.images]) if self.images else torch.empty(0)
 
     def load(self, state: Tensor) -> None:
         """Take back what `state` gave."""
-        self.images = list(state.unbind())
+        self.images = [image.clone() for image in state]  # of their own, so that they can go one by one

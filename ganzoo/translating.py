@@ -5,11 +5,13 @@ import os
 import shlex
 import sys
 import zlib
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
+from threading import Lock
 from typing import Any, TypeVar
 
 import numpy as np
@@ -34,6 +36,9 @@ __all__ = ["that_translates", "translate"]
 VIDEOS = frozenset([".mp4", ".mov", ".m4v", ".avi", ".mkv", ".webm", ".mpg", ".mpeg"])
 MOST_NAMED = 10  # images that can't be read and are named
 LEAST_TILE = 32  # px: in less there is nothing to see
+LARGE = 2**20  # pixels: of more, one image is in work at a time
+WHOLE = 2**22  # pixels: what has more is translated in tiles, unless the user says otherwise
+TILE = 1024  # px a side
 HELD = 4  # batches that are read ahead, and that wait to be written
 
 Item = TypeVar("Item")
@@ -63,7 +68,8 @@ def translate(
         compare: write input and output side by side.
         image_size: fit the images to this first, a side or [height, width]. Unless given: they stay as they are.
         tile: translate parts of so many pixels a side, which overlap by a quarter and are blended, to save memory.
-            Each then has its own statistics in the networks' norms.
+            Each then has its own statistics in the networks' norms. Unless given: images of more than 4 megapixels are
+            translated in parts of 1,024, and that is said.
         batch_size: images of one size, or tiles, that are translated at once.
         seed: of the chance inside the network, if there is any. An image's chance goes by its name too, and is the same
             in all of a video.
@@ -78,9 +84,9 @@ def translate(
         raise UserError("give what to translate, an image, a folder or a video: --input PATH.")
     if not os.path.exists(input):
         raise UserError(f"--input: there is no {input}: give an image, a folder of images, or a video.")
-    targets = files_of(Path(input), out)
     model = that_translates(load(ckpt), ckpt)
     model.translator(direction)  # refuses one that it has not
+    targets = files_of(Path(input), out)
     model.to("cuda" if torch.cuda.is_available() else "cpu")
     work = Translation(model, direction, compare, size, tile, batch_size, seed, raw)
     missing = {name: paths for name, paths in targets.items() if not os.path.exists(paths[1])}
@@ -93,7 +99,8 @@ def translate(
         work.files(missing)
     there = f", {len(targets) - len(missing)} of them there already" if len(missing) < len(targets) else ""
     count = len(targets) - len(work.left_out)
-    print(f"{count} {what}, {direction} by {type(model).__name__}{there}: {out}")
+    if count:
+        print(f"{count} {what if count > 1 else what.rstrip('s')}, {direction} by {type(model).__name__}{there}: {out}")
     if work.left_out:
         named = ", ".join(f"{name} {why}" for name, why in itertools.islice(work.left_out.items(), MOST_NAMED))
         more = f", and {len(work.left_out) - MOST_NAMED} more" if len(work.left_out) > MOST_NAMED else ""
@@ -137,10 +144,15 @@ def files_of(source: Path, out: str) -> dict[str, tuple[Path, Path]]:
     if not (names := image_names(source)):
         raise UserError(f"--input: {source} has no images: give a folder that has some, or a file.")
     folder(target)
-    stems = [os.path.splitext(name)[0] for name in names]
-    twins = {stem for stem, after in itertools.pairwise(sorted(stems)) if stem == after}  # a.jpg and a.png
-    files = [f"{name if stem in twins else stem}.png" for name, stem in zip(names, stems, strict=True)]
-    return {name: (source / name, target / file) for name, file in zip(names, files, strict=True)}
+    return {name: (source / name, target / file) for name, file in zip(names, distinct(names), strict=True)}
+
+
+def distinct(names: list[str]) -> list[str]:
+    """Return the names as .png: without their own suffix, unless two would be the same, such as a.jpg and a.png."""
+    short = {name: f"{os.path.splitext(name)[0]}.png" for name in names}
+    while twins := {file for file, count in Counter(short.values()).items() if count > 1}:
+        short |= {name: f"{name}.png" for name, file in short.items() if file in twins and file != f"{name}.png"}
+    return list(short.values())
 
 
 def folder(path: Path) -> Path:
@@ -177,6 +189,8 @@ class Translation:
         self.model, self.direction, self.compare, self.size, self.tile = model, direction, compare, size, tile
         self.batch_size, self.seed, self.raw = batch_size, seed, raw or None
         self.left_out: dict[str, str] = {}
+        self.tiled = False  # some image was too large to be translated whole
+        self.large = Lock()
         assert model.shapes is not None
         self.channels, channels = (model.shapes[domain][0] for domain in DOMAINS[direction])
         for number in (self.channels, channels):
@@ -205,11 +219,13 @@ class Translation:
         """Return what the model makes of images of one size, uint8 (H, W, C) each."""
         pixels = np.stack([np.asarray(image).reshape(image.height, image.width, self.channels) for image in images])
         x = torch.from_numpy(pixels).permute(0, 3, 1, 2)
+        tile = self.tile_for(x)
         try:
-            if self.tile is None:
-                made = self.made(x, rows)
-            else:
-                made = torch.cat([self.in_tiles(x[i : i + 1], row) for i, row in enumerate(rows)])
+            with self.large if x[0, 0].numel() > LARGE else nullcontext():  # one at a time: a gigabyte a megapixel
+                if tile is None:
+                    made = self.made(x, rows)
+                else:
+                    made = torch.cat([self.in_tiles(x[i : i + 1], row, tile) for i, row in enumerate(rows)])
         except RuntimeError as error:
             if "memory" not in str(error):
                 raise
@@ -229,17 +245,29 @@ class Translation:
         numbers = torch.tensor(rows)
         return self.model.translate(to_float(x, torch.float32), self.direction, self.seed, self.raw, numbers)
 
-    def in_tiles(self, x: Tensor, row: int) -> Tensor:
+    def tile_for(self, x: Tensor) -> int | None:
+        """Return the side of the tiles for images (N, C, H, W), or None to translate them whole."""
+        if self.tile is not None or x[0, 0].numel() <= WHOLE:
+            return self.tile
+        if not self.tiled:
+            print(
+                f"Images of more than {WHOLE / 2**20:.0f} megapixels are translated in overlapping tiles of {TILE} px, "
+                "to save memory: --tile gives another side."
+            )
+        self.tiled = True
+        return TILE
+
+    def in_tiles(self, x: Tensor, row: int, tile: int) -> Tensor:
         """Return what the model makes of an image (1, C, H, W), uint8, tile by tile, blended where they overlap."""
-        assert self.tile is not None
-        height, width = (min(self.tile, side) for side in x.shape[2:])
-        overlap = self.tile // 4
+        height, width = (min(tile, side) for side in x.shape[2:])
+        overlap = tile // 4
+        at_once = max(1, min(self.batch_size, LARGE // (height * width)))
         corners = list(itertools.product(starts(x.shape[2], height, overlap), starts(x.shape[3], width, overlap)))
         window = torch.outer(ramps(height, overlap), ramps(width, overlap))
         total: Tensor | None = None
         weight = torch.zeros(x.shape[2:])
-        for first in range(0, len(corners), self.batch_size):
-            some = corners[first : first + self.batch_size]
+        for first in range(0, len(corners), at_once):
+            some = corners[first : first + at_once]
             tiles = torch.cat([x[..., top : top + height, left : left + width] for top, left in some])
             made = self.made(tiles, [row] * len(some)).cpu()
             if total is None:
@@ -267,7 +295,7 @@ class Translation:
 
         On the CPU the network runs on each core by itself, each with images of its own: quicker than all on one.
         """
-        count = cores()
+        count, threads = cores(), torch.get_num_threads()
         bar = Progress(transient=True, disable=not sys.stdout.isatty())
         network = self.model.translator(self.direction, self.raw)
         alone = count == 1 or self.model.device.type != "cpu" or one_at_a_time(network)  # chance is the process's own
@@ -297,6 +325,8 @@ class Translation:
                     pool.shutdown(cancel_futures=True)
                 writers.shutdown(cancel_futures=True)
                 raise
+            finally:
+                torch.set_num_threads(threads)  # what the workers set holds for every thread that is yet to come
 
     def readable(
         self, paths: dict[str, tuple[Path, Path]], pool: ThreadPoolExecutor
@@ -391,7 +421,7 @@ def alike(images: Iterable[tuple[str, Image.Image]], most: int) -> Iterator[list
     for name, image in images:
         group = groups.setdefault(image.size, [])
         group.append((name, image))
-        if len(group) == most:
+        if len(group) == max(1, min(most, LARGE // (image.width * image.height))):
             yield groups.pop(image.size)
         elif sum(map(len, groups.values())) >= HELD * most:
             yield groups.pop(max(groups, key=lambda size: len(groups[size])))

@@ -27,6 +27,19 @@ def test_a_sequence_by_hand():
     assert values(pool.state()) == [6, 2, 3]
 
 
+def test_its_state_is_on_the_cpu_wherever_the_images_are():
+    """After a resume on a GPU some are there and some on the CPU."""
+
+    class OnGPU:
+        def cpu(self):
+            return image(5)
+
+    pool = ImagePool(3)
+    pool.load(torch.zeros(1, 1, 2, 2))
+    pool.images.append(OnGPU())
+    assert values(pool.state()) == [0, 5]
+
+
 def test_it_keeps_copies():
     pool, new = ImagePool(2), torch.ones(2, 1, 2, 2)
     pool.exchange(new, torch.zeros(2), torch.zeros(2, dtype=torch.long))

@@ -15,11 +15,12 @@ from PIL import Image
 from torch import nn
 
 import ganzoo
+from ganzoo import translating
 from ganzoo.cli import main
 from ganzoo.models import CUT, GAN, CycleGAN, Pix2Pix
 from ganzoo.networks import PatchGAN, ResNetTranslator, UNet
 from ganzoo.pictures import to_uint8
-from ganzoo.translating import Translation, ahead, alike, ramps, starts
+from ganzoo.translating import Translation, ahead, alike, distinct, ramps, starts
 
 SMALL = {
     "generator": partial(ResNetTranslator, width=2, blocks=1),
@@ -121,6 +122,13 @@ def test_two_files_of_one_stem_are_kept_apart(ckpt, run, tmp_path):
     assert files(tmp_path / "out") == ["000000.jpg.png", "000000.png.png", "000001.png"]
 
 
+@pytest.mark.parametrize("names", [["a.jpg", "a.png", "a.jpg.png"], ["a.jpg.png.png", "a.jpg.png", "a.jpg", "a.png"]])
+def test_no_two_files_get_one_name(names):
+    made = distinct(names)
+    assert len(set(made)) == len(names)
+    assert all(file.endswith(".png") for file in made)
+
+
 def test_images_are_upright_and_of_any_mode_and_resized_only_if_asked(run, tmp_path):
     ckpt = kept(CycleGAN(shapes=shapes(3, 1), lambda_identity=0.0, **SMALL), tmp_path / "c.ckpt")
     (tmp_path / "in").mkdir()
@@ -215,6 +223,22 @@ def test_tiles_are_blended_without_a_seam(size):
     model.translate = lambda x, *more: 0 * x + 0.5  # weights sum to one: what is equal everywhere stays so
     (flat,) = Translation(model, *rest, 32, 4, 0, False).of([image], [0])
     assert (flat == 191).all()
+
+
+def test_what_is_large_comes_in_tiles_and_that_is_said(ckpt, run, tmp_path, monkeypatch):
+    monkeypatch.setattr(translating, "WHOLE", 40 * 40)
+    monkeypatch.setattr(translating, "LARGE", 30 * 30)
+    monkeypatch.setattr(translating, "TILE", 32)
+    (tmp_path / "in").mkdir()
+    for name, side in (("small", 40), ("large", 48)):
+        (tmp_path / "in" / f"{name}.png").write_bytes(encoded(picture(0, side, side), "PNG"))
+    assert "translated in overlapping tiles of 32 px" in run(ckpt, "--input", "in", "--out", "out")
+    run(ckpt, "--input", "in", "--out", "tiled", "--tile", "32")
+    run(ckpt, "--input", "in", "--out", "whole", "--tile", "64")
+    assert pixels(tmp_path / "out/large.png").equal(pixels(tmp_path / "tiled/large.png"))
+    assert not pixels(tmp_path / "out/large.png").equal(pixels(tmp_path / "whole/large.png"))
+    assert pixels(tmp_path / "out/small.png").equal(pixels(tmp_path / "whole/small.png"))
+    assert [len(group) for group in alike([(str(i), picture(0, 30, 15)) for i in range(6)], 4)] == [2, 2, 2]
 
 
 # Threads ----------------------------------------------------------------------------------------------------

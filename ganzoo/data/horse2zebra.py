@@ -75,6 +75,7 @@ class Horse2Zebra(Images):
     out. Samples are `a` and `b`, each (C, H, W), cropped and flipped each for itself.
 
     Args:
+        batch_size: images of each domain in a batch on each device; the paper's is 1.
         images: the options of Images.
     """
 
@@ -82,8 +83,8 @@ class Horse2Zebra(Images):
     paired = False
     stream = UnpairedStream
 
-    def __init__(self, **images: Any):
-        super().__init__(**images)
+    def __init__(self, batch_size: int = 1, **images: Any):
+        super().__init__(batch_size=batch_size, **images)
 
     def sources(self) -> dict[str, Source]:
         """Return the images of `trainA`, `trainB` and perhaps `testA`, `testB`."""

@@ -68,14 +68,15 @@ class Paired(Images):
 
     Args:
         direction: `AtoB`, or `BtoA` to make A from B, as pix2pix does with facades (labels to photographs).
+        batch_size: pairs a batch on each device; the paper's is 1.
         images: the options of Images.
     """
 
     main_score = "l1"
     paired = True
 
-    def __init__(self, direction: Literal["AtoB", "BtoA"] = "AtoB", **images: Any):
-        super().__init__(**images)
+    def __init__(self, direction: Literal["AtoB", "BtoA"] = "AtoB", batch_size: int = 1, **images: Any):
+        super().__init__(batch_size=batch_size, **images)
         self.direction = direction
 
     def sources(self) -> dict[str, Source]:

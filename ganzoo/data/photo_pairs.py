@@ -24,6 +24,7 @@ class PhotoPairs(Images):
 
     Args:
         input_channels: of `a`: 3, all equal, or 1.
+        batch_size: pairs a batch on each device; pix2pix's is 1, or 4 for sets of many thousands.
         images: the options of Images; channels stays 3.
     """
 
@@ -31,8 +32,8 @@ class PhotoPairs(Images):
     paired = True
     prepared_kind: ClassVar[str | None] = "ImageFolder"
 
-    def __init__(self, input_channels: Literal[1, 3] = 3, **images: Any):
-        super().__init__(**images)
+    def __init__(self, input_channels: Literal[1, 3] = 3, batch_size: int = 1, **images: Any):
+        super().__init__(batch_size=batch_size, **images)
         self.input_channels = input_channels
         if self.channels != 3:
             raise UserError(f"--data.channels is {self.channels}: {type(self).__name__} needs colour photographs, 3.")

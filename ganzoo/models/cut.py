@@ -20,8 +20,9 @@ class CUT(FromImages):
     """Park et al. 2020: G makes b from a, and each patch of what it makes is to be nearest to the same patch of a.
 
     Nearest among the patches of the same image, by the features of G's own encoder. So there is no way back to be
-    learned: one generator and one discriminator, half of CycleGAN's memory. FastCUT (appendix) is lambda_nce 10,
-    nce_identity false, flip_equivariance true, and a share of 0.75 of constant rate.
+    learned: one generator and one discriminator, half of CycleGAN's networks. FastCUT (appendix) is lambda_nce 10,
+    nce_identity false, flip_equivariance true, and a share of 0.75 of constant rate. Unlike the authors' code all
+    weights start as CycleGAN's do, from N(0, 0.02), not by Xavier's rule, and D is not antialiased.
 
     Args:
         lambda_gan: weight of the adversarial term.

@@ -26,7 +26,7 @@ class ResidualBlock(nn.Module):
             nn.ReflectionPad2d(1),
             nn.Conv2d(width, width, 3, bias=bias),
             normed(width),
-            nn.ReLU(inplace=True),
+            nn.ReLU(),
             *([Noise(0.5)] if noise else []),
             nn.ReflectionPad2d(1),
             nn.Conv2d(width, width, 3, bias=bias),
@@ -105,7 +105,7 @@ class ResNetTranslator(nn.Module):
             layers.extend(modules)
             number = max((i for i, m in enumerate(layers) if isinstance(m, (nn.Conv2d, nn.ConvTranspose2d))), default=0)
             if channels is not None:
-                layers.extend([normed(channels), nn.ReLU(inplace=True)])
+                layers.extend([normed(channels), nn.ReLU()])
             return number
 
         then(nn.ReflectionPad2d(3), nn.Conv2d(shape_in[0], width, 7, bias=bias), channels=width)

@@ -145,3 +145,9 @@ def test_its_norm_is_instance_norm():
     mine, other = (torch.autograd.grad((y * weights).sum(), x)[0] for y in (made, expected))
     torch.testing.assert_close(mine, other)
     assert not InstanceNorm(5).state_dict()  # as the authors' checkpoints have none
+
+
+def test_without_a_norm_features_are_not_rectified_either():
+    network = ResNetTranslator((3, 16, 16), (3, 16, 16), width=4, blocks=1, norm="none")
+    maps = network.features(torch.randn(1, 3, 16, 16, generator=torch.Generator().manual_seed(0)))
+    assert all(x.min() < 0 for x in maps)
