@@ -13,7 +13,7 @@ from torch.nn import functional as F
 from ganzoo.data.base import to_float
 from ganzoo.errors import UserError
 from ganzoo.from_noise import FromNoise
-from ganzoo.game import Game, Player, seed_networks
+from ganzoo.game import PLAYERS, Game, Player, seed_networks
 
 __all__ = ["Trouble", "mean_distance", "travel"]
 
@@ -107,7 +107,8 @@ class Trouble(L.Callback):
             model.report({"diversity": diversity}, step)
             yield from self._collapsed(diversity, step)
             yield from self._oscillates(small(samples[:TRACKED]))
-        for player in sorted({move.player for move in model.moves(step)}):
+        asked = {move.player for move in model.moves(step)}
+        for player in (player for player in PLAYERS if player in asked):
             yield from self._idle(model, player)
 
     def _again(self, kind: str, shows: bool) -> bool:
