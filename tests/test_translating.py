@@ -343,6 +343,7 @@ def test_models_and_directions_that_there_are_not(refused, tmp_path):
 # predict ----------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow  # test_commands.py always has the same of points
 def test_predict_writes_the_same_files_on_two_devices(tmp_path):
     """Of a checkpoint alone: there is no run's config beside it, so the checkpoint says the model."""
     data = ["--data", "Grey2Colour", "--data.input_channels", "1", "--data.image_size", "32", "--data.batch_size", "2"]
