@@ -221,7 +221,7 @@ class Translation:
         x = torch.from_numpy(pixels).permute(0, 3, 1, 2)
         tile = self.tile_for(x)
         try:
-            with self.large if x[0, 0].numel() > LARGE else nullcontext():  # one at a time: a gigabyte a megapixel
+            with self.large if tile is None and x[0, 0].numel() > LARGE else nullcontext():  # a gigabyte a megapixel
                 if tile is None:
                     made = self.made(x, rows)
                 else:
@@ -249,12 +249,13 @@ class Translation:
         """Return the side of the tiles for images (N, C, H, W), or None to translate them whole."""
         if self.tile is not None or x[0, 0].numel() <= WHOLE:
             return self.tile
-        if not self.tiled:
-            print(
-                f"Images of more than {WHOLE / 2**20:.0f} megapixels are translated in overlapping tiles of {TILE} px, "
-                "to save memory: --tile gives another side."
-            )
-        self.tiled = True
+        with self.large:  # of several threads one says it
+            if not self.tiled:
+                print(
+                    f"Images of more than {WHOLE / 2**20:.0f} megapixels are translated in overlapping tiles of "
+                    f"{TILE} px, to save memory: --tile gives another side."
+                )
+            self.tiled = True
         return TILE
 
     def in_tiles(self, x: Tensor, row: int, tile: int) -> Tensor:

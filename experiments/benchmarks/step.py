@@ -25,7 +25,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from itertools import product
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from unittest import mock
 
 import lightning as L
@@ -50,6 +50,7 @@ from ganzoo.models import DCGAN, GAN
 LATENT_DIM, BATCH, SAMPLES = 100, 64, 6000
 LR, BETAS = 2e-4, (0.5, 0.999)  # ganzoo's defaults
 Play = Callable[[], None]  # plays one round
+Model = TypeVar("Model", bound=L.LightningModule)
 NVML_CHECK = "PYTORCH_NVML_BASED_CUDA_CHECK"
 """Lightning's import sets it to 1, and every step of Adam takes longer for it where torch was built for CUDA but there
 is none: a part of the framework's cost, so the other loops play without."""
@@ -227,6 +228,11 @@ def ganzoo(
         "discriminator": partial(case.model.default_discriminator, **case.options),
     }
     model = case.model(**networks, latent_dim=LATENT_DIM, **options)
+    return fit(model, Pictures(case, batch_size=BATCH), rounds, callbacks, precision=precision)
+
+
+def fit(model: Model, data: L.LightningDataModule, rounds: int, callbacks: list[L.Callback], **trainer: Any) -> Model:
+    """Train a model as `ganzoo fit` does; return it."""
     with (
         tempfile.TemporaryDirectory() as folder,
         open(os.devnull, "w") as devnull,
@@ -235,13 +241,13 @@ def ganzoo(
         own = {
             "max_steps": rounds,
             "limit_val_batches": 0,
-            "precision": precision,
             "accelerator": "cpu",
             "devices": 1,
             "logger": MetricsCSV(folder),
             "callbacks": [Progress(), Checkpoints(), *callbacks],
+            **trainer,
         }
-        L.Trainer(**{**TRAINER, **own}).fit(model, Pictures(case, batch_size=BATCH))  # type: ignore[arg-type]
+        L.Trainer(**{**TRAINER, **own}).fit(model, data)  # type: ignore[arg-type]
     return model
 
 

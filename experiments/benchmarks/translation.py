@@ -30,17 +30,14 @@ import lightning as L
 import torch
 from memory import resident
 from PIL import Image
-from step import LR, NVML_CHECK, Play, Report, Turns, machine, milliseconds, spread
+from step import LR, NVML_CHECK, Play, Report, Turns, fit, machine, milliseconds, spread
 from torch import Tensor, nn
 from torchvision.transforms.functional import to_tensor
 from torchvision.utils import save_image
 
-from ganzoo.callbacks import Checkpoints, Progress
 from ganzoo.checkpoint import load
-from ganzoo.cli import TRAINER
 from ganzoo.data import DataModule
 from ganzoo.data.base import TensorSet
-from ganzoo.loggers import MetricsCSV
 from ganzoo.models import CycleGAN
 from ganzoo.networks import InstancePatchGAN, ResNetTranslator
 from ganzoo.translating import translate
@@ -141,22 +138,7 @@ def plain(width: int) -> Play:
 def train(width: int, rounds: int, callbacks: list[L.Callback]) -> CycleGAN:
     """Play as `ganzoo fit` does; return the model."""
     L.seed_everything(0, verbose=False)
-    model = CycleGAN(**networks(width))
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        open(os.devnull, "w") as devnull,
-        contextlib.redirect_stdout(devnull),  # where the progress bar goes
-    ):
-        own = {
-            "max_steps": rounds,
-            "limit_val_batches": 0,
-            "accelerator": "cpu",
-            "devices": 1,
-            "logger": MetricsCSV(folder),
-            "callbacks": [Progress(), Checkpoints(), *callbacks],
-        }
-        L.Trainer(**{**TRAINER, **own}).fit(model, Domains(batch_size=1))  # type: ignore[arg-type]
-    return model
+    return fit(CycleGAN(**networks(width)), Domains(batch_size=1), rounds, callbacks)
 
 
 # What is measured -------------------------------------------------------------------------------------------------

@@ -1,5 +1,6 @@
 """What a network sees in images: the features that FID and KID compare."""
 
+import pickle
 from functools import cache
 from typing import Any, ClassVar
 from urllib.error import URLError
@@ -67,9 +68,13 @@ def inception(weights: str | None) -> Any:
         from torchmetrics.image.fid import NoTrainInceptionV3
     except ImportError as error:
         raise UserError('FID needs torch-fidelity: pip install "ganzoo[fid]".') from error
+    from ganzoo.checkpoint import plain_contents  # it needs the models, which need this
+
     try:
+        if weights is not None:
+            plain_contents(weights)  # torch-fidelity would run what code is in it
         network = NoTrainInceptionV3("inception-v3-compat", ["2048"], weights, antialias=False)
-    except (URLError, OSError, RuntimeError, KeyError) as error:
+    except (URLError, OSError, EOFError, RuntimeError, KeyError, pickle.UnpicklingError) as error:
         where = weights or torch_fidelity.feature_extractor_inceptionv3.URL_INCEPTION_V3
         reason = " ".join(str(error).split())[:120]
         raise UserError(

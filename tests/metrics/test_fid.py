@@ -143,6 +143,10 @@ def test_missing_weights_are_one_message(fidelity, tmp_path, monkeypatch):
     with pytest.raises(UserError, match=r"can't have Inception's weights from .*absent.pth \(.*No such file"):
         FID(Inception(str(tmp_path / "absent.pth"))).prepare()
 
+    (tmp_path / "page.pth").write_text("<html>not found</html>")
+    with pytest.raises(UserError, match=r"can't have Inception's weights from .*page.pth"):
+        FID(Inception(str(tmp_path / "page.pth"))).prepare()
+
     def unreachable(*_, **__):
         raise URLError("no network")
 
