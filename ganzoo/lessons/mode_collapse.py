@@ -14,7 +14,7 @@ from ganzoo.pictures import FAKE, REAL, save_figure
 
 __all__ = ["mode_collapse"]
 
-ROUNDS = 1_500
+ROUNDS = 1_000
 ROWS = {  # the YAML in experiments/lessons, which says whose it is: what the table says
     "points_gan": "GAN",
     "points_unrolled": "unrolled, 5 steps",
