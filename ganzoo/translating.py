@@ -5,7 +5,7 @@ import os
 import shlex
 import sys
 import zlib
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import nullcontext
@@ -26,7 +26,7 @@ from ganzoo.data.base import to_float
 from ganzoo.data.pixels import SMALLEST, Unreadable, fitted, height_and_width, in_channels, open_image
 from ganzoo.data.sources import image_names
 from ganzoo.errors import UserError
-from ganzoo.files import written
+from ganzoo.files import distinct, folder_for, written
 from ganzoo.from_images import DOMAINS, Direction, FromImages, one_at_a_time
 from ganzoo.game import Game
 from ganzoo.pictures import to_uint8
@@ -147,25 +147,12 @@ def files_of(source: Path, out: str) -> dict[str, tuple[Path, Path]]:
     return {name: (source / name, target / file) for name, file in zip(names, distinct(names), strict=True)}
 
 
-def distinct(names: list[str]) -> list[str]:
-    """Return the names as .png: without their own suffix, unless two would be the same, such as a.jpg and a.png."""
-    short = {name: f"{os.path.splitext(name)[0]}.png" for name in names}
-    while twins := {file for file, count in Counter(short.values()).items() if count > 1}:
-        short |= {name: f"{name}.png" for name, file in short.items() if file in twins and file != f"{name}.png"}
-    return list(short.values())
-
-
 def folder(path: Path) -> Path:
     """Return a folder, new or not; UserError if it is a file or can't be made."""
-    if path.exists() and not path.is_dir():
-        raise UserError(f"--out: {path} exists and is no folder: give another path.")
     try:
-        path.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UserError(f"--out: can't use the folder {path} ({error.strerror}): give another path.") from error
-    if not os.access(path, os.W_OK):
-        raise UserError(f"--out: the folder {path} can't be written: give another one.")
-    return path
+        return folder_for(path)
+    except UserError as error:
+        raise UserError(f"--out: {error}") from error
 
 
 class Translation:

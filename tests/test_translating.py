@@ -10,13 +10,15 @@ import numpy as np
 import pytest
 import torch
 from conftest import QUIET, environment
-from fakes import encoded, picture, write_images
+from fakes import encoded, picture, write_images, write_unpaired
 from PIL import Image
 from torch import nn
 
 import ganzoo
 from ganzoo import translating
 from ganzoo.cli import main
+from ganzoo.data import Grey2Colour
+from ganzoo.data.pixels import fitted
 from ganzoo.models import CUT, GAN, CycleGAN, Pix2Pix
 from ganzoo.networks import PatchGAN, ResNetTranslator, UNet
 from ganzoo.pictures import to_uint8
@@ -343,17 +345,107 @@ def test_models_and_directions_that_there_are_not(refused, tmp_path):
 # predict ----------------------------------------------------------------------------------------------------
 
 
+def lightnings(model, path):
+    """The checkpoint of a model as it is, as Lightning loads it."""
+    return kept(model, path, **{"pytorch-lightning_version": lightning.__version__})
+
+
+def predicted(tmp_path, ckpt, data, out, *more):
+    main(["predict", "--ckpt_path", ckpt, *data, "--samples.out", str(tmp_path / out), *more, *QUIET])
+    return files(tmp_path / out)
+
+
+@pytest.fixture
+def unpaired(tmp_path):
+    """The checkpoint of a model for both directions, and options of a set of two domains of 6 and 4 test images."""
+    ckpt = lightnings(CycleGAN(shapes=shapes(), **SMALL), tmp_path / "cyclegan.ckpt")
+    root = write_unpaired(tmp_path / "data")
+    (tmp_path / "data/testA/deep").mkdir()
+    (tmp_path / "data/testA/000205.jpg").rename(tmp_path / "data/testA/deep/000200.png")
+    data = ["--data", "Horse2Zebra", *root, "--data.image_size", "16", "--data.num_workers", "0"]
+    return ckpt, [*data, "--data.batch_size", "4"]
+
+
+def test_predict_names_translations_after_the_images(unpaired, tmp_path):
+    there = [*(f"AtoB/{i:06d}.png" for i in range(200, 205)), "AtoB/deep/000200.png"]
+    back = [f"BtoA/{i:06d}.png" for i in range(300, 304)]
+    assert predicted(tmp_path, *unpaired, "all") == there + back
+    for direction, source in (("AtoB", "testA/000202"), ("BtoA", "testB/000303")):
+        run = ["translate", unpaired[0], "--input", str(tmp_path / f"data/{source}.jpg"), "--image_size", "16"]
+        one = tmp_path / f"{direction}.png"
+        main([*run, "--direction", direction, "--out", str(one)])
+        made = pixels(tmp_path / "all" / direction / f"{source[6:]}.png")
+        assert (made - pixels(one)).abs().max() <= 1
+
+
+def test_predict_in_one_direction_and_side_by_side(unpaired, tmp_path):
+    names = predicted(tmp_path, *unpaired, "back", "--samples.direction", "BtoA", "--samples.compare", "true")
+    assert names == [f"BtoA/{i:06d}.png" for i in range(300, 304)]
+    predicted(tmp_path, *unpaired, "all")
+    both = pixels(tmp_path / "back/BtoA/000301.png")
+    assert both.shape == (16, 32, 3)
+    assert both[:, 16:].equal(pixels(tmp_path / "all/BtoA/000301.png"))
+    with Image.open(tmp_path / "data/testB/000301.jpg") as image:
+        assert both[:, :16].equal(torch.from_numpy(np.array(fitted(image, (16, 16)))).int())
+
+
+def test_predict_goes_on_where_it_was_stopped(unpaired, tmp_path):
+    names = predicted(tmp_path, *unpaired, "all")
+    whole = {name: (tmp_path / "all" / name).read_bytes() for name in names}
+    (tmp_path / "all/AtoB/000201.png").unlink()
+    (tmp_path / "all/BtoA/000303.png").unlink()
+    (tmp_path / "all/AtoB/000200.png").write_bytes(b"kept")
+    assert predicted(tmp_path, *unpaired, "all") == names
+    now = {name: (tmp_path / "all" / name).read_bytes() for name in names}
+    assert now == {**whole, "AtoB/000200.png": b"kept"}
+
+
+def test_predict_leaves_out_what_cannot_be_read(unpaired, tmp_path, capsys):
+    (tmp_path / "data/testB/000302.jpg").write_bytes(b"")
+    skip = ["--data.on_error", "skip", "--samples.direction", "BtoA"]
+    assert predicted(tmp_path, *unpaired, "all", *skip) == [f"BtoA/{i:06d}.png" for i in (300, 301, 303)]
+    assert "Skipped: 000302.jpg is empty" in capsys.readouterr().out
+
+
+def test_predict_refuses_a_direction_that_there_is_not(tmp_path, capsys):
+    options = ["--data", "fakes.FakeDomains", "--data.image_size", "16"]
+    cut = lightnings(CUT(shapes=shapes(1, 1), **SMALL), tmp_path / "cut.ckpt")
+    gan = lightnings(GAN(shape=(1, 16, 16)), tmp_path / "gan.ckpt")
+    digits = ["--data", "Digits", "--data.image_size", "16"]
+    for ckpt, data, words in (
+        (cut, options, "CUT translates AtoB, not BtoA"),
+        (gan, digits, "samples.direction is for models that translate images; GAN makes samples from noise"),
+    ):
+        with pytest.raises(SystemExit) as stopped:
+            predicted(tmp_path, ckpt, data, "out", "--samples.direction", "BtoA")
+        assert stopped.value.code == 1
+        err = capsys.readouterr().err
+        assert words in err
+        assert err.count("\n") == 1
+    assert not (tmp_path / "out").exists()
+
+
 @pytest.mark.slow  # test_commands.py always has the same of points
 def test_predict_writes_the_same_files_on_two_devices(tmp_path):
     """Of a checkpoint alone: there is no run's config beside it, so the checkpoint says the model."""
     data = ["--data", "Grey2Colour", "--data.input_channels", "1", "--data.image_size", "32", "--data.batch_size", "2"]
     model = Pix2Pix(shapes=shapes(1, 3, 32), generator=partial(UNet, width=2), discriminator=SMALL["discriminator"])
-    ckpt = kept(model, tmp_path / "pix2pix.ckpt", **{"pytorch-lightning_version": lightning.__version__})
-    data += [*write_images(tmp_path / "data", 70), "--data.num_workers", "0"]
-    for devices in ("1", "2"):
-        out = ["--samples.out", str(tmp_path / devices), "--trainer.devices", devices]
-        command = [sys.executable, "-m", "ganzoo", "predict", "--ckpt_path", ckpt, *data, *out, *QUIET]
-        subprocess.run(command, check=True, env=environment(), capture_output=True, timeout=120)
-    one, two = ({path.name: path.read_bytes() for path in (tmp_path / devices).iterdir()} for devices in "12")
-    assert sorted(one) == [f"{i:06d}.png" for i in range(7)]
-    assert one == two
+    ckpt = lightnings(model, tmp_path / "pix2pix.ckpt")
+    data += [*write_images(tmp_path / "data/photos", 70), "--data.num_workers", "0", "--samples.compare", "true"]
+    (tmp_path / "three").mkdir()
+    for devices, out in (("1", "one"), ("2", "two"), ("2", "three")):
+        more = ["--samples.out", str(tmp_path / out), "--trainer.devices", devices]
+        command = [sys.executable, "-m", "ganzoo", "predict", "--ckpt_path", ckpt, *data, *more, *QUIET]
+        subprocess.run(command, check=True, env=environment(), capture_output=True, timeout=300)
+        if out == "two":  # the third goes on with some of them
+            for name in files(tmp_path / "two")[::3]:
+                (tmp_path / "three" / name).write_bytes((tmp_path / "two" / name).read_bytes())
+    one, two, three = (
+        {name: (tmp_path / out / name).read_bytes() for name in files(tmp_path / out)}
+        for out in ("one", "two", "three")
+    )
+    set_ = Grey2Colour(root=str(tmp_path / "data/photos"), image_size=32)
+    set_.setup()
+    assert sorted(one) == sorted(distinct(set_.names_of("a")))
+    assert len(one) == 7
+    assert one == two == three
