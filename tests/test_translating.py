@@ -15,14 +15,17 @@ from PIL import Image
 from torch import nn
 
 import ganzoo
-from ganzoo import translating
 from ganzoo.cli import main
 from ganzoo.data import Grey2Colour
 from ganzoo.data.pixels import fitted
+from ganzoo.files import distinct
 from ganzoo.models import CUT, GAN, CycleGAN, Pix2Pix
 from ganzoo.networks import PatchGAN, ResNetTranslator, UNet
 from ganzoo.pictures import to_uint8
-from ganzoo.translating import Translation, ahead, alike, distinct, ramps, starts
+from ganzoo.translating import images, tiles, translation
+from ganzoo.translating.images import ahead, alike
+from ganzoo.translating.tiles import ramps, starts
+from ganzoo.translating.translation import Translation
 
 SMALL = {
     "generator": partial(ResNetTranslator, width=2, blocks=1),
@@ -228,9 +231,10 @@ def test_tiles_are_blended_without_a_seam(size):
 
 
 def test_what_is_large_comes_in_tiles_and_that_is_said(ckpt, run, tmp_path, monkeypatch):
-    monkeypatch.setattr(translating, "WHOLE", 40 * 40)
-    monkeypatch.setattr(translating, "LARGE", 30 * 30)
-    monkeypatch.setattr(translating, "TILE", 32)
+    monkeypatch.setattr(translation, "WHOLE", 40 * 40)
+    for module in (images, tiles, translation):
+        monkeypatch.setattr(module, "LARGE", 30 * 30)
+    monkeypatch.setattr(translation, "TILE", 32)
     (tmp_path / "in").mkdir()
     for name, side in (("small", 40), ("large", 48)):
         (tmp_path / "in" / f"{name}.png").write_bytes(encoded(picture(0, side, side), "PNG"))
