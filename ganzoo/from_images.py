@@ -182,6 +182,17 @@ class FromImages(Game):
         made: Batch = {way: self.translate(batch[domain], way, run_seed(), rows=rows) for way, domain in ways.items()}
         return {**made, "row": rows}
 
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Refuse the checkpoint of another model; of a lone generator, where it takes two, say how to have both."""
+        keys = (key.split(".") for key in checkpoint["state_dict"] if key.startswith("generator."))
+        ways = {way for _, way, *_ in keys if way in DOMAINS}
+        if "optimizer_states" not in checkpoint and len(ways) == 1 < len(self.directions):
+            raise UserError(
+                f"the checkpoint is an import of one generator, {''.join(ways)}, and {type(self).__name__} needs both: "
+                "make one of two, `ganzoo import A DEST --other B`."
+            )
+        super().on_load_checkpoint(checkpoint)
+
     def begin_with(self, weights: dict[str, Tensor]) -> None:
         """Have the generators begin with weights out of a state dict, when they are built."""
         self.first_weights = weights

@@ -254,6 +254,19 @@ def test_fit_begins_with_it_and_predict_and_resume_take_it(tmp_path, capsys):
     weights = ganzoo.load(run / "checkpoints" / "last.ckpt").generator["AtoB"].state_dict()
     for key, value in resnet().items():
         torch.testing.assert_close(weights[key], value, rtol=0, atol=1e-6)
+    kept = {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}
+    with pytest.raises(SystemExit):
+        main(["fit", "--ckpt_path", ckpt, *data, *short, "--trainer.max_steps=2", "--run_dir", str(run)])
+    out, err = capsys.readouterr()
+    assert "holds a run already" in err
+    assert "begins as in" not in out
+    assert kept == {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}
+    with pytest.raises(SystemExit):
+        main(["fit", "--ckpt_path", ckpt, "--model", "CycleGAN", *data, *short, "--run_dir", str(tmp_path / "both")])
+    err = capsys.readouterr().err
+    assert "an import of one generator, AtoB, and CycleGAN needs both: make one of two" in err
+    assert "`ganzoo import A DEST --other B`" in err
+    assert err.count("\n") == 1
     main(["resume", str(run), "--max_steps", "3"])
     assert "Going on from round 2" in capsys.readouterr().out
 

@@ -324,6 +324,10 @@ def test_unreadable_images_are_left_out_and_listed(ckpt, refused, tmp_path):
         (["--input", "in/x.png", "--out", "in/x.png"], "in/x.png exists: give another path"),
         (["--input", "in", "--out", "file"], "file exists and is no folder"),
         (["--input", "empty", "--out", "out"], "empty has no images"),
+        (["--input", "in/x.png", "--out", "y.jpg"], "y.jpg: an image is written as .png: give y.png, or a folder"),
+        (["--input", "in/x.png", "--out", "y.PNG"], "y.PNG: an image is written as .png: give y.png, or a folder"),
+        (["--input", "x.mp4", "--out", "y.png"], "y.png: a video is written as .mp4: give y.mp4, or a folder"),
+        (["--input", "in", "--out", "y.png"], "y.png is a file's name, and in is a folder of images: give a folder"),
         (["--input", "in", "--out", "out", "--tile", "8"], "tile is 8: give 32 or more"),
         (["--input", "in", "--out", "out", "--batch_size", "0"], "batch_size is 0"),
         (["--input", "in", "--out", "out", "--image-size", "0"], "image_size is 0"),
@@ -333,9 +337,11 @@ def test_mistakes_are_one_line(ckpt, refused, tmp_path, args, words):
     for name in ("in", "empty"):
         (tmp_path / name).mkdir()
     (tmp_path / "in" / "x.png").write_bytes(encoded(picture(0), "PNG"))
-    (tmp_path / "file").write_text("")
+    for name in ("file", "x.mp4"):
+        (tmp_path / name).write_text("")
     assert words in refused(ckpt, *args)
     assert files(tmp_path / "in") == ["x.png"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["cyclegan.ckpt", "empty", "file", "in", "x.mp4"]
 
 
 def test_models_and_directions_that_there_are_not(refused, tmp_path):

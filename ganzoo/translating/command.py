@@ -9,7 +9,7 @@ import torch
 
 from ganzoo.checkpoint import load
 from ganzoo.data.pixels import height_and_width
-from ganzoo.data.sources import image_names
+from ganzoo.data.sources import SUFFIXES, image_names
 from ganzoo.errors import UserError
 from ganzoo.files import distinct, folder_for
 from ganzoo.from_images import Direction, FromImages
@@ -108,9 +108,13 @@ def files_of(source: Path, out: str) -> dict[str, tuple[Path, Path]]:
         UserError: there is no image; or the outputs would be among the inputs, or can't be written where they should.
     """
     target = Path(out)
+    named = target.suffix.lower() in SUFFIXES | VIDEOS and not target.is_dir()  # a file, not a folder
     if not source.is_dir():
-        suffix = ".mp4" if source.suffix.lower() in VIDEOS else ".png"
-        if target.suffix == suffix and not target.is_dir():
+        what, suffix = ("a video", ".mp4") if source.suffix.lower() in VIDEOS else ("an image", ".png")
+        if named and target.suffix != suffix:
+            right = target.with_suffix(suffix)
+            raise UserError(f"--out: {out}: {what} is written as {suffix}: give {right}, or a folder.")
+        if named:
             if target.exists():
                 raise UserError(f"{out} exists: give another path, or a folder, in which files that are there stay.")
             file = target
@@ -121,6 +125,8 @@ def files_of(source: Path, out: str) -> dict[str, tuple[Path, Path]]:
         return {source.name: (source, file)}
     if source.resolve() in (target.resolve(), *target.resolve().parents):
         raise UserError(f"--out: {out} is the input's folder, or inside it, and outputs would be taken for inputs.")
+    if named:
+        raise UserError(f"--out: {out} is a file's name, and {source} is a folder of images: give a folder.")
     if not (names := image_names(source)):
         raise UserError(f"--input: {source} has no images: give a folder that has some, or a file.")
     folder(target)
