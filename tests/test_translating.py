@@ -15,8 +15,9 @@ from PIL import Image
 from torch import nn
 
 import ganzoo
+from ganzoo.callbacks import SampleWriter
 from ganzoo.cli import main
-from ganzoo.data import Grey2Colour
+from ganzoo.data import Grey2Colour, Horse2Zebra
 from ganzoo.data.pixels import fitted
 from ganzoo.files import distinct
 from ganzoo.models import CUT, GAN, CycleGAN, Pix2Pix
@@ -391,6 +392,12 @@ def test_predict_names_translations_after_the_images(unpaired, tmp_path):
 def test_predict_in_one_direction_and_side_by_side(unpaired, tmp_path):
     names = predicted(tmp_path, *unpaired, "back", "--samples.direction", "BtoA", "--samples.compare", "true")
     assert names == [f"BtoA/{i:06d}.png" for i in range(300, 304)]
+    writer, data = SampleWriter(str(tmp_path / "back")), Horse2Zebra(root=str(tmp_path / "data"), image_size=16)
+    data.setup()
+    writer.direction = "BtoA"
+    writer.plan(ganzoo.load(unpaired[0]), data)
+    (tmp_path / "back/BtoA/000302.png").unlink()
+    assert writer.done(len(data.val)) == {0, 1, 3, 4, 5}  # there are six of a, four of b
     predicted(tmp_path, *unpaired, "all")
     both = pixels(tmp_path / "back/BtoA/000301.png")
     assert both.shape == (16, 32, 3)

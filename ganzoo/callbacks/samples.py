@@ -59,11 +59,11 @@ class SampleWriter(BasePredictionWriter):
                 f"samples.{option} is for models that translate images; {type(pl_module).__name__} makes samples from "
                 "noise: leave it out."
             )
-        problem, done = None, set()
+        problem, done = None, set[int]()
         if trainer.is_global_zero:
             try:
                 (folder_for if self.paths else empty_folder)(self.out)
-                done = self.done()
+                done = self.done(len(data.val)) if self.paths else set()
             except UserError as error:
                 problem = str(error)
         problem, done = trainer.strategy.broadcast((problem, done))  # all ranks stop, or leave out the same
@@ -80,12 +80,11 @@ class SampleWriter(BasePredictionWriter):
             folder = Path(self.out, direction) if len(model.directions) > 1 else Path(self.out)
             self.paths[direction] = [folder / name for name in distinct(data.names_of(DOMAINS[direction][0]))]
 
-    def done(self) -> set[int]:
-        """Return the numbers of the images whose translations are all there."""
-        most = max(map(len, self.paths.values()), default=0)
-        # of two domains the shorter one's images come again: only the first time counts
+    def done(self, count: int) -> set[int]:
+        """Return which of so many numbers have nothing left to be written."""
+        # the shorter of two domains comes again after its end: only the first time counts
         missing = {i for paths in self.paths.values() for i, path in enumerate(paths) if not path.exists()}
-        return set(range(most)) - missing
+        return set(range(count)) - missing
 
     def write_on_batch_end(
         self,
