@@ -141,6 +141,11 @@ class GanzooCLI(LightningCLI):
     def before_fit(self) -> None:
         """Check what a run goes on from, and that its folder holds no other."""
         ckpt, folder = self.config["fit"]["ckpt_path"], Path(self.trainer.loggers[0].save_dir or "")
+        goes_on = ckpt is not None and folder.resolve() == Path(ckpt).resolve().parent.parent
+        if rank() == 0 and not goes_on and (folder / "config.yaml").exists():
+            raise UserError(
+                f"{folder} holds a run already: `ganzoo resume {folder}` goes on with it, or give another --run_dir."
+            )
         if ckpt is not None:
             checkpoint = read(ckpt)
             if "optimizer_states" not in checkpoint:
@@ -157,11 +162,6 @@ class GanzooCLI(LightningCLI):
                 print(f"Going on from round {step:,}: {ckpt}", flush=True)
                 if seed != now:
                     print(f"The seed was {seed} and is now {now}: from here on it is another run.", flush=True)
-        goes_on = ckpt is not None and folder.resolve() == Path(ckpt).resolve().parent.parent
-        if rank() == 0 and not goes_on and (folder / "config.yaml").exists():
-            raise UserError(
-                f"{folder} holds a run already: `ganzoo resume {folder}` goes on with it, or give another --run_dir."
-            )
 
     def _begin_with(self, checkpoint: dict[str, Any], ckpt: str) -> None:
         """Start a run at round 0 with the generator of a checkpoint that `ganzoo import` made."""

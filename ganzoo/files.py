@@ -1,13 +1,14 @@
 """Writing files that are whole or not there."""
 
 import os
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from ganzoo.errors import UserError
 
-__all__ = ["empty_folder", "writable", "written"]
+__all__ = ["distinct", "empty_folder", "folder_for", "writable", "written"]
 
 
 @contextmanager
@@ -39,16 +40,26 @@ def empty_folder(path: str | Path) -> Path:
         UserError: it is a file, holds something already, or can't be made.
     """
     path = Path(path)
+    if os.path.isdir(path) and any(folder_for(path).iterdir()):
+        raise UserError(f"the folder {path} is not empty: give a new one, so that nothing is mixed up.")
+    return folder_for(path)
+
+
+def folder_for(path: str | Path) -> Path:
+    """Return a folder that can be written, whatever it holds; it is made if it is not there.
+
+    Raises:
+        UserError: it is a file, or can't be made or written.
+    """
+    path = Path(path)
     if os.path.exists(path) and not os.path.isdir(path):
         raise UserError(f"{path} exists and is no folder: give another path.")
     try:
         path.mkdir(parents=True, exist_ok=True)
-        if any(path.iterdir()):
-            raise UserError(f"the folder {path} is not empty: give a new one, so that nothing is mixed up.")
-        if not os.access(path, os.W_OK):
-            raise UserError(f"the folder {path} can't be written: give another one.")
     except OSError as error:
         raise UserError(f"can't use the folder {path} ({error.strerror}): give another path.") from error
+    if not os.access(path, os.R_OK | os.W_OK):
+        raise UserError(f"the folder {path} can't be written: give another one.")
     return path
 
 
@@ -65,3 +76,11 @@ def writable(path: str | Path) -> None:
 
 class NotWanted(Exception):
     """Ends `written` before it renames."""
+
+
+def distinct(names: list[str]) -> list[str]:
+    """Return the names as .png: without their own suffix, unless two would be the same, such as a.jpg and a.png."""
+    short = {name: f"{os.path.splitext(name)[0]}.png" for name in names}
+    while twins := {file for file, count in Counter(short.values()).items() if count > 1}:
+        short |= {name: f"{name}.png" for name, file in short.items() if file in twins and file != f"{name}.png"}
+    return list(short.values())

@@ -42,6 +42,7 @@ class FromImages(Game):
     Attributes:
         generator: networks by direction: `generator["AtoB"]`.
         discriminator: networks by the domain that they judge: `discriminator["b"]`.
+        predicted: the directions of `predict`: all, unless it is told otherwise.
     """
 
     made_by: ClassVar[str] = "ganzoo translate"
@@ -83,6 +84,7 @@ class FromImages(Game):
         self.shapes = None if shapes is None else {name: tuple(shape) for name, shape in shapes.items()}
         self.shape = None
         self.first_weights: dict[str, Tensor] | None = None
+        self.predicted = self.directions
         if self.objective.needs_bound:
             raise UserError(
                 f"{type(self.objective).__name__} needs a critic with a bounded slope, which {type(self).__name__} "
@@ -174,11 +176,22 @@ class FromImages(Game):
                 raise UserError(f"{name_d} gives scores of shape {tuple(scores.shape)} for 1 image: give (1, ...).")
 
     def predict_step(self, batch: Batch, batch_idx: int = 0) -> Batch:
-        """Return the translations of a batch in each direction that there is, with the images' numbers as `row`."""
+        """Return the translations of a batch in each of `predicted`, with the images' numbers as `row`."""
         rows = batch["row"].cpu()
-        ways: dict[Direction, str] = {way: DOMAINS[way][0] for way in self.directions}
+        ways: dict[Direction, str] = {way: DOMAINS[way][0] for way in self.predicted}
         made: Batch = {way: self.translate(batch[domain], way, run_seed(), rows=rows) for way, domain in ways.items()}
         return {**made, "row": rows}
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Refuse the checkpoint of another model; of a lone generator, where it takes two, say how to have both."""
+        keys = (key.split(".") for key in checkpoint["state_dict"] if key.startswith("generator."))
+        ways = {way for _, way, *_ in keys if way in DOMAINS}
+        if "optimizer_states" not in checkpoint and len(ways) == 1 < len(self.directions):
+            raise UserError(
+                f"the checkpoint is an import of one generator, {''.join(ways)}, and {type(self).__name__} needs both: "
+                "make one of two, `ganzoo import A DEST --other B`."
+            )
+        super().on_load_checkpoint(checkpoint)
 
     def begin_with(self, weights: dict[str, Tensor]) -> None:
         """Have the generators begin with weights out of a state dict, when they are built."""
@@ -274,14 +287,18 @@ class FromImages(Game):
         Raises:
             UserError: the model does not translate in this direction.
         """
+        self.check_direction(direction)
+        networks = self.sampler(raw)
+        assert isinstance(networks, nn.ModuleDict)
+        return networks[direction]
+
+    def check_direction(self, direction: Direction) -> None:
+        """Refuse a direction that the model does not translate in."""
         if direction not in self.directions:
             raise UserError(
                 f"{type(self).__name__} translates {' and '.join(self.directions)}, not {direction}"
                 + (": train another with data.direction BtoA." if self.paired else ".")
             )
-        networks = self.sampler(raw)
-        assert isinstance(networks, nn.ModuleDict)
-        return networks[direction]
 
     def made(self, batch: Batch, rows: Tensor, seed: int) -> Batch:
         """Return the images of a batch and all that is made of them, by name: `a`, `b`, `AtoB`, `AtoBtoA` ..."""

@@ -1,4 +1,4 @@
-"""`ganzoo import`: generators of the authors' pytorch-CycleGAN-and-pix2pix as checkpoints."""
+"""`ganzoo import`: generators of the authors' pytorch-CycleGAN-and-pix2pix, and of CUT's code, as checkpoints."""
 
 import os
 import re
@@ -21,11 +21,12 @@ __all__ = ["import_"]
 Weights = dict[str, Tensor]
 STATISTICS = ("running_mean", "running_var", "num_batches_tracked")  # of a norm: not used, even at test time
 MOST_NAMED = 8  # keys that don't fit
-THIS = "a generator of pytorch-CycleGAN-and-pix2pix, such as latest_net_G.pth"
+THIS = "a generator of pytorch-CycleGAN-and-pix2pix or of CUT's code, such as latest_net_G.pth"
+FILTER = ".filt"  # ends the keys of CUT's antialiasing, which has no weights
 
 
 def import_(src: str, dest: str, other: str | None = None, image_size: int = 256, noise: bool | None = None) -> None:
-    """Make a checkpoint of a generator of pytorch-CycleGAN-and-pix2pix (latest_net_G.pth, horse2zebra.pth ...).
+    """Make a checkpoint of a generator of pytorch-CycleGAN-and-pix2pix or CUT (latest_net_G.pth, horse2zebra.pth ...).
 
     Blocks, width, norm and channels are read off the weights. A single generator translates AtoB, from what it reads to
     what it makes, whatever its authors called these: a residual one with instance norm, as CycleGAN has it, becomes a
@@ -111,7 +112,9 @@ class Generator:
         """Find out about a residual generator: `model.10.conv_block.1`, `model.11.conv_block.1` ..."""
         width, channels, _, _ = self.weights["model.1.weight"].shape
         blocks = {int(found[1]) for key in self.weights if (found := re.match(r"model\.(\d+)\.conv_block\.", key))}
-        last = self.weights[f"model.{max(blocks) + 8}.weight"]  # two enlarging convolutions, norms and ReLUs before
+        antialias = self.without_filters(max(blocks))
+        after = 10 if antialias else 8  # two enlarging convolutions, norms and ReLUs come before
+        last = self.weights[f"model.{max(blocks) + after}.weight"]
         second = self.weights.get(f"model.{min(blocks)}.conv_block.6.weight")  # a convolution if dropout comes before
         noisy = second is not None and second.ndim == 4
         if noise is not None and noise != noisy:
@@ -119,6 +122,29 @@ class Generator:
         self.network, self.channels = ResNetTranslator, (channels, last.shape[0])
         norm = "batch" if "model.2.weight" in self.weights else "instance"
         self.options = {"width": width, "blocks": len(blocks), "norm": norm, "noise": noisy}
+        if antialias:
+            self.options["antialias"] = True
+
+    def without_filters(self, last: int) -> bool:
+        """Drop the filters of CUT's antialiasing, and say whether there were any; `last` is the last block's number.
+
+        Raises:
+            UserError: they are not those of CUT's code by default, which ResNetTranslator has.
+        """
+        found = {key: self.weights.pop(key) for key in list(self.weights) if key.endswith(FILTER)}
+        halves, doubles = torch.tensor([1.0, 2.0, 1.0]) / 4, torch.tensor([1.0, 3.0, 3.0, 1.0]) / 4
+        lines = {7: halves, 11: halves, last + 1: doubles, last + 5: doubles}
+        wanted = {f"model.{number}{FILTER}": torch.outer(line, line) for number, line in lines.items()}
+        if found and (
+            found.keys() != wanted.keys()
+            or any(value.shape[2:] != wanted[k].shape for k, value in found.items())
+            or any(not torch.allclose(value, wanted[k]) for k, value in found.items())
+        ):
+            raise UserError(
+                f"{self.path} has other antialiasing ({', '.join(found)}) than CUT's code by default, which halves "
+                "twice with (1, 2, 1) and doubles twice with (1, 3, 3, 1): it can't be imported."
+            )
+        return bool(found)
 
     def put_into(self, network: nn.Module) -> None:
         """Give a network these weights.

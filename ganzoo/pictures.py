@@ -24,6 +24,7 @@ __all__ = [
     "save_film",
     "save_grid",
     "save_grids",
+    "save_image",
     "save_picture",
     "save_plane",
     "save_points",
@@ -64,9 +65,13 @@ def save_samples(samples: Tensor, rows: Sequence[int], folder: str | Path) -> No
         with written(folder / f"{rows[0]:06d}.npy") as beside, open(beside, "wb") as file:
             np.save(file, samples.numpy())
         return
-    for row, image in zip(rows, to_uint8(samples), strict=True):
-        with written(folder / f"{row:06d}.png") as beside:
-            to_pil_image(image).save(beside, format="PNG")
+    for row, image in zip(rows, samples, strict=True):
+        save_image(image, folder / f"{row:06d}.png")
+
+
+def save_image(image: Tensor, path: str | Path) -> None:
+    """Write an image (C, H, W) in [-1, 1] as PNG."""
+    save_picture(to_pil_image(to_uint8(image)), path)
 
 
 def save_points(points: Tensor, path: str | Path) -> None:

@@ -20,6 +20,7 @@ IDS = [f"{path.parent.name}/{path.stem}" for path in EXPERIMENTS]
 NETWORKS = {  # of models that translate
     "Pix2Pix": {"generator": "UNet", "discriminator": "PatchGAN"},
     "CycleGAN": {"generator": "ResNetTranslator", "discriminator": "InstancePatchGAN"},
+    "CUT": {"generator": "AntialiasedTranslator", "discriminator": "AntialiasedPatchGAN"},
 }
 
 

@@ -135,7 +135,7 @@ def test_the_refusal_is_one_line_of_the_command(tmp_path, capsys):
         ({"a": (2,), "b": (2,)}, "needs the shapes"),
         ({"a": (1, 16, 16), "b": (1, 32, 32)}, "images of one size"),
         ({"a": (1, 8, 8), "b": (1, 8, 8)}, "8 x 8 px: Pix2Pix needs 16 px or more"),
-        ({"a": (1, 24, 20), "b": (1, 24, 20)}, "UNet with depth 2.*multiples of 16"),
+        ({"a": (1, 24, 20), "b": (1, 24, 20)}, "UNet can't take images of 24 x 20 px.*multiples of 8"),
         ({"a": (1, 16, 16), "b": (1, 16, 16)}, "PatchGAN with patch 70.*discriminator.patch 34"),
     ],
 )

@@ -109,6 +109,49 @@ def resnet_forward(x, state, blocks):
     return convolved(x, state, f"model.{17 + blocks}", 3).tanh()
 
 
+def antialiased(width=4, blocks=2):
+    """CUT's layout: the same weights, numbered otherwise, and the filters."""
+    state, plain = {}, resnet(width=width, blocks=blocks)
+    numbers = {1: 1, 4: 4, 7: 8, 10 + blocks: 13 + blocks, 13 + blocks: 17 + blocks, 17 + blocks: 21 + blocks}
+    numbers |= {10 + i: 12 + i for i in range(blocks)}
+    for key, value in plain.items():
+        _, number, rest = key.split(".", 2)
+        transposed = int(number) in (10 + blocks, 13 + blocks) and rest == "weight"
+        state[f"model.{numbers[int(number)]}.{rest}"] = value.transpose(0, 1).contiguous() if transposed else value
+    halves, doubles = torch.tensor([1.0, 2.0, 1.0]) / 4, torch.tensor([1.0, 3.0, 3.0, 1.0]) / 4
+    for at, channels, line in (
+        (7, 2 * width, halves),
+        (11, 4 * width, halves),
+        (12 + blocks, 4 * width, doubles),
+        (16 + blocks, 2 * width, doubles),
+    ):
+        state[f"model.{at}.filt"] = torch.outer(line, line).repeat(channels, 1, 1, 1)
+    return state
+
+
+def antialiased_forward(x, state, blocks):
+    def halved(x, name):
+        return F.conv2d(F.pad(x, [1] * 4, mode="reflect"), state[name], stride=2, groups=x.shape[1])
+
+    def doubled(x, name):
+        x = F.pad(x, [1] * 4, mode="replicate")
+        return F.conv_transpose2d(x, state[name], stride=2, padding=1, groups=x.shape[1])[..., 2:-2, 2:-2]
+
+    def padded(x, name):
+        x = F.conv2d(x, state[f"{name}.weight"], state[f"{name}.bias"], padding=1)
+        return F.relu(normed(x, state, ""))
+
+    x = F.relu(normed(convolved(x, state, "model.1", 3), state, ""))
+    for at in (4, 8):
+        x = halved(padded(x, f"model.{at}"), f"model.{at + 3}.filt")
+    for block in range(12, 12 + blocks):
+        y = F.relu(normed(convolved(x, state, f"model.{block}.conv_block.1", 1), state, ""))
+        x = x + normed(convolved(y, state, f"model.{block}.conv_block.5", 1), state, "")
+    for at in (12 + blocks, 16 + blocks):
+        x = padded(doubled(x, f"model.{at}.filt"), f"model.{at + 1}")
+    return convolved(x, state, f"model.{21 + blocks}", 3).tanh()
+
+
 def unet_forward(x, state, depth):
     def block(x, at, level):
         y = convolved(F.leaky_relu(x, 0.2), state, f"{at}.model.1", stride=2)
@@ -142,6 +185,14 @@ def test_a_residual_generator_makes_what_it_made(tmp_path, kind, cls, statistics
     x = 2 * torch.rand(1, 3, 32, 32) - 1
     expected = resnet_forward(x, state, 3)
     torch.testing.assert_close(model.translate(x), expected, rtol=1e-4, atol=1e-5)
+
+
+def test_an_antialiased_generator_of_cut_makes_what_it_made(tmp_path):
+    state = antialiased(blocks=3)
+    model = imported(tmp_path, state, "--image_size", "32")
+    assert type(model) is CUT
+    x = 2 * torch.rand(1, 3, 32, 32) - 1
+    torch.testing.assert_close(model.translate(x), antialiased_forward(x, state, 3), rtol=1e-3, atol=1e-4)
 
 
 @pytest.mark.parametrize("kind", ["instance", "batch"])
@@ -203,6 +254,19 @@ def test_fit_begins_with_it_and_predict_and_resume_take_it(tmp_path, capsys):
     weights = ganzoo.load(run / "checkpoints" / "last.ckpt").generator["AtoB"].state_dict()
     for key, value in resnet().items():
         torch.testing.assert_close(weights[key], value, rtol=0, atol=1e-6)
+    kept = {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}
+    with pytest.raises(SystemExit):
+        main(["fit", "--ckpt_path", ckpt, *data, *short, "--trainer.max_steps=2", "--run_dir", str(run)])
+    out, err = capsys.readouterr()
+    assert "holds a run already" in err
+    assert "begins as in" not in out
+    assert kept == {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}
+    with pytest.raises(SystemExit):
+        main(["fit", "--ckpt_path", ckpt, "--model", "CycleGAN", *data, *short, "--run_dir", str(tmp_path / "both")])
+    err = capsys.readouterr().err
+    assert "an import of one generator, AtoB, and CycleGAN needs both: make one of two" in err
+    assert "`ganzoo import A DEST --other B`" in err
+    assert err.count("\n") == 1
     main(["resume", str(run), "--max_steps", "3"])
     assert "Going on from round 2" in capsys.readouterr().out
 
@@ -227,6 +291,23 @@ def test_what_does_not_fit_is_refused_by_name(tmp_path, capsys, spoil, words):
     assert words in err
     assert err.count("\n") == 1
     assert [path.name for path in tmp_path.iterdir()] == ["net.pth"]
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda s: {k: v for k, v in s.items() if k not in ("model.14.filt", "model.18.filt")},  # no_antialias_up
+        lambda s: {**s, "model.7.filt": torch.full((8, 1, 3, 3), 1 / 9)},
+        lambda s: {**s, "model.7.filt": torch.full((8, 1, 2, 2), 1 / 4)},
+    ],
+)
+def test_other_antialiasing_than_cuts_is_refused(tmp_path, capsys, spoil):
+    with pytest.raises(SystemExit):
+        imported(tmp_path, spoil(antialiased()), "--image_size", "32")
+    err = capsys.readouterr().err
+    assert "other antialiasing (model.7.filt" in err
+    assert "than CUT's code by default" in err
+    assert err.count("\n") == 1
 
 
 def test_generators_of_different_models_are_refused(tmp_path, capsys):

@@ -10,17 +10,23 @@ import numpy as np
 import pytest
 import torch
 from conftest import QUIET, environment
-from fakes import encoded, picture, write_images
+from fakes import encoded, picture, write_images, write_unpaired
 from PIL import Image
 from torch import nn
 
 import ganzoo
-from ganzoo import translating
+from ganzoo.callbacks import SampleWriter
 from ganzoo.cli import main
+from ganzoo.data import Grey2Colour, Horse2Zebra
+from ganzoo.data.pixels import fitted
+from ganzoo.files import distinct
 from ganzoo.models import CUT, GAN, CycleGAN, Pix2Pix
 from ganzoo.networks import PatchGAN, ResNetTranslator, UNet
 from ganzoo.pictures import to_uint8
-from ganzoo.translating import Translation, ahead, alike, distinct, ramps, starts
+from ganzoo.translating import images, tiles, translation
+from ganzoo.translating.images import ahead, alike
+from ganzoo.translating.tiles import ramps, starts
+from ganzoo.translating.translation import Translation
 
 SMALL = {
     "generator": partial(ResNetTranslator, width=2, blocks=1),
@@ -226,9 +232,10 @@ def test_tiles_are_blended_without_a_seam(size):
 
 
 def test_what_is_large_comes_in_tiles_and_that_is_said(ckpt, run, tmp_path, monkeypatch):
-    monkeypatch.setattr(translating, "WHOLE", 40 * 40)
-    monkeypatch.setattr(translating, "LARGE", 30 * 30)
-    monkeypatch.setattr(translating, "TILE", 32)
+    monkeypatch.setattr(translation, "WHOLE", 40 * 40)
+    for module in (images, tiles, translation):
+        monkeypatch.setattr(module, "LARGE", 30 * 30)
+    monkeypatch.setattr(translation, "TILE", 32)
     (tmp_path / "in").mkdir()
     for name, side in (("small", 40), ("large", 48)):
         (tmp_path / "in" / f"{name}.png").write_bytes(encoded(picture(0, side, side), "PNG"))
@@ -318,6 +325,10 @@ def test_unreadable_images_are_left_out_and_listed(ckpt, refused, tmp_path):
         (["--input", "in/x.png", "--out", "in/x.png"], "in/x.png exists: give another path"),
         (["--input", "in", "--out", "file"], "file exists and is no folder"),
         (["--input", "empty", "--out", "out"], "empty has no images"),
+        (["--input", "in/x.png", "--out", "y.jpg"], "y.jpg: an image is written as .png: give y.png, or a folder"),
+        (["--input", "in/x.png", "--out", "y.PNG"], "y.PNG: an image is written as .png: give y.png, or a folder"),
+        (["--input", "x.mp4", "--out", "y.png"], "y.png: a video is written as .mp4: give y.mp4, or a folder"),
+        (["--input", "in", "--out", "y.png"], "y.png is a file's name, and in is a folder of images: give a folder"),
         (["--input", "in", "--out", "out", "--tile", "8"], "tile is 8: give 32 or more"),
         (["--input", "in", "--out", "out", "--batch_size", "0"], "batch_size is 0"),
         (["--input", "in", "--out", "out", "--image-size", "0"], "image_size is 0"),
@@ -327,9 +338,11 @@ def test_mistakes_are_one_line(ckpt, refused, tmp_path, args, words):
     for name in ("in", "empty"):
         (tmp_path / name).mkdir()
     (tmp_path / "in" / "x.png").write_bytes(encoded(picture(0), "PNG"))
-    (tmp_path / "file").write_text("")
+    for name in ("file", "x.mp4"):
+        (tmp_path / name).write_text("")
     assert words in refused(ckpt, *args)
     assert files(tmp_path / "in") == ["x.png"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["cyclegan.ckpt", "empty", "file", "in", "x.mp4"]
 
 
 def test_models_and_directions_that_there_are_not(refused, tmp_path):
@@ -343,17 +356,113 @@ def test_models_and_directions_that_there_are_not(refused, tmp_path):
 # predict ----------------------------------------------------------------------------------------------------
 
 
+def lightnings(model, path):
+    """The checkpoint of a model as it is, as Lightning loads it."""
+    return kept(model, path, **{"pytorch-lightning_version": lightning.__version__})
+
+
+def predicted(tmp_path, ckpt, data, out, *more):
+    main(["predict", "--ckpt_path", ckpt, *data, "--samples.out", str(tmp_path / out), *more, *QUIET])
+    return files(tmp_path / out)
+
+
+@pytest.fixture
+def unpaired(tmp_path):
+    """The checkpoint of a model for both directions, and options of a set of two domains of 6 and 4 test images."""
+    ckpt = lightnings(CycleGAN(shapes=shapes(), **SMALL), tmp_path / "cyclegan.ckpt")
+    root = write_unpaired(tmp_path / "data")
+    (tmp_path / "data/testA/deep").mkdir()
+    (tmp_path / "data/testA/000205.jpg").rename(tmp_path / "data/testA/deep/000200.png")
+    data = ["--data", "Horse2Zebra", *root, "--data.image_size", "16", "--data.num_workers", "0"]
+    return ckpt, [*data, "--data.batch_size", "4"]
+
+
+def test_predict_names_translations_after_the_images(unpaired, tmp_path):
+    there = [*(f"AtoB/{i:06d}.png" for i in range(200, 205)), "AtoB/deep/000200.png"]
+    back = [f"BtoA/{i:06d}.png" for i in range(300, 304)]
+    assert predicted(tmp_path, *unpaired, "all") == there + back
+    for direction, source in (("AtoB", "testA/000202"), ("BtoA", "testB/000303")):
+        run = ["translate", unpaired[0], "--input", str(tmp_path / f"data/{source}.jpg"), "--image_size", "16"]
+        one = tmp_path / f"{direction}.png"
+        main([*run, "--direction", direction, "--out", str(one)])
+        made = pixels(tmp_path / "all" / direction / f"{source[6:]}.png")
+        assert (made - pixels(one)).abs().max() <= 1
+
+
+def test_predict_in_one_direction_and_side_by_side(unpaired, tmp_path):
+    names = predicted(tmp_path, *unpaired, "back", "--samples.direction", "BtoA", "--samples.compare", "true")
+    assert names == [f"BtoA/{i:06d}.png" for i in range(300, 304)]
+    writer, data = SampleWriter(str(tmp_path / "back")), Horse2Zebra(root=str(tmp_path / "data"), image_size=16)
+    data.setup()
+    writer.direction = "BtoA"
+    writer.plan(ganzoo.load(unpaired[0]), data)
+    (tmp_path / "back/BtoA/000302.png").unlink()
+    assert writer.done(len(data.val)) == {0, 1, 3, 4, 5}  # there are six of a, four of b
+    predicted(tmp_path, *unpaired, "all")
+    both = pixels(tmp_path / "back/BtoA/000301.png")
+    assert both.shape == (16, 32, 3)
+    assert both[:, 16:].equal(pixels(tmp_path / "all/BtoA/000301.png"))
+    with Image.open(tmp_path / "data/testB/000301.jpg") as image:
+        assert both[:, :16].equal(torch.from_numpy(np.array(fitted(image, (16, 16)))).int())
+
+
+def test_predict_goes_on_where_it_was_stopped(unpaired, tmp_path):
+    names = predicted(tmp_path, *unpaired, "all")
+    whole = {name: (tmp_path / "all" / name).read_bytes() for name in names}
+    (tmp_path / "all/AtoB/000201.png").unlink()
+    (tmp_path / "all/BtoA/000303.png").unlink()
+    (tmp_path / "all/AtoB/000200.png").write_bytes(b"kept")
+    assert predicted(tmp_path, *unpaired, "all") == names
+    now = {name: (tmp_path / "all" / name).read_bytes() for name in names}
+    assert now == {**whole, "AtoB/000200.png": b"kept"}
+
+
+def test_predict_leaves_out_what_cannot_be_read(unpaired, tmp_path, capsys):
+    (tmp_path / "data/testB/000302.jpg").write_bytes(b"")
+    skip = ["--data.on_error", "skip", "--samples.direction", "BtoA"]
+    assert predicted(tmp_path, *unpaired, "all", *skip) == [f"BtoA/{i:06d}.png" for i in (300, 301, 303)]
+    assert "Skipped: 000302.jpg is empty" in capsys.readouterr().out
+
+
+def test_predict_refuses_a_direction_that_there_is_not(tmp_path, capsys):
+    options = ["--data", "fakes.FakeDomains", "--data.image_size", "16"]
+    cut = lightnings(CUT(shapes=shapes(1, 1), **SMALL), tmp_path / "cut.ckpt")
+    gan = lightnings(GAN(shape=(1, 16, 16)), tmp_path / "gan.ckpt")
+    digits = ["--data", "Digits", "--data.image_size", "16"]
+    for ckpt, data, words in (
+        (cut, options, "CUT translates AtoB, not BtoA"),
+        (gan, digits, "samples.direction is for models that translate images; GAN makes samples from noise"),
+    ):
+        with pytest.raises(SystemExit) as stopped:
+            predicted(tmp_path, ckpt, data, "out", "--samples.direction", "BtoA")
+        assert stopped.value.code == 1
+        err = capsys.readouterr().err
+        assert words in err
+        assert err.count("\n") == 1
+    assert not (tmp_path / "out").exists()
+
+
 @pytest.mark.slow  # test_commands.py always has the same of points
 def test_predict_writes_the_same_files_on_two_devices(tmp_path):
     """Of a checkpoint alone: there is no run's config beside it, so the checkpoint says the model."""
     data = ["--data", "Grey2Colour", "--data.input_channels", "1", "--data.image_size", "32", "--data.batch_size", "2"]
     model = Pix2Pix(shapes=shapes(1, 3, 32), generator=partial(UNet, width=2), discriminator=SMALL["discriminator"])
-    ckpt = kept(model, tmp_path / "pix2pix.ckpt", **{"pytorch-lightning_version": lightning.__version__})
-    data += [*write_images(tmp_path / "data", 70), "--data.num_workers", "0"]
-    for devices in ("1", "2"):
-        out = ["--samples.out", str(tmp_path / devices), "--trainer.devices", devices]
-        command = [sys.executable, "-m", "ganzoo", "predict", "--ckpt_path", ckpt, *data, *out, *QUIET]
-        subprocess.run(command, check=True, env=environment(), capture_output=True, timeout=120)
-    one, two = ({path.name: path.read_bytes() for path in (tmp_path / devices).iterdir()} for devices in "12")
-    assert sorted(one) == [f"{i:06d}.png" for i in range(7)]
+    ckpt = lightnings(model, tmp_path / "pix2pix.ckpt")
+    data += [*write_images(tmp_path / "data/photos", 70), "--data.num_workers", "0", "--samples.compare", "true"]
+    for devices, out in (("1", "one"), ("2", "two")):
+        more = ["--samples.out", str(tmp_path / out), "--trainer.devices", devices]
+        command = [sys.executable, "-m", "ganzoo", "predict", "--ckpt_path", ckpt, *data, *more, *QUIET]
+        subprocess.run(command, check=True, env=environment(), capture_output=True, timeout=140)
+        if out == "one":  # the second goes on with some of them: of the first batch it is one, of the second both
+            names = files(tmp_path / "one")
+            (tmp_path / "two").mkdir()
+            for i in (0, 2, 3):
+                (tmp_path / "two" / names[i]).write_bytes((tmp_path / "one" / names[i]).read_bytes())
+    one, two = (
+        {name: (tmp_path / out / name).read_bytes() for name in files(tmp_path / out)} for out in ("one", "two")
+    )
+    photos = Grey2Colour(root=str(tmp_path / "data/photos"), image_size=32)
+    photos.setup()
+    assert sorted(one) == sorted(distinct(photos.names_of("a")))
+    assert len(one) == 7
     assert one == two

@@ -5,11 +5,14 @@ from pathlib import Path
 from typing import Any
 
 import lightning as L
+import torch
 from lightning.pytorch.callbacks import BasePredictionWriter
+from torch import Tensor
 
 from ganzoo.errors import UserError
-from ganzoo.files import empty_folder
-from ganzoo.pictures import save_samples
+from ganzoo.files import distinct, empty_folder, folder_for
+from ganzoo.from_images import DOMAINS, Direction, FromImages, coloured
+from ganzoo.pictures import save_image, save_samples
 
 __all__ = ["SampleWriter"]
 
@@ -17,18 +20,28 @@ __all__ = ["SampleWriter"]
 class SampleWriter(BasePredictionWriter):
     """Writes what `predict` makes into a folder: one PNG an image, one .npy a batch of points.
 
-    Translations of the validation images are named by their place in that set; those of a model that translates in
-    both directions are in folders of these names, `AtoB` and `BtoA`.
+    Translations have the names of the validation images they are made of, as PNG; where the data have no files, their
+    numbers. Those of a model that translates in both directions are in folders of these names, `AtoB` and `BtoA`.
+    Translations that are there already stay, so that the same command goes on where it was stopped.
 
     Args:
-        out: the folder; it must be new or empty.
+        out: the folder; for samples of noise it must be new or empty.
         num: how many samples, over all devices; sample 7 is the same however they are split. None: 64, or of a model
             that translates all validation images.
+        direction: translate only from a to b, or only from b to a. None: in each direction that the model has.
+        compare: write an image and its translation side by side.
     """
 
-    def __init__(self, out: str = "samples", num: int | None = None) -> None:
+    def __init__(
+        self,
+        out: str = "samples",
+        num: int | None = None,
+        direction: Direction | None = None,
+        compare: bool = False,
+    ) -> None:
         super().__init__("batch")
-        self.out, self.num = out, num
+        self.out, self.num, self.direction, self.compare = out, num, direction, compare
+        self.paths: dict[Direction, list[Path]] = {}
 
     def setup(self, trainer: L.Trainer, pl_module: L.LightningModule, stage: str) -> None:
         """Tell the data how many samples are wanted, and check that there is room for them."""
@@ -36,15 +49,42 @@ class SampleWriter(BasePredictionWriter):
             return
         if self.num is not None and self.num < 1:
             raise UserError(f"samples.num is {self.num}: give 1 or more.")
-        trainer.datamodule.num_samples = self.num  # type: ignore[attr-defined]
-        problem = None
+        data: Any = trainer.datamodule  # type: ignore[attr-defined]
+        data.num_samples = self.num
+        if isinstance(pl_module, FromImages):
+            self.plan(pl_module, data)
+        elif self.direction is not None or self.compare:
+            option = "direction" if self.direction is not None else "compare"
+            raise UserError(
+                f"samples.{option} is for models that translate images; {type(pl_module).__name__} makes samples from "
+                "noise: leave it out."
+            )
+        problem, done = None, set[int]()
         if trainer.is_global_zero:
             try:
-                empty_folder(self.out)
+                (folder_for if self.paths else empty_folder)(self.out)
+                done = self.done(len(data.val)) if self.paths else set()
             except UserError as error:
                 problem = str(error)
-        if problem := trainer.strategy.broadcast(problem):  # all ranks stop together
+        problem, done = trainer.strategy.broadcast((problem, done))  # all ranks stop, or leave out the same
+        if problem:
             raise UserError(problem)
+        data.samples_done = done
+
+    def plan(self, model: FromImages, data: Any) -> None:
+        """Find out in which directions is translated, and where each translation goes."""
+        if self.direction is not None:
+            model.check_direction(self.direction)
+            model.predicted = (self.direction,)
+        for direction in model.predicted:
+            folder = Path(self.out, direction) if len(model.directions) > 1 else Path(self.out)
+            self.paths[direction] = [folder / name for name in distinct(data.names_of(DOMAINS[direction][0]))]
+
+    def done(self, count: int) -> set[int]:
+        """Return which of so many numbers have nothing left to be written."""
+        # the shorter of two domains comes again after its end: only the first time counts
+        missing = {i for paths in self.paths.values() for i, path in enumerate(paths) if not path.exists()}
+        return set(range(count)) - missing
 
     def write_on_batch_end(
         self,
@@ -56,11 +96,22 @@ class SampleWriter(BasePredictionWriter):
         batch_idx: int,
         dataloader_idx: int,
     ) -> None:
-        """Write a batch, named by the samples' numbers."""
-        if not isinstance(prediction, dict):
+        """Write a batch: translations under their images' names, samples under their numbers."""
+        if not self.paths:
             save_samples(prediction.cpu(), batch.tolist(), self.out)
             return
-        rows = prediction.pop("row").tolist()
-        for direction, images in prediction.items():
-            folder = Path(self.out, direction) if len(prediction) > 1 else Path(self.out)
-            save_samples(images.cpu(), rows, folder)
+        data: Any = trainer.datamodule  # type: ignore[attr-defined]
+        rows = prediction["row"].tolist()
+        for direction, paths in self.paths.items():
+            domain = DOMAINS[direction][0]
+            made = prediction[direction]
+            images = beside(batch[domain].to(made.dtype), made) if self.compare else made
+            for row, image in zip(rows, images.cpu(), strict=True):
+                if row < len(paths) and not paths[row].exists() and data.could_read(domain, row):
+                    save_image(image, paths[row])
+
+
+def beside(before: Tensor, after: Tensor) -> Tensor:
+    """Return images (N, C, H, W) and (N, C', H, W) side by side, in colour if one of them is."""
+    channels = max(before.shape[1], after.shape[1])
+    return torch.cat([coloured(before, channels), coloured(after, channels)], 3)

@@ -5,7 +5,7 @@ import math
 import os
 import warnings
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Set
 from functools import lru_cache
 from typing import Any, ClassVar, NoReturn
 
@@ -156,12 +156,16 @@ class Rows(DistributedSampler[Tensor]):
 class Blocks(Rows):
     """Every row once, in order, in whole batches: rank r takes batches `[r::world]`.
 
-    So a batch, and the file that is made of it, is the same on any number of devices.
+    So a batch, and the file that is made of it, is the same on any number of devices. Batches of which all rows are
+    `done` are left out; the others stay whole, so that what is missing becomes what it would have been.
     """
 
-    def __init__(self, dataset: SampleSet, batch_size: int, world: int = 1, rank: int = 0):
+    def __init__(
+        self, dataset: SampleSet, batch_size: int, world: int = 1, rank: int = 0, done: Set[int] = frozenset()
+    ):
         super().__init__(dataset, batch_size, world, rank)
-        batches = torch.arange(len(dataset)).split(batch_size)[rank::world]
+        batches = [rows for rows in torch.arange(len(dataset)).split(batch_size) if not set(rows.tolist()) <= done]
+        batches = batches[rank::world]
         self.rows = torch.cat(batches) if batches else torch.arange(0)
 
 
@@ -188,6 +192,7 @@ class DataModule(L.LightningDataModule, ABC):
     num_classes: int | None = None
     stream: type[Stream] = Stream  #: in which order the training samples come
     num_samples: int | None = None  #: that `predict` makes; None: 64 of noise, all of the validation images
+    samples_done: Set[int] = frozenset()  #: of them, which are there already
     train: SampleSet
     val: SampleSet
     shape: tuple[int, ...]
@@ -273,16 +278,24 @@ class DataModule(L.LightningDataModule, ABC):
         """Return this rank's batches of what `predict` is to make samples of.
 
         That is the numbers of the samples to draw, or with two domains (`paired`) the validation images themselves,
-        each with its number as `row`.
+        each with its number as `row`; without those batches of which all are in `samples_done`.
         """
+        place = self.batch_size, self.world, self.rank
         if hasattr(self, "paired"):
             images = Numbered(self.val)
-            count = min(self.num_samples or len(images), len(images))
-            blocks = Blocks(torch.arange(count), self.batch_size, self.world, self.rank)  # type: ignore[arg-type]
-            return self._loader(images, blocks)
+            numbers = torch.arange(min(self.num_samples or len(images), len(images)))
+            return self._loader(images, Blocks(numbers, *place, self.samples_done))  # type: ignore[arg-type]
         numbers = torch.arange(self.num_samples or NUM_SAMPLES)
-        blocks = Blocks(numbers, self.batch_size, self.world, self.rank)  # type: ignore[arg-type]
+        blocks = Blocks(numbers, *place)  # type: ignore[arg-type]
         return DataLoader(numbers, sampler=blocks, batch_size=None)  # type: ignore[arg-type]
+
+    def names_of(self, domain: str) -> list[str]:
+        """Return the name of each validation image of a domain, `a` or `b`: their numbers, where there are no files."""
+        return [f"{row:06d}" for row in range(len(self.val))]
+
+    def could_read(self, domain: str, row: int) -> bool:
+        """Say whether a validation image that has come was its own, not another in the place of a broken one."""
+        return True
 
     def _loader(self, dataset: SampleSet, sampler: Stream | Rows) -> DataLoader[dict[str, Tensor]]:
         return DataLoader(

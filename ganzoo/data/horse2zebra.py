@@ -117,10 +117,10 @@ class Horse2Zebra(Images):
         """(C, H, W) of both domains."""
         return dict.fromkeys("ab", self.sample_shape())
 
-    def store_of(self, dataset: SampleSet, which: str) -> Store:
-        """Return the domain's store."""
+    def images_of(self, dataset: SampleSet, which: str) -> ImageSet:
+        """Return the domain's images."""
         assert isinstance(dataset, UnpairedSet)
-        return dataset.domains[which.removeprefix("bad_")].store
+        return dataset.domains[which.removeprefix("bad_")]
 
     def augment_(self, batch: dict[str, Tensor], draws: Draws) -> None:
         """Flip and crop `a` and `b` each for itself."""

@@ -14,6 +14,7 @@ from ganzoo.data.prepared import fetched, is_prepared, prepared_stores, read_man
 from ganzoo.data.sources import Source, printable
 from ganzoo.data.stores import Decoded, ImageSet, Mapped, Store
 from ganzoo.data.streamed import ChunkedStream, chunks_of, is_remote
+from ganzoo.data.unpacking import Unsafe, check_name
 from ganzoo.errors import UserError
 
 __all__: list[str] = []  # no set by itself
@@ -160,7 +161,7 @@ class Images(Augmented):
     def report(self, which: str, rows: list[int]) -> None:
         """Stop at the first file that can't be read, or name those that were not named before."""
         part, dataset = ("train", self.train) if self.training else ("val", self.val)
-        store = self.store_of(dataset, which)
+        store = self.images_of(dataset, which).store
         for row in rows:
             name = printable(store.names[row])
             if self.on_error == "raise":
@@ -175,10 +176,26 @@ class Images(Augmented):
         if len(self.unreadable) > len(self.train) // 2:
             raise UserError(f"{len(self.unreadable)} of the images in {self.root} can't be read, the last {name}.")
 
-    def store_of(self, dataset: SampleSet, which: str) -> Store:
-        """Return whose rows the key `which` of a batch speaks of."""
+    def images_of(self, dataset: SampleSet, which: str) -> ImageSet:
+        """Return whose rows the key `which` of a batch speaks of: a domain's, or those that are `bad`."""
         assert isinstance(dataset, ImageSet)
-        return dataset.store
+        return dataset
+
+    def names_of(self, domain: str) -> list[str]:
+        """Return the name of each validation image of a domain: of its file, below the folder of its set."""
+        images = self.images_of(self.val, domain)
+        names = [images.store.names[row] for row in images.rows.tolist()]
+        try:
+            for name in names:
+                check_name(name)
+        except Unsafe as error:
+            raise UserError(f"--data.root: {self.root} {error}: no honest set does; don't use it.") from error
+        return names
+
+    def could_read(self, domain: str, row: int) -> bool:
+        """Say whether a validation image that has come was its own, not another in the place of a broken one."""
+        number = int(self.images_of(self.val, domain).rows[row])
+        return not {("valbad", number), (f"valbad_{domain}", number)} & self.unreadable
 
     def teardown(self, stage: str) -> None:
         """Say how many files were skipped."""

@@ -32,14 +32,14 @@ def open_image(raw: bytes) -> Image.Image:
         raise Unreadable("is an HTML page, not an image: get it again")
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # of half the limit: panoramas are larger
             warnings.simplefilter("ignore", UserWarning)  # Pillow's on odd metadata
             image = Image.open(io.BytesIO(raw))
             image.load()
             return ImageOps.exif_transpose(image)
     except UnidentifiedImageError as error:
         raise Unreadable("is no image that Pillow knows") from error
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+    except Image.DecompressionBombError as error:
         raise Unreadable(f"has too many pixels ({error})") from error
     except Exception as error:  # Pillow's decoders raise anything: OSError, SyntaxError, ValueError, struct.error
         raise Unreadable(f"is broken or cut short ({error})") from error

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from ganzoo.errors import UserError
 from ganzoo.from_images import FromImages
 from ganzoo.game import Batch, Move, Terms
-from ganzoo.networks import AntialiasedTranslator, InstancePatchGAN, PatchHeads
+from ganzoo.networks import AntialiasedPatchGAN, AntialiasedTranslator, PatchHeads
 from ganzoo.objectives import Objective, WholeLeastSquares, wide
 
 __all__ = ["CUT"]
@@ -21,8 +21,8 @@ class CUT(FromImages):
 
     Nearest among the patches of the same image, by the features of G's own encoder. So there is no way back to be
     learned: one generator and one discriminator, half of CycleGAN's networks. FastCUT (appendix) is lambda_nce 10,
-    nce_identity false, flip_equivariance true, and a share of 0.75 of constant rate. Unlike the authors' code all
-    weights start as CycleGAN's do, from N(0, 0.02), not by Xavier's rule, and D is not antialiased.
+    nce_identity false, flip_equivariance true, and a share of 0.75 of constant rate. As in the authors' code G and
+    D are antialiased, and all weights start by Xavier's rule, times 0.02.
 
     Args:
         lambda_gan: weight of the adversarial term.
@@ -39,7 +39,7 @@ class CUT(FromImages):
     paired: ClassVar[bool] = False
     titles: ClassVar[dict[str, str]] = {"a": "real a", "AtoB": "generated b"}
     default_generator: ClassVar[Callable[..., nn.Module]] = AntialiasedTranslator
-    default_discriminator: ClassVar[Callable[..., nn.Module]] = InstancePatchGAN
+    default_discriminator: ClassVar[Callable[..., nn.Module]] = AntialiasedPatchGAN
     default_objective: ClassVar[Objective] = WholeLeastSquares()
 
     def __init__(

@@ -5,11 +5,15 @@ from collections.abc import Sequence
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ganzoo.networks.to_image import by_xavier
+
 __all__ = ["PatchHeads"]
 
 
 class PatchHeads(nn.Module):
     """A perceptron with one hidden layer for each layer of features: H_l of section 3.2.
+
+    Weights are drawn by Xavier's rule, times 0.02, as in the authors' code.
 
     Args:
         widths: channels of each layer's features.
@@ -21,10 +25,7 @@ class PatchHeads(nn.Module):
         self.heads = nn.ModuleList(
             nn.Sequential(nn.Linear(channels, width), nn.ReLU(), nn.Linear(width, width)) for channels in widths
         )
-        for module in self.modules():
-            if isinstance(module, nn.Linear):
-                nn.init.normal_(module.weight, 0.0, 0.02)
-                nn.init.zeros_(module.bias)
+        self.apply(by_xavier)
 
     def forward(self, features: Sequence[Tensor], places: Sequence[Tensor]) -> list[Tensor]:
         """Return unit vectors of patches, (N, S, width) a layer.

@@ -5,10 +5,10 @@ from typing import Literal
 from torch import Tensor, nn
 
 from ganzoo.errors import UserError
-from ganzoo.networks.dcgan import initialise
-from ganzoo.networks.to_image import image_norm
+from ganzoo.networks.antialiasing import Blur
+from ganzoo.networks.to_image import INITIALISE, image_norm
 
-__all__ = ["InstancePatchGAN", "PatchGAN"]
+__all__ = ["AntialiasedPatchGAN", "InstancePatchGAN", "PatchGAN"]
 
 HALVINGS = {16: 1, 34: 2, 70: 3, 142: 4, 286: 5}  # of each side of a patch; 1 x 1 has none
 
@@ -27,6 +27,9 @@ class PatchGAN(nn.Module):
         patch: side in px of the patch that a score sees: 1, 16, 34, 70 (the paper's choice), 142 or 286.
         width: channels after the first convolution.
         norm: `batch` as in pix2pix, `instance` as in CycleGAN, or `none`.
+        antialias: smooth before pixels are left out, as CUT does (after Zhang 2019), where the paper has a stride of 2.
+            A score then sees somewhat more than its patch: 84 px of 70. Numbered as in CUT's code.
+        init: weights from N(0, 0.02), `normal`, as in the paper; or by Xavier's rule, times 0.02, as in CUT's code.
 
     Raises:
         UserError: another patch; images that are too small for it.
@@ -38,6 +41,8 @@ class PatchGAN(nn.Module):
         patch: int = 70,
         width: int = 64,
         norm: Literal["batch", "instance", "none"] = "batch",
+        antialias: bool = False,
+        init: Literal["normal", "xavier"] = "normal",
     ) -> None:
         super().__init__()
         if patch != 1 and patch not in HALVINGS:
@@ -55,7 +60,7 @@ class PatchGAN(nn.Module):
                 nn.LeakyReLU(0.2, inplace=True),
                 nn.Conv2d(2 * width, 1, 1, bias=bias),
             )
-            self.apply(initialise)
+            self.apply(INITIALISE[init])
             return
         halvings = HALVINGS[patch]
         least = 3 * 2**halvings  # the two last convolutions take one px each, and a norm needs two to compare
@@ -66,16 +71,19 @@ class PatchGAN(nn.Module):
                 f"PatchGAN with patch {patch} needs images of {least} px or more, not {tuple(shape)}: {fits}."
             )
         widths = [width * min(8, 2**level) for level in range(halvings + 1)]
+        stride, blur = (1, [Blur()]) if antialias else (2, [])  # one will do: it has no weights
         layers: list[nn.Module] = [
-            nn.Conv2d(channels, width, 4, stride=2, padding=1),
+            nn.Conv2d(channels, width, 4, stride=stride, padding=1),
             nn.LeakyReLU(0.2, inplace=True),
+            *blur,
         ]
         for level in range(1, halvings + 1):
-            before, after, stride = widths[level - 1], widths[level], 2 if level < halvings else 1
-            conv = nn.Conv2d(before, after, 4, stride=stride, padding=1, bias=bias)
+            before, after, last = widths[level - 1], widths[level], level == halvings
+            conv = nn.Conv2d(before, after, 4, stride=1 if last else stride, padding=1, bias=bias)
             layers += [conv, normed(after), nn.LeakyReLU(0.2, inplace=True)]
+            layers += [] if last else blur
         self.model = nn.Sequential(*layers, nn.Conv2d(widths[-1], 1, 4, padding=1))
-        self.apply(initialise)
+        self.apply(INITIALISE[init])
 
     def forward(self, x: Tensor) -> Tensor:
         """Return raw scores (N, 1, H', W'), no sigmoid, for images (N, C, H, W) in [-1, 1]."""
@@ -83,7 +91,7 @@ class PatchGAN(nn.Module):
 
 
 class InstancePatchGAN(PatchGAN):
-    """PatchGAN with instance norm, as CycleGAN and CUT use it (Zhu et al. 2017, appendix)."""
+    """PatchGAN with instance norm, as CycleGAN uses it (Zhu et al. 2017, appendix)."""
 
     def __init__(
         self,
@@ -91,5 +99,22 @@ class InstancePatchGAN(PatchGAN):
         patch: int = 70,
         width: int = 64,
         norm: Literal["batch", "instance", "none"] = "instance",
+        antialias: bool = False,
+        init: Literal["normal", "xavier"] = "normal",
     ) -> None:
-        super().__init__(shape, patch, width, norm)
+        super().__init__(shape, patch, width, norm, antialias, init)
+
+
+class AntialiasedPatchGAN(PatchGAN):
+    """PatchGAN as CUT's code has it: instance norm, antialiased (Zhang 2019), and initialised by Xavier's rule."""
+
+    def __init__(
+        self,
+        shape: tuple[int, ...],
+        patch: int = 70,
+        width: int = 64,
+        norm: Literal["batch", "instance", "none"] = "instance",
+        antialias: bool = True,
+        init: Literal["normal", "xavier"] = "xavier",
+    ) -> None:
+        super().__init__(shape, patch, width, norm, antialias, init)

@@ -2,13 +2,11 @@
 
 from typing import Literal
 
-import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ganzoo.errors import UserError
-from ganzoo.networks.dcgan import initialise
-from ganzoo.networks.to_image import image_norm, image_sides
+from ganzoo.networks.antialiasing import Blur, Enlarged
+from ganzoo.networks.to_image import INITIALISE, image_norm, image_sides
 from ganzoo.networks.unet import Noise
 
 __all__ = ["AntialiasedTranslator", "ResNetTranslator"]
@@ -38,22 +36,6 @@ class ResidualBlock(nn.Module):
         return x + self.conv_block(x)
 
 
-class Blur(nn.Module):
-    """Takes every second pixel of maps that were smoothed with (1, 2, 1) / 4 along both sides (Zhang 2019)."""
-
-    kernel: Tensor
-
-    def __init__(self) -> None:
-        super().__init__()
-        line = torch.tensor([1.0, 2.0, 1.0]) / 4
-        self.register_buffer("kernel", torch.outer(line, line)[None, None], persistent=False)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Return maps of half the size, rounded up."""
-        kernel = self.kernel.to(x.dtype).expand(x.shape[1], 1, 3, 3)
-        return F.conv2d(F.pad(x, [1] * 4, mode="reflect"), kernel, stride=2, groups=x.shape[1])
-
-
 class ResNetTranslator(nn.Module):
     """An image to an image in [-1, 1]: the appendix's c7s1-64, d128, d256, R256 x blocks, u128, u64, c7s1-3.
 
@@ -68,7 +50,8 @@ class ResNetTranslator(nn.Module):
         norm: `instance` as in the paper, or `batch`, or `none`.
         noise: dropout (0.5) in the residual blocks, at test time too: for pix2pix.
         antialias: smooth before pixels are left out, and enlarge linearly, as CUT does (after Zhang 2019), where the
-            paper has convolutions with stride 2 and 1/2.
+            paper has convolutions with stride 2 and 1/2. Numbered as in CUT's code.
+        init: weights from N(0, 0.02), `normal`, as in the paper; or by Xavier's rule, times 0.02, as in CUT's code.
 
     Raises:
         UserError: a size that can't be halved twice, or that is below 8 px.
@@ -85,6 +68,7 @@ class ResNetTranslator(nn.Module):
         norm: Literal["instance", "batch", "none"] = "instance",
         noise: bool = False,
         antialias: bool = False,
+        init: Literal["normal", "xavier"] = "normal",
     ) -> None:
         super().__init__()
         sides = image_sides("ResNetTranslator", shape_in, shape_out)
@@ -123,15 +107,13 @@ class ResNetTranslator(nn.Module):
         for channels in (4 * width, 2 * width):
             half = channels // 2
             if antialias:
-                # linear: what a transposed convolution with (1, 3, 3, 1) makes
-                up = nn.Upsample(scale_factor=2, mode="bilinear")
-                then(up, nn.Conv2d(channels, half, 3, padding=1, bias=bias), channels=half)
+                then(Enlarged(), nn.Conv2d(channels, half, 3, padding=1, bias=bias), channels=half)
             else:
                 wide = nn.ConvTranspose2d(channels, half, 3, stride=2, padding=1, output_padding=1, bias=bias)
                 then(wide, channels=half)
         then(nn.ReflectionPad2d(3), nn.Conv2d(width, shape_out[0], 7), nn.Tanh())
         self.model = nn.Sequential(*layers)
-        self.apply(initialise)
+        self.apply(INITIALISE[init])
 
     def forward(self, x: Tensor) -> Tensor:
         """Return images (N, C', H, W) in [-1, 1] for images (N, C, H, W); both sides multiples of 4."""
@@ -152,7 +134,7 @@ class ResNetTranslator(nn.Module):
 
 
 class AntialiasedTranslator(ResNetTranslator):
-    """The residual generator as CUT uses it: antialiased (Park et al. 2020; Zhang 2019)."""
+    """The residual generator as CUT's code has it: antialiased (Zhang 2019), and initialised by Xavier's rule."""
 
     def __init__(
         self,
@@ -163,5 +145,6 @@ class AntialiasedTranslator(ResNetTranslator):
         norm: Literal["instance", "batch", "none"] = "instance",
         noise: bool = False,
         antialias: bool = True,
+        init: Literal["normal", "xavier"] = "xavier",
     ) -> None:
-        super().__init__(shape_in, shape_out, width, blocks, norm, noise, antialias)
+        super().__init__(shape_in, shape_out, width, blocks, norm, noise, antialias, init)

@@ -6,6 +6,7 @@ from functools import partial
 from torch import nn
 
 from ganzoo.errors import UserError
+from ganzoo.networks.dcgan import initialise
 
 __all__ = ["InstanceNorm", "image_norm", "image_sides"]
 
@@ -32,6 +33,19 @@ NORMS: dict[str, Callable[[int], nn.Module]] = {
 def image_norm(kind: str) -> Callable[[int], nn.Module]:
     """Return what makes the norm `batch`, `instance` or `none` for a number of channels."""
     return NORMS[kind]
+
+
+def by_xavier(module: nn.Module) -> None:
+    """Draw weights by Xavier's rule (Glorot and Bengio 2010), times 0.02; all else as `initialise` does."""
+    if not isinstance(module, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
+        initialise(module)
+        return
+    nn.init.xavier_normal_(module.weight, gain=0.02)
+    if module.bias is not None:
+        nn.init.zeros_(module.bias)
+
+
+INITIALISE: dict[str, Callable[[nn.Module], None]] = {"normal": initialise, "xavier": by_xavier}
 
 
 def image_sides(name: str, *shapes: tuple[int, ...]) -> tuple[int, int]:

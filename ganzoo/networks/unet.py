@@ -13,7 +13,8 @@ from ganzoo.networks.to_image import image_norm, image_sides
 
 __all__ = ["UNet"]
 
-DEEPEST, SHALLOWEST = 8, 3
+DEEPEST, SHALLOWEST = 8, 3  # halvings, unless asked for more
+LARGEST = 12  # beyond it images would have more than 4,096 px
 WITH_NOISE = 3  # decoder layers with dropout, from the innermost
 
 
@@ -86,13 +87,14 @@ class UNet(nn.Module):
         shape_in: (C, H, W) of the input.
         shape_out: (C', H, W) of the output.
         width: channels after the first convolution.
-        depth: halvings. None: as many as the size allows, at most 8 (256 px: 8; 128 px: 7; 64 px: 6).
+        depth: halvings, from 3 to as many as both sides allow. None: these, at most 8 (256 px: 8; 128 px: 7; 64 px: 6;
+            96 px: 5; 286 px, twice 143, has one: too few).
         norm: `batch` as in the paper, or `instance`.
         noise: whether there is dropout; `released`: where the authors' PyTorch code has it, which is one layer further
             out than in the paper, and among the layers of the full width only.
 
     Raises:
-        UserError: a size that can't be halved so often.
+        UserError: sides that are no multiples of 8; a depth below 3, or beyond what the sides allow.
     """
 
     def __init__(
@@ -110,12 +112,16 @@ class UNet(nn.Module):
             raise UserError(f"width is {width}: UNet needs at least 1 channel.")
         most = (gcd(height, side) & -gcd(height, side)).bit_length() - 1  # halvings until one would be odd
         depth = min(DEEPEST, most) if depth is None else depth
-        if not SHALLOWEST <= depth <= most:
-            least = 2 ** max(depth, 4)
+        if most < SHALLOWEST:
             raise UserError(
-                f"UNet with depth {depth} can't take images of {height} x {side} px, which halve {most} times: "
-                f"it needs a depth from {SHALLOWEST} to that; make both sides multiples of {least}, or of 256 "
-                "for the U-Net-256 of the paper."
+                f"UNet can't take images of {height} x {side} px: it needs sides that are multiples of "
+                f"{2**SHALLOWEST}, and does best with powers of two: 64, 128, 256 (the paper's)."
+            )
+        if not SHALLOWEST <= depth <= most:
+            more = f", or sides that are multiples of {2**depth}" if most < depth <= LARGEST else ""
+            raise UserError(
+                f"UNet with depth {depth} can't take images of {height} x {side} px: give a depth from {SHALLOWEST} to "
+                f"{most}{more}."
             )
         widths = [width * min(8, 2**level) for level in range(depth)]
         block: nn.Module | None = None

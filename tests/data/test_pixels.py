@@ -117,6 +117,12 @@ def bomb():
     return b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 13) + chunk + struct.pack(">I", zlib.crc32(chunk)) + b"\0\0\0\1IDAT"
 
 
+def test_a_panorama_is_no_bomb(monkeypatch):
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 400)  # Pillow warns above it, and refuses above twice that
+    assert loaded(encoded(picture(0, 40, 20), "PNG"), (20, 40)).shape == (3, 20, 40)
+    assert reason(encoded(picture(0, 41, 20), "PNG")).startswith("has too many pixels")
+
+
 @pytest.mark.parametrize(
     ("raw", "why"),
     [

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from ganzoo.errors import UserError
 from ganzoo.models import CUT, CycleGAN
 from ganzoo.models.cut import patch_nce
-from ganzoo.networks import AntialiasedTranslator, InstancePatchGAN, PatchHeads, ResNetTranslator, UNet
+from ganzoo.networks import AntialiasedPatchGAN, AntialiasedTranslator, PatchHeads, ResNetTranslator, UNet
 from ganzoo.objectives import WholeLeastSquares
 from ganzoo.schedules import ConstantThenLinear
 from models import N, all_terms, assert_equal, chance, domains, kept_for_gradients, normal, translator
@@ -52,6 +52,13 @@ def test_heads_give_unit_vectors_of_the_places_asked_for():
     torch.testing.assert_close(found[0][2, 0], expected / expected.norm())
     for vectors in found:
         torch.testing.assert_close(vectors.norm(dim=2), torch.ones(vectors.shape[:2], dtype=torch.float64))
+
+
+def test_heads_start_by_xaviers_rule():
+    torch.manual_seed(0)
+    for into, layer in ((128, 0), (256, 2)):
+        weight = PatchHeads([128]).heads[0][layer].weight
+        assert weight.std().item() == pytest.approx(0.02 * (2 / (into + 256)) ** 0.5, rel=0.03)
 
 
 def contrast_by_hand(model, x, made, draws):
@@ -146,7 +153,7 @@ def test_the_features_of_a_mirrored_translation_are_mirrored_back():
 
 def test_the_defaults_are_the_papers():
     model = CUT(shapes={"a": (3, 64, 64), "b": (3, 64, 64)})
-    assert (model.make_generator, model.make_discriminator) == (AntialiasedTranslator, InstancePatchGAN)
+    assert (model.make_generator, model.make_discriminator) == (AntialiasedTranslator, AntialiasedPatchGAN)
     assert (model.lambda_gan, model.lambda_nce, model.nce_identity) == (1, 1, True)
     assert (model.num_patches, model.temperature, model.head_width) == (256, 0.07, 256)
     assert not model.flip_equivariance

@@ -5,7 +5,8 @@ import torch
 from torch import nn
 
 from ganzoo.errors import UserError
-from ganzoo.networks import InstancePatchGAN, PatchGAN
+from ganzoo.networks import AntialiasedPatchGAN, InstancePatchGAN, PatchGAN
+from ganzoo.networks.antialiasing import Blur
 from ganzoo.networks.to_image import InstanceNorm
 
 PATCHES = (1, 16, 34, 70, 142, 286)
@@ -21,10 +22,13 @@ def test_as_many_weights_as_the_reference():
         assert size(InstancePatchGAN((3, 256, 256))) == 2_764_737  # CycleGAN: 2.765 M
 
 
-@pytest.mark.parametrize("patch", PATCHES)
-def test_a_score_sees_exactly_its_patch(patch):
+@pytest.mark.parametrize(
+    ("patch", "sees", "antialias"),
+    [*((patch, patch, False) for patch in PATCHES), (1, 1, True), (16, 18, True), (34, 40, True), (70, 84, True)],
+)
+def test_a_score_sees_exactly_its_patch(patch, sees, antialias):
     side = 2 * patch + 64
-    network = PatchGAN((1, side, side), patch, width=1, norm="none").double()
+    network = PatchGAN((1, side, side), patch, width=1, norm="none", antialias=antialias).double()
     for p in network.parameters():
         nn.init.uniform_(p, 0.01, 0.02)  # so that no gradient is zero by chance
     x = torch.rand(1, 1, side, side, dtype=torch.float64).requires_grad_()
@@ -33,9 +37,9 @@ def test_a_score_sees_exactly_its_patch(patch):
     assert x.grad is not None
     hit = x.grad[0, 0] != 0
     rows, columns = hit.any(1).nonzero().flatten(), hit.any(0).nonzero().flatten()
-    assert int(rows.max() - rows.min()) + 1 == patch
-    assert int(columns.max() - columns.min()) + 1 == patch
-    assert int(hit.sum()) == patch**2
+    assert int(rows.max() - rows.min()) + 1 == sees
+    assert int(columns.max() - columns.min()) + 1 == sees
+    assert int(hit.sum()) == sees**2
 
 
 def test_a_70_patch_makes_30_x_30_scores_of_256_px_and_one_px_as_many_as_pixels():
@@ -60,11 +64,26 @@ def test_the_layers_are_the_papers():
     assert widest == [1, 2, 4, 8, 8, 8, 1]
 
 
-@pytest.mark.parametrize("norm", ["batch", "instance"])
+def test_antialiased_it_is_as_large_and_halves_by_blurs():
+    with torch.device("meta"):
+        network = AntialiasedPatchGAN((3, 256, 256))
+        assert size(network) == 2_764_737
+        assert network(torch.empty(2, 3, 256, 256)).shape == (2, 1, 30, 30)
+    assert [i for i, m in enumerate(network.model) if isinstance(m, Blur)] == [2, 6, 10]
+    names = {f"model.{i}.{kind}" for i in (0, 3, 7, 11, 14) for kind in ("weight", "bias")}  # as in CUT's code
+    assert set(network.state_dict()) == names
+    assert all(m.stride == (1, 1) for m in network.modules() if isinstance(m, nn.Conv2d))
+    torch.manual_seed(0)
+    conv = AntialiasedPatchGAN((3, 32, 32), 34, 32).model[3]
+    assert conv.weight.std().item() == pytest.approx(0.02 * (2 / (16 * (32 + 64))) ** 0.5, rel=0.05)
+    assert InstancePatchGAN((3, 32, 32), 34, 32).model[2].weight.std().item() == pytest.approx(0.02, rel=0.05)
+
+
+@pytest.mark.parametrize(("norm", "antialias"), [("batch", False), ("instance", False), ("instance", True)])
 @pytest.mark.parametrize("patch", PATCHES)
-def test_the_smallest_images_it_takes_can_be_judged(patch, norm):
+def test_the_smallest_images_it_takes_can_be_judged(patch, norm, antialias):
     least = {1: 2, 16: 6, 34: 12, 70: 24, 142: 48, 286: 96}[patch]
-    scores = PatchGAN((1, least, least), patch, 2, norm)(torch.randn(1, 1, least, least))
+    scores = PatchGAN((1, least, least), patch, 2, norm, antialias)(torch.randn(1, 1, least, least))
     assert scores.isfinite().all()
     if patch > 1:
         with pytest.raises(UserError, match=rf"patch {patch} needs images of {least} px"):

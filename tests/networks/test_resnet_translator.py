@@ -6,7 +6,8 @@ from torch import nn
 
 from ganzoo.errors import UserError
 from ganzoo.networks import AntialiasedTranslator, ResNetTranslator
-from ganzoo.networks.resnet_translator import Blur, ResidualBlock
+from ganzoo.networks.antialiasing import Blur, Enlarged
+from ganzoo.networks.resnet_translator import ResidualBlock
 from ganzoo.networks.to_image import InstanceNorm
 
 SHAPE = (3, 32, 32)
@@ -109,24 +110,54 @@ def test_features_are_those_on_the_way_to_the_image():
         torch.testing.assert_close(found, expected)
 
 
-def test_blur_is_a_mean_that_keeps_what_is_flat():
+def test_blur_is_the_binomial_mean_of_every_second_pixel_with_reflected_borders():
     x = torch.zeros(1, 2, 9, 9)
     x[0, 0, 4, 4] = 16
-    assert Blur()(x)[0, 0].tolist() == [
-        [0, 0, 0, 0, 0],
-        [0, 0, 0, 0, 0],
-        [0, 0, 4, 0, 0],
-        [0, 0, 0, 0, 0],
-        [0, 0, 0, 0, 0],
-    ]
+    x[0, 0, 0, 0] = 16
+    x[0, 0, 1, 8] = 16
+    x[0, 1, 7, 3] = 16
+    expected = torch.zeros(2, 5, 5)
+    expected[0, 2, 2] = 4  # the middle of (1, 2, 1) x (1, 2, 1) / 16
+    expected[0, 0, 0] = 4  # a corner is not reflected itself
+    expected[0, 0, 4], expected[0, 1, 4] = 4, 2  # row 1 is seen by row 0 twice, once reflected, and by row 2 once
+    expected[1, 3:, 1:3] = torch.tensor([[1.0, 1.0], [2.0, 2.0]])  # row 8 sees row 7 twice, row 6 once
+    assert torch.equal(Blur()(x)[0], expected)
     torch.testing.assert_close(Blur()(torch.ones(1, 2, 8, 8)), torch.ones(1, 2, 4, 4))
 
 
-def test_linear_enlarging_is_the_transposed_convolution_with_1_3_3_1():
-    x, line = torch.randn(1, 1, 6, 6), torch.tensor([1.0, 3.0, 3.0, 1.0]) / 4
-    by_hand = nn.functional.conv_transpose2d(x, torch.outer(line, line)[None, None], stride=2, padding=1)
-    linear = nn.Upsample(scale_factor=2, mode="bilinear")(x)
-    torch.testing.assert_close(linear[..., 1:-1, 1:-1], by_hand[..., 1:-1, 1:-1])
+def test_enlarging_is_the_transposed_convolution_with_1_3_3_1_of_repeated_borders():
+    x, line = torch.randn(2, 1, 6, 5), torch.tensor([1.0, 3.0, 3.0, 1.0]) / 8
+    padded = nn.functional.pad(x, [1] * 4, mode="replicate")
+    filter_ = 4 * torch.outer(line, line)[None, None]  # sums to 1, and there are four times as many pixels
+    by_hand = nn.functional.conv_transpose2d(padded, filter_, stride=2, padding=1)[..., 2:-2, 2:-2]
+    torch.testing.assert_close(Enlarged()(x), by_hand)
+
+
+def test_antialiasing_has_no_weights():
+    plain, smooth = (ResNetTranslator(SHAPE, SHAPE, 4, blocks=1, antialias=which) for which in (False, True))
+    assert size(plain) == size(smooth)
+    assert len(plain.state_dict()) == len(smooth.state_dict())
+    with torch.device("meta"):
+        assert size(AntialiasedTranslator((3, 256, 256), (3, 256, 256))) == 11_378_179
+
+
+def test_modules_of_the_antialiased_are_numbered_as_in_cuts_code():
+    with torch.device("meta"):
+        names = AntialiasedTranslator((3, 256, 256), (3, 256, 256), 1).state_dict().keys()
+    blocks = [f"model.{12 + i}.conv_block.{j}" for i in range(9) for j in (1, 5)]
+    convs = ["model.1", "model.4", "model.8", *blocks, "model.22", "model.26", "model.30"]
+    assert set(names) == {f"{name}.{kind}" for name in convs for kind in ("weight", "bias")}
+
+
+@pytest.mark.parametrize("init", ["normal", "xavier"])
+def test_initialised_as_asked(init):
+    torch.manual_seed(0)
+    for module in ResNetTranslator(SHAPE, SHAPE, 32, blocks=1, init=init).modules():
+        if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
+            ins, outs = (channels * module.kernel_size[0] ** 2 for channels in module.weight.shape[:2])
+            std = 0.02 if init == "normal" else 0.02 * (2 / (ins + outs)) ** 0.5
+            assert module.weight.std().item() == pytest.approx(std, rel=0.05)
+            assert not module.bias.any()
 
 
 @pytest.mark.parametrize("shape", [(3, 30, 32), (3, 4, 4)])

@@ -127,10 +127,32 @@ def test_every_pixel_depends_on_the_whole_image():
     assert gradient_reaches(unet(noise=False), torch.randn(1, 3, 16, 16), (3, 7)).all()
 
 
-@pytest.mark.parametrize(("shape", "options"), [((3, 20, 20), {}), ((3, 128, 128), {"depth": 8}), ((3, 16, 20), {})])
-def test_sizes_that_cannot_be_are_refused(shape, options):
-    with pytest.raises(UserError, match="multiples of"):
+@pytest.mark.parametrize(
+    ("shape", "options", "words"),
+    [
+        ((3, 20, 20), {}, "images of 20 x 20 px: it needs sides that are multiples of 8"),
+        ((3, 16, 20), {"depth": 3}, "images of 16 x 20 px: it needs sides that are multiples of 8"),
+        ((3, 4, 4), {}, "images of 4 x 4 px: it needs sides that are multiples of 8"),
+        ((3, 286, 286), {"depth": 8}, "images of 286 x 286 px: it needs sides that are multiples of 8"),
+        (
+            (3, 128, 128),
+            {"depth": 8},
+            "depth 8 .* 128 px: give a depth from 3 to 7, or sides .* multiples of 256",
+        ),
+        ((3, 64, 96), {"depth": 6}, "depth 6 .* 64 x 96 px: give a depth from 3 to 5, or sides .* multiples of 64"),
+        ((3, 64, 64), {"depth": 2}, r"depth 2 .* 64 x 64 px: give a depth from 3 to 6\.$"),
+        ((3, 64, 64), {"depth": 40}, r"depth 40 .* 64 x 64 px: give a depth from 3 to 6\.$"),
+    ],
+)
+def test_sizes_that_cannot_be_are_refused(shape, options, words):
+    with pytest.raises(UserError, match=words):
         UNet(shape, shape, 2, **options)
+
+
+@pytest.mark.parametrize(("shape", "depth"), [((1, 8, 8), 3), ((1, 24, 40), 3), ((1, 16, 64), 4), ((1, 64, 32), 3)])
+def test_the_sizes_and_depths_that_it_says_work(shape, depth):
+    network = UNet(shape, shape, 2, depth=depth)
+    assert network(torch.randn(2, *shape)).shape == (2, *shape)
 
 
 def test_other_mistakes_are_refused():

@@ -1,0 +1,122 @@
+"""A model and how it is used on images in memory: fitted, whole or in tiles, side by side or alone."""
+
+import os
+import zlib
+from contextlib import nullcontext
+from pathlib import Path
+from threading import Lock
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from ganzoo.data.base import to_float
+from ganzoo.data.pixels import SMALLEST, Unreadable, fitted, in_channels, open_image
+from ganzoo.errors import UserError
+from ganzoo.from_images import DOMAINS, Direction, FromImages
+from ganzoo.pictures import to_uint8
+from ganzoo.translating.tiles import LARGE, blended
+
+__all__ = ["Translation"]
+
+WHOLE = 2**22  # pixels: what has more is translated in tiles, unless the user says otherwise
+TILE = 1024  # px a side
+
+
+class Translation:
+    """A model and how it is to be used; the arguments are those of `translate`, `size` is (H, W)."""
+
+    def __init__(
+        self,
+        model: FromImages,
+        direction: Direction,
+        compare: bool,
+        size: tuple[int, int] | None,
+        tile: int | None,
+        batch_size: int,
+        seed: int,
+        raw: bool,
+    ) -> None:
+        self.model, self.direction, self.compare, self.size, self.tile = model, direction, compare, size, tile
+        self.batch_size, self.seed, self.raw = batch_size, seed, raw or None
+        self.tiled = False  # some image was too large to be translated whole
+        self.large = Lock()
+        assert model.shapes is not None
+        self.channels, channels = (model.shapes[domain][0] for domain in DOMAINS[direction])
+        for number in (self.channels, channels):
+            if number not in (1, 3):
+                raise UserError(f"{type(model).__name__} is for images of {number} channels: files have 1 or 3.")
+
+    def prepared(self, image: Image.Image) -> Image.Image:
+        """Return an image as the network takes it; Unreadable if it can't be."""
+        image = in_channels(image, self.channels)
+        if self.size is not None:
+            return fitted(image, self.size)
+        if min(image.size) < SMALLEST:
+            raise Unreadable(f"is {image.width}x{image.height} pixels: too small to translate")
+        return image
+
+    def read(self, source: Path) -> Image.Image:
+        """Return the image of a file as the network takes it; Unreadable if it can't be."""
+        try:
+            return self.prepared(open_image(source.read_bytes()))
+        except OSError as error:
+            raise Unreadable(f"can't be read ({error.strerror or error})") from error
+
+    def of(self, images: list[Image.Image], rows: list[int]) -> list[np.ndarray]:
+        """Return what the model makes of images of one size, uint8 (H, W, C) each."""
+        pixels = np.stack([np.asarray(image).reshape(image.height, image.width, self.channels) for image in images])
+        x = torch.from_numpy(pixels).permute(0, 3, 1, 2)
+        tile = self.tile_for(x)
+        try:
+            with self.large if tile is None and x[0, 0].numel() > LARGE else nullcontext():  # a gigabyte a megapixel
+                if tile is None:
+                    made = self.made(x, rows)
+                else:
+                    made = torch.cat([self.in_tiles(x[i : i + 1], row, tile) for i, row in enumerate(rows)])
+        except RuntimeError as error:
+            if "memory" not in str(error):
+                raise
+            height, width = x.shape[2:]
+            raise UserError(
+                f"{len(x)} images of {width}x{height} pixels need more memory than there is: give --batch_size 1, "
+                "or --tile 512 or less."
+            ) from error
+        return list(to_uint8(made).cpu().permute(0, 2, 3, 1).numpy())
+
+    def of_group(self, group: list[tuple[str, Image.Image]]) -> list[np.ndarray]:
+        """Return what the model makes of named images of one size."""
+        return self.of([image for _, image in group], [zlib.crc32(os.fsencode(name)) for name, _ in group])
+
+    def made(self, x: Tensor, rows: list[int]) -> Tensor:
+        """Return what the model makes of images (N, C, H, W), uint8, with these numbers."""
+        numbers = torch.tensor(rows)
+        return self.model.translate(to_float(x, torch.float32), self.direction, self.seed, self.raw, numbers)
+
+    def tile_for(self, x: Tensor) -> int | None:
+        """Return the side of the tiles for images (N, C, H, W), or None to translate them whole."""
+        if self.tile is not None or x[0, 0].numel() <= WHOLE:
+            return self.tile
+        with self.large:  # of several threads one says it
+            if not self.tiled:
+                print(
+                    f"Images of more than {WHOLE / 2**20:.0f} megapixels are translated in overlapping tiles of "
+                    f"{TILE} px, to save memory: --tile gives another side."
+                )
+            self.tiled = True
+        return TILE
+
+    def in_tiles(self, x: Tensor, row: int, tile: int) -> Tensor:
+        """Return what the model makes of an image (1, C, H, W), uint8, tile by tile."""
+        return blended(x, tile, self.batch_size, lambda tiles: self.made(tiles, [row] * len(tiles)).cpu())
+
+    def picture(self, before: Image.Image, pixels: np.ndarray) -> Image.Image:
+        """Return what is written: what was made, or the input and that side by side."""
+        after = Image.fromarray(pixels.squeeze(2) if pixels.shape[2] == 1 else pixels)
+        if not self.compare:
+            return after
+        both = Image.new("L" if before.mode == after.mode == "L" else "RGB", (2 * after.width, after.height))
+        both.paste(before, (0, 0))
+        both.paste(after, (after.width, 0))
+        return both
