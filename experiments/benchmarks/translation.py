@@ -5,6 +5,8 @@ step       A CycleGAN round, both generators and both discriminators, one image 
            paper, with the same networks and images. They take turns in one process.
 memory     The same, each in a process of its own: the largest resident memory while training, less that before the
            first round, when the networks are there (Linux only).
+cut        A round of ganzoo's CUT against that loop of CycleGAN, each with its own networks of the same width: memory
+           and time, each in a process of its own.
 translate  `ganzoo translate` of a folder of images against a plain loop over its files. They take turns.
 
 Ratios are taken within a turn; the table gives the median over the turns, and (min..max).
@@ -38,8 +40,9 @@ from torchvision.utils import save_image
 from ganzoo.checkpoint import load
 from ganzoo.data import DataModule
 from ganzoo.data.base import TensorSet
-from ganzoo.models import CycleGAN
-from ganzoo.networks import InstancePatchGAN, ResNetTranslator
+from ganzoo.from_images import FromImages
+from ganzoo.models import CUT, CycleGAN
+from ganzoo.networks import AntialiasedPatchGAN, AntialiasedTranslator, InstancePatchGAN, ResNetTranslator
 from ganzoo.translating import translate
 
 SIDE, IMAGES = 128, 64  # of the game's images
@@ -47,11 +50,13 @@ BETAS = (0.5, 0.999)
 SHAPE = (3, SIDE, SIDE)
 
 
-def networks(width: int) -> dict[str, Any]:
-    """Return what makes the networks: six blocks, as for 128 px in the paper."""
+def networks(width: int, antialiased: bool = False) -> dict[str, Any]:
+    """Return what makes the networks: six blocks, as for 128 px in CycleGAN's paper; or CUT's."""
+    kinds: tuple[Any, Any] = (ResNetTranslator, InstancePatchGAN)
+    generator, discriminator = (AntialiasedTranslator, AntialiasedPatchGAN) if antialiased else kinds
     return {
-        "generator": partial(ResNetTranslator, width=width, blocks=6),
-        "discriminator": partial(InstancePatchGAN, width=width),
+        "generator": partial(generator, width=width, blocks=6),
+        "discriminator": partial(discriminator, width=width),
     }
 
 
@@ -135,10 +140,11 @@ def plain(width: int) -> Play:
     return play
 
 
-def train(width: int, rounds: int, callbacks: list[L.Callback]) -> CycleGAN:
-    """Play as `ganzoo fit` does; return the model."""
+def train(width: int, rounds: int, callbacks: list[L.Callback], cut: bool = False) -> None:
+    """Play CycleGAN, or CUT, as `ganzoo fit` does."""
     L.seed_everything(0, verbose=False)
-    return fit(CycleGAN(**networks(width)), Domains(batch_size=1), rounds, callbacks)
+    model: FromImages = CUT(**networks(width, antialiased=True)) if cut else CycleGAN(**networks(width))
+    fit(model, Domains(batch_size=1), rounds, callbacks)
 
 
 # What is measured -------------------------------------------------------------------------------------------------
@@ -152,39 +158,48 @@ def step(width: int, turns: int, rounds: int) -> list[str]:
     return ["a round, ms", *(milliseconds(clock.seconds[n]) for n in ("plain", "ganzoo")), spread(ratios), "1.1"]
 
 
-class Before(L.Callback):
-    """Notes the memory when all networks are there."""
+class Watch(L.Callback):
+    """Notes the memory when all networks are there, and the time of each round's end."""
 
     def on_train_start(self, *args: Any) -> None:
         """Look, and forget the peak so far."""
         Path("/proc/self/clear_refs").write_text("5")
-        self.start = resident()
+        self.start, self.ends = resident(), list[float]()
+
+    def on_train_batch_end(self, *args: Any) -> None:
+        """Note the time."""
+        self.ends.append(time.perf_counter())
 
 
-def peak(loop: str, width: int, rounds: int) -> float:
-    """Return the memory in MB that training takes in this process."""
-    before = Before()
-    if loop == "ganzoo":
-        train(width, rounds, [before])
-    else:
+def alone(loop: str, width: int, rounds: int) -> tuple[float, float]:
+    """Return the memory in MB that training takes in this process, and the median seconds of a round but the first."""
+    watch = Watch()
+    if loop == "plain":
         os.environ[NVML_CHECK] = "0"
         play = plain(width)
-        before.on_train_start()
+        watch.on_train_start()
         for _ in range(rounds):
             play()
-    return resident("VmHWM") - before.start
+            watch.on_train_batch_end()
+    else:
+        train(width, rounds, [watch], cut=loop == "cut")
+    took = [end - start for start, end in itertools.pairwise(watch.ends)]
+    return resident("VmHWM") - watch.start, statistics.median(took)
 
 
-def memory(width: int, turns: int, rounds: int, threads: int) -> list[str]:
-    """Return the row of the memory."""
-    found: dict[str, list[float]] = {"plain": [], "ganzoo": []}
-    for _, loop in itertools.product(range(turns), found):
-        args = ["--peak", loop, "--width", str(width), "--rounds", str(rounds), "--threads", str(threads)]
+def side_by_side(loops: tuple[str, str], turns: int, width: int, rounds: int, threads: int) -> list[list[str]]:
+    """Return, for memory and for time, both loops' medians and the ratio; each has processes of its own."""
+    found: dict[str, list[list[float]]] = {loop: [] for loop in loops}
+    for _, loop in itertools.product(range(turns), loops):
+        args = ["--alone", loop, "--width", str(width), "--rounds", str(rounds), "--threads", str(threads)]
         done = subprocess.run([sys.executable, __file__, *args], stdout=subprocess.PIPE, text=True, check=True)
         found[loop].append(json.loads(done.stdout.splitlines()[-1]))
-    ratios = [own / other for own, other in zip(found["ganzoo"], found["plain"], strict=True)]
-    sizes = [f"{statistics.median(found[loop]):.0f}" for loop in ("plain", "ganzoo")]
-    return ["peak memory over the networks', MB", *sizes, spread(ratios), "0.9 or less"]
+    rows = []
+    for kind, unit in enumerate((1, 1e3)):  # MB, ms
+        first, second = ([unit * figures[kind] for figures in found[loop]] for loop in loops)
+        ratios = [b / a for a, b in zip(first, second, strict=True)]
+        rows.append([f"{statistics.median(first):.0f}", f"{statistics.median(second):.0f}", spread(ratios)])
+    return rows
 
 
 def files(ckpt: str, turns: int, count: int, side: int) -> list[str]:
@@ -222,7 +237,7 @@ def files(ckpt: str, turns: int, count: int, side: int) -> list[str]:
 def main(args: list[str] | None = None) -> None:
     """Measure and report."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", nargs="*", default=["step", "memory"], help="step, memory, translate")
+    parser.add_argument("what", nargs="*", default=["step", "memory"], help="step, memory, cut, translate")
     parser.add_argument("--ckpt", help="for translate: a checkpoint of an unpaired model")
     parser.add_argument("--width", type=int, default=32, help="of all networks")
     parser.add_argument("--turns", type=int, default=7)
@@ -230,20 +245,26 @@ def main(args: list[str] | None = None) -> None:
     parser.add_argument("--images", type=int, default=100)
     parser.add_argument("--side", type=int, default=256, help="of the images that are translated")
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--peak", choices=["plain", "ganzoo"], help=argparse.SUPPRESS)
+    parser.add_argument("--alone", choices=["plain", "ganzoo", "cut"], help=argparse.SUPPRESS)
     parser.add_argument("--out", help="a Markdown file for the table")
     given = parser.parse_args(args)
     torch.set_num_threads(given.threads)
-    if given.peak:
-        print(json.dumps(peak(given.peak, given.width, given.rounds)))
+    if given.alone:
+        print(json.dumps(alone(given.alone, given.width, given.rounds)))
         return
+    few = (min(3, given.turns), given.width, given.rounds, given.threads)
     report, rows = Report(f"{machine(given.threads)}. Median of {given.turns} turns."), []
     for what in given.what:
         if what == "step":
             with mock.patch.dict(os.environ):
                 rows.append(step(given.width, given.turns, given.rounds))
         elif what == "memory":
-            rows.append(memory(given.width, min(3, given.turns), given.rounds, given.threads))
+            used, _ = side_by_side(("plain", "ganzoo"), *few)
+            rows.append(["peak memory over the networks', MB", *used, "0.9 or less"])
+        elif what == "cut":
+            used, took = side_by_side(("plain", "cut"), *few)
+            rows.append(["CUT against CycleGAN: peak memory over the networks', MB", *used, "0.5"])
+            rows.append(["CUT against CycleGAN: a round, ms", *took, "below 1"])
         elif what == "translate" and given.ckpt:
             rows.append(files(given.ckpt, given.turns, given.images, given.side))
         else:
