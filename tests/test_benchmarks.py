@@ -1,5 +1,6 @@
 import importlib
 import itertools
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
@@ -62,3 +63,26 @@ def test_memory_of_a_loop(step: ModuleType) -> None:
     memory = importlib.import_module("memory")
     seen = memory.train("bare", "tiny", 10, 0)
     assert seen["late"] > seen["early"] / 2 > 0
+
+
+def test_translations_are_measured_by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(BENCHMARKS)
+    translated = importlib.import_module("translated")
+    ramp = torch.linspace(-1, 1, 5).expand(2, 3, 5, 5)  # steps of 1/2 along one side, none along the other
+    assert translated.energy(ramp) == pytest.approx(0.25 / 2)
+    moved = ramp.clone()
+    moved[:, 0] += 0.3  # one channel of three
+    moved[0, 1] = moved[0, 1].flip(1)  # another form of the same mean colour
+    assert translated.colour(ramp, moved) == pytest.approx(0.1)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+@pytest.mark.parametrize("loop", ["plain", "ganzoo", "cut"])
+def test_a_loop_alone_tells_its_memory_and_time(loop: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(BENCHMARKS)
+    translation = importlib.import_module("translation")
+    monkeypatch.setattr(translation, "SHAPE", (3, 64, 64))
+    monkeypatch.setenv(translation.NVML_CHECK, "0")
+    used, took = translation.alone(loop, width=4, rounds=2)
+    assert used > 0
+    assert took > 0
