@@ -24,7 +24,7 @@ __all__ = ["identity_loss"]
 
 CONFIG = "experiments/lessons/identity_cyclegan.yaml"
 STRENGTHS = (0.0, 0.5)  # none, and the paper's
-SHOWN = 8
+SHOWN = 6
 TILES = 4  # of the ground, along each side
 PARTS = {"train": 748, "test": 50}  # images in each domain
 
@@ -51,10 +51,10 @@ def identity_loss(folder: Path, seed: int = 0, quick: bool = False) -> Table:
         model, found = load(run / "checkpoints" / "last.ckpt"), scores(run)
         assert isinstance(model, FromImages)
         bold = model.translate(thin, "AtoB")
-        grids[f"bold, identity loss {strength:g}"] = bold[:SHOWN]
+        grids[f"identity loss {strength:g}"] = bold[:SHOWN]
         figures = (moved(thin, bold, ground), found["val/cycle_a"], found["val/swd_b"])
         rows.append([f"{strength:g}", *(f"{figure:.3f}" for figure in figures)])
-    save_grids(grids, folder / "identity-loss.png", columns=2)
+    save_grids(grids, folder / "identity-loss.png", columns=1)
     title = f"Thin digits made bold, {len(thin)} of each, seed {seed}, colours in [-1, 1]"
     return Table(title, ["identity loss", "the ground's colours move by", "there and back", "val/swd_b"], rows)
 
