@@ -10,8 +10,9 @@ from fakes import FAKES
 
 import ganzoo
 import ganzoo.data
-from ganzoo.cli import ParsingCLI, lightning, main
+from ganzoo.cli import main
 from ganzoo.from_images import DOMAINS, FromImages
+from ganzoo.lightning_cli import ParsingCLI, lightning
 
 FOLDER = Path(__file__).parent.parent / "experiments"
 OTHERS = ("sweeps", "cluster", "benchmarks")

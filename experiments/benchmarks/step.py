@@ -41,9 +41,9 @@ from torch.utils.data import DataLoader, Dataset
 from torchvision import transforms
 
 from ganzoo.callbacks import Checkpoints, Progress
-from ganzoo.cli import TRAINER
 from ganzoo.data import DataModule
 from ganzoo.data.base import TensorSet, resize
+from ganzoo.lightning_cli import TRAINER
 from ganzoo.loggers import MetricsCSV
 from ganzoo.models import DCGAN, GAN
 
