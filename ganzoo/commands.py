@@ -101,7 +101,7 @@ def that_samples(model: Game, ckpt: str) -> FromNoise:
     if not isinstance(model, FromNoise):
         raise UserError(
             f"{type(model).__name__} makes images from images, not from noise: "
-            f"use `{model.made_by} {shlex.quote(ckpt)}` with images to translate."
+            f"use `{model.made_by} {shlex.quote(ckpt)}`."
         )
     return model
 

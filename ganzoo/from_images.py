@@ -45,7 +45,7 @@ class FromImages(Game):
         predicted: the directions of `predict`: all, unless it is told otherwise.
     """
 
-    made_by: ClassVar[str] = "ganzoo translate"
+    made_by: ClassVar[str] = "ganzoo translate --input PATH"
     sizes: ClassVar[tuple[str, ...]] = ("shapes",)
 
     paired: ClassVar[bool]
@@ -109,9 +109,10 @@ class FromImages(Game):
                 f"{name} learns from pairs, but {of} is unpaired: choose CycleGAN or CUT for it, or --data Paired."
             )
         if data.paired and not self.paired:
+            apart = "--data UnpairedHalves to take them apart, " if of == "Paired" else ""
             raise UserError(
                 f"{name} is for unpaired images, but {of} holds pairs, which it would not make use of: choose Pix2Pix "
-                "for them, --data UnpairedHalves to take them apart, or --data Horse2Zebra."
+                f"for them, {apart}or --data Horse2Zebra."
             )
 
     def check_sizes(self, data: Any) -> None:
@@ -297,7 +298,7 @@ class FromImages(Game):
         if direction not in self.directions:
             raise UserError(
                 f"{type(self).__name__} translates {' and '.join(self.directions)}, not {direction}"
-                + (": train another with data.direction BtoA." if self.paired else ".")
+                + (": train another with data.direction BtoA." if self.paired else ": choose CycleGAN for both ways.")
             )
 
     def made(self, batch: Batch, rows: Tensor, seed: int) -> Batch:

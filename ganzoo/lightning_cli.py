@@ -191,6 +191,11 @@ class GanzooCLI(LightningCLI):
         self.model.check_data(self.datamodule)  # now, before there is a folder
         self.config_init["predict"]["return_predictions"] = False
 
+    def after_predict(self) -> None:
+        """Say where the results are."""
+        if rank() == 0:
+            print(f"Done: {self._get(self.config, 'samples').out}")
+
     def _need_checkpoint(self) -> None:
         path = self._get(self.config, "ckpt_path")
         if path is None:

@@ -57,7 +57,7 @@ def explain(message: str, parser: Any) -> str:
     """Turn jsonargparse's report on types and unions into one line."""
     key = ".".join(dict.fromkeys(re.findall(r'Parser key "([\w.]+)"', message)))
     value = found[1] if (found := re.search(r"(?:Got|Given) value: (.+?)(?:\. Got value|$)", message, re.M)) else ""
-    if found := re.search(r"Option '(\w+)' is not accepted", message):
+    if found := re.search(r"Option '(\w+)\+?' is not accepted", message):
         owner = import_class(owner_of_option(message))
         options = options_of(owner) if isinstance(owner, type) else ()
         return f"{getattr(owner, '__name__', key)} has no option {found[1]}{nearest(found[1], options)}"

@@ -3,7 +3,11 @@
 A gradient's gradient loses too much in bfloat16, so every penalty is computed in float32 at least, whatever
 the run's precision. A sample's gradient is taken from the sum of all scores, which supposes that samples do
 not see each other: with batch norm in the discriminator it mixes them, which is why Gulrajani et al. 2017,
-section 4, leave it out.
+section 4, leave it out. Minibatch discrimination and standard deviation mix samples too, on purpose: Karras
+et al. 2018 have the latter beside a gradient penalty, and it stays allowed.
+
+A penalty that is computed every k rounds only is k times as strong then. Karras et al. 2020 also scale Adam's rate and
+betas by k / (k + 1), for their penalty has a step of its own; here it is part of D's loss, and Adam stays as it is.
 """
 
 from abc import ABC, abstractmethod

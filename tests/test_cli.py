@@ -75,6 +75,7 @@ OPTIONS = [  # what is typed after `ganzoo`, and words of the answer
     (["fit", "--model", "ganzoo.models.DCGN", "--data", "Digits"], "did you mean DCGAN?"),
     (["fit", "--model", "GAN", "--data", "digit"], "did you mean Digits?"),
     ([*GAN, "--model"], "--model needs a value"),
+    (["fit", "--model", "Pix2Pix", "--data", "Paired", "--model.penalties+=R1"], "Pix2Pix has no option penalties"),
     ([*GAN, "--model.latent_dims", "3"], "GAN has no option latent_dims; did you mean latent_dim?"),
     ([*GAN, "--data.batchsize", "3"], "Digits has no option batchsize; did you mean batch_size?"),
     ([*GAN, "--data.root", "x"], "Digits has no option root"),

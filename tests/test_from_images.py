@@ -76,7 +76,7 @@ def test_other_channels_and_directions_are_refused():
     with pytest.raises(UserError, match=r"takes images of 3 channel\(s\).*AtoB, not \(2, 1, 16, 16\)"):
         model.translate(torch.zeros(2, 1, 16, 16))
     assert model.translate(torch.zeros(2, 1, 16, 16), "BtoA").shape == (2, 3, 16, 16)
-    with pytest.raises(UserError, match="CUT translates AtoB, not BtoA"):
+    with pytest.raises(UserError, match="CUT translates AtoB, not BtoA: choose CycleGAN"):
         translator(CUT).translate(torch.zeros(1, 1, 16, 16), "BtoA")
 
 

@@ -155,7 +155,10 @@ def test_what_is_there_stays(ckpt, run, tmp_path):
     write_images(tmp_path / "in", 4)
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "000002.png").write_bytes(b"kept")
-    assert "4 images, AtoB by CycleGAN, 1 of them there already: out" in run(ckpt, "--input", "in", "--out", "out")
+    said = run(ckpt, "--input", "in", "--out", "out")
+    assert "4 images, AtoB by CycleGAN, 1 of them there already and left as they were: out" in said
+        ckpt, "--input", "in", "--out", "out"
+    )
     assert (tmp_path / "out" / "000002.png").read_bytes() == b"kept"
     assert len(files(tmp_path / "out")) == 4
 

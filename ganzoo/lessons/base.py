@@ -2,6 +2,7 @@
 
 import csv
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -73,10 +74,14 @@ def train(config: str, run: Path, rounds: int | None, *options: str) -> Path:
     A run that was cut off goes on, one that is done is left alone: so a long lesson can be stopped and called again.
 
     Raises:
-        UserError: the run failed; its log is named.
+        UserError: the run failed; its log is named. What is there was begun with other settings.
     """
     last, file = run / "checkpoints" / "last.ckpt", find_experiment(config)
-    rounds = rounds or yaml.safe_load(Path(file).read_text(encoding="utf-8"))["trainer"]["max_steps"]
+    settings = Path(file).read_text(encoding="utf-8")
+    rounds = rounds or yaml.safe_load(settings)["trainer"]["max_steps"]
+    begun, wanted = run.with_suffix(".begun"), f"{settings}\n# {shlex.join(options)}\n"
+    if last.exists() and not (begun.exists() and begun.read_text(encoding="utf-8") == wanted):
+        raise UserError(f"{run} was begun with other settings: remove it to train anew, or give another --out.")
     if last.exists() and read(last)["global_step"] >= rounds:
         return run
     if last.exists():
@@ -86,6 +91,7 @@ def train(config: str, run: Path, rounds: int | None, *options: str) -> Path:
         steps = ["--trainer.max_steps", str(rounds), "--trainer.enable_progress_bar", "false"]
         command = ["fit", "--config", file, "--run_dir", str(run), *steps, *options]
     run.parent.mkdir(parents=True, exist_ok=True)
+    begun.write_text(wanted, encoding="utf-8")
     log = run.with_suffix(".log")
     with open(log, "a", encoding="utf-8") as said:
         environment = {"OMP_NUM_THREADS": "1", **os.environ}
@@ -104,7 +110,11 @@ def side_by_side(work: Sequence[Callable[[], Path]], what: str) -> list[Path]:
     """Do pieces of work at once, as many as there are cores, with a bar; return what they return, in order."""
     with ThreadPoolExecutor(cores()) as pool:
         futures = [pool.submit(piece) for piece in work]
-        return [future.result() for future in track(futures, what, transient=True)]
+        try:
+            return [future.result() for future in track(futures, what, transient=True)]
+        except BaseException:  # a row that failed, Ctrl-C: none is begun any more
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
 
 
 def scores(run: Path) -> dict[str, float]:

@@ -13,6 +13,7 @@ from ganzoo.from_noise import FromNoise
 from ganzoo.game import Batch, DiscriminatorCallable, GeneratorCallable, Move, Player
 from ganzoo.networks import JoinedGenerator, MinibatchDiscriminator, MLPDiscriminator, MLPGenerator
 from ganzoo.networks.labels import need_features
+from ganzoo.networks.minibatch import MinibatchDiscrimination
 from ganzoo.objectives import NonSaturating, Objective, wide
 from ganzoo.penalties import Penalty, clip_weights_
 
@@ -222,7 +223,7 @@ class GAN(FromNoise):
 
 
 def spectrally_normalised(network: nn.Module) -> nn.Module:
-    """Return a network each of whose linear and convolutional weights is divided by its largest singular value.
+    """Return a network each of whose linear and convolutional weights, and T, is divided by its largest singular value.
 
     Miyato et al. 2018, algorithm 1: one power iteration at each use.
     """
@@ -231,4 +232,6 @@ def spectrally_normalised(network: nn.Module) -> nn.Module:
             if not module.weight.any():  # a layer that starts at zero has no singular value to divide by
                 nn.init.xavier_uniform_(module.weight)
             normalised(module)
+        elif isinstance(module, MinibatchDiscrimination):
+            normalised(module, "T")
     return network

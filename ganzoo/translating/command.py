@@ -77,7 +77,8 @@ def translate(
     else:
         what = "images" if len(targets) > 1 else "image"
         left_out = translate_files(work, missing)
-    there = f", {len(targets) - len(missing)} of them there already" if len(missing) < len(targets) else ""
+    before = len(targets) - len(missing)
+    there = f", {before} of them there already and left as they were" if before else ""
     count = len(targets) - len(left_out)
     if count:
         print(f"{count} {what if count > 1 else what.rstrip('s')}, {direction} by {type(model).__name__}{there}: {out}")

@@ -1,6 +1,8 @@
 """Lessons that train shipped experiments, a row each: they go on where they were stopped; their tables are right."""
 
 import math
+import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -27,9 +29,11 @@ def test_a_run_that_is_done_is_left_alone_and_a_longer_one_goes_on(tmp_path):
     assert found["round"] == 2
     assert 0 <= found["val/modes"] <= 8
     before = (run / "checkpoints" / "last.ckpt").stat().st_mtime_ns
-    base.train(CONFIG, run, 2)
+    base.train(CONFIG, run, 2, "--trainer.val_check_interval", "2")
     assert (run / "checkpoints" / "last.ckpt").stat().st_mtime_ns == before
-    base.train(CONFIG, run, 4)
+    with pytest.raises(ganzoo.UserError, match="other settings"):
+        base.train(CONFIG, run, 2, "--trainer.val_check_interval", "1")
+    base.train(CONFIG, run, 4, "--trainer.val_check_interval", "2")
     assert last(run)["global_step"] == 4
     assert base.scores(run)["round"] == 4
 
@@ -43,6 +47,25 @@ def test_work_is_done_in_order(tmp_path):
     assert base.side_by_side([lambda i=i: tmp_path / str(i) for i in range(5)], "Counting") == [
         tmp_path / str(i) for i in range(5)
     ]
+
+
+@pytest.mark.parametrize("failure", [ganzoo.UserError, KeyboardInterrupt])
+def test_after_a_failure_no_work_is_begun(failure, monkeypatch):
+    monkeypatch.setattr(base, "cores", lambda: 1)
+    begun, failed = [], threading.Event()
+
+    def fail():
+        failed.set()
+        raise failure("the first")
+
+    def work():
+        failed.wait()
+        time.sleep(0.2)  # the one that is at work when the failure is seen
+        begun.append(1)
+
+    with pytest.raises(failure, match="the first"):
+        base.side_by_side([fail, *[work] * 5], "Counting")
+    assert len(begun) <= 1
 
 
 def test_a_spread_has_the_mean_the_deviation_and_the_worst():

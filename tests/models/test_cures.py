@@ -22,6 +22,7 @@ from ganzoo.networks import (
     R3GANDiscriminator,
     SNGANDiscriminator,
 )
+from ganzoo.networks.minibatch import MinibatchDiscrimination
 from ganzoo.objectives import (
     Hinge,
     LeastSquares,
@@ -447,3 +448,15 @@ def test_compiled_with_a_penalty_it_is_the_same_game(tmp_path, capsys):
     assert plain.keys() == compiled.keys()
     for name in plain:
         torch.testing.assert_close(plain[name], compiled[name], rtol=0, atol=1e-9)
+
+
+def test_spectral_normalization_bounds_the_tensor_of_minibatch_discrimination():
+    model = GAN(shape=(2,), objective=Wasserstein(), spectral_norm=True, minibatch="discrimination")
+    model.configure_model()
+    (statistic,) = [m for m in model.discriminator.modules() if isinstance(m, MinibatchDiscrimination)]
+    with torch.no_grad():
+        statistic.parametrizations.T.original.mul_(100)
+        for _ in range(200):  # power iterations
+            statistic.T  # noqa: B018
+    matrix = statistic.eval().T.flatten(1)  # (A, B C): what features are multiplied by
+    assert torch.linalg.matrix_norm(matrix, 2).item() == pytest.approx(1, rel=1e-3)
