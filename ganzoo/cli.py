@@ -28,6 +28,7 @@ from ganzoo.data.check import check
 from ganzoo.data.download import get
 from ganzoo.data.prepare import prepare
 from ganzoo.errors import UserError
+from ganzoo.exporting import export
 from ganzoo.game import Game
 from ganzoo.importing import import_
 from ganzoo.loggers import MetricsCSV, WandbMode
@@ -301,6 +302,7 @@ COMMANDS: dict[str, Any] = {
     "sample": commands.sample,
     "interpolate": commands.interpolate,
     "translate": translate,
+    "export": export,
     "import": import_,
     "data": {
         "_help": "Images: ganzoo data get NAME (download), check ROOT, prepare SRC DEST.",
