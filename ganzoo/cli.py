@@ -20,6 +20,7 @@ from ganzoo.data.check import check
 from ganzoo.data.download import get
 from ganzoo.data.prepare import prepare
 from ganzoo.errors import UserError
+from ganzoo.exporting import export
 from ganzoo.importing import import_
 from ganzoo.lightning_cli import LIGHTNING, ParsingCLI, lightning
 from ganzoo.mistakes import CommandParser, nearest
@@ -89,6 +90,7 @@ COMMANDS: dict[str, Any] = {
     "sample": commands.sample,
     "interpolate": commands.interpolate,
     "translate": translate,
+    "export": export,
     "import": import_,
     "data": {
         "_help": "Images: ganzoo data get NAME (download), check ROOT, prepare SRC DEST.",

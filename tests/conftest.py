@@ -117,6 +117,15 @@ class PowerCut(Exception):
     pass
 
 
+def kept(model: Game, path: Path, **more: Any) -> str:
+    """The checkpoint of a model as it is."""
+    model.configure_model()
+    checkpoint = {"state_dict": model.state_dict(), "global_step": 0, **more}
+    model.on_save_checkpoint(checkpoint)
+    torch.save(checkpoint, path)
+    return str(path)
+
+
 def last(run: Path) -> dict[str, Any]:
     return read(run / "checkpoints" / "last.ckpt")
 

@@ -41,7 +41,7 @@ class SNGANGenerator(nn.Module):
     def forward(self, z: Tensor, y: Tensor | None = None) -> Tensor:
         """Images (N, C, H, W) in [-1, 1] from noise ``z`` (N, latent_dim)."""
         refuse_labels(self, y)
-        return self.upsample(self.project(z).view(len(z), -1, self.base, self.base))
+        return self.upsample(self.project(z).view(z.shape[0], -1, self.base, self.base))
 
 
 class SNGANDiscriminator(nn.Module):
@@ -111,7 +111,7 @@ class ResNetGenerator(nn.Module):
     def forward(self, z: Tensor, y: Tensor | None = None) -> Tensor:
         """Images (N, C, H, W) in [-1, 1] from noise ``z`` (N, latent_dim), of labels ``y`` if there are classes."""
         refuse_labels(self, y) if self.num_classes is None else need_labels(self, y)
-        x = self.project(z).view(len(z), -1, self.base, self.base)
+        x = self.project(z).view(z.shape[0], -1, self.base, self.base)
         for block in self.blocks:
             x = block(x, y)
         return self.image(F.relu(self.norm(x))).tanh()
