@@ -46,7 +46,7 @@ def test_fit_resume_validate_test_translate_and_load(fit, tmp_path, capsys, mode
     run = fit(model, "run", 2)
     main(["resume", str(run), "--max_steps", "3"])
     ckpt = str(run / "checkpoints" / "last.ckpt")
-    assert f"ganzoo translate {ckpt}" in capsys.readouterr().out
+    assert f"ganzoo translate --input PATH {ckpt}" in capsys.readouterr().out
     loaded = ganzoo.load(ckpt)
     assert type(loaded) is getattr(ganzoo.models, model)
     assert isinstance(loaded, FromImages)
