@@ -105,7 +105,7 @@ def test_sizes_are_the_datas_and_are_kept(name):
     [
         (Pix2Pix, FakeDomains, "Pix2Pix learns from pairs, but FakeDomains is unpaired: choose CycleGAN or CUT"),
         (CycleGAN, FakePairs, "CycleGAN is for unpaired images, but FakePairs holds pairs.*choose Pix2Pix"),
-        (CUT, FakePairs, "CUT is for unpaired images.*choose Pix2Pix for them, --data UnpairedHalves to"),
+        (CUT, FakePairs, "CUT is for unpaired images.*choose Pix2Pix for them, or --data Horse2Zebra"),
         (Pix2Pix, Digits, "Digits has single images: choose --data Paired, or a model that makes samples from noise"),
         (CycleGAN, Digits, "Digits has single images: choose --data Horse2Zebra"),
         (GAN, FakePairs, "GAN makes samples from noise, but FakePairs holds two domains.*choose Pix2Pix"),
