@@ -79,7 +79,7 @@ def train(config: str, run: Path, rounds: int | None, *options: str) -> Path:
     last, file = run / "checkpoints" / "last.ckpt", find_experiment(config)
     settings = Path(file).read_text(encoding="utf-8")
     rounds = rounds or yaml.safe_load(settings)["trainer"]["max_steps"]
-    begun, wanted = run.with_suffix(".begun"), f"{settings}\n# {shlex.join(options)}\n"
+    begun, wanted = Path(f"{run}.begun"), f"{settings}\n# {shlex.join(options)}\n"  # a run's name may have dots
     if last.exists() and not (begun.exists() and begun.read_text(encoding="utf-8") == wanted):
         raise UserError(f"{run} was begun with other settings: remove it to train anew, or give another --out.")
     if last.exists() and read(last)["global_step"] >= rounds:
@@ -92,7 +92,7 @@ def train(config: str, run: Path, rounds: int | None, *options: str) -> Path:
         command = ["fit", "--config", file, "--run_dir", str(run), *steps, *options]
     run.parent.mkdir(parents=True, exist_ok=True)
     begun.write_text(wanted, encoding="utf-8")
-    log = run.with_suffix(".log")
+    log = Path(f"{run}.log")
     with open(log, "a", encoding="utf-8") as said:
         environment = {"OMP_NUM_THREADS": "1", **os.environ}
         done = subprocess.run(

@@ -1,6 +1,7 @@
 """Lessons that train shipped experiments, a row each: they go on where they were stopped; their tables are right."""
 
 import math
+import subprocess
 import threading
 import time
 from pathlib import Path
@@ -36,6 +37,16 @@ def test_a_run_that_is_done_is_left_alone_and_a_longer_one_goes_on(tmp_path):
     base.train(CONFIG, run, 4, "--trainer.val_check_interval", "2")
     assert last(run)["global_step"] == 4
     assert base.scores(run)["round"] == 4
+
+
+def test_runs_whose_names_differ_after_a_dot_have_settings_of_their_own(tmp_path, monkeypatch):
+    monkeypatch.setattr(base.subprocess, "run", lambda *args, **kwargs: subprocess.CompletedProcess(args, 0))
+    for name in ("0.0_0", "0.5_0"):
+        base.train(CONFIG, tmp_path / name, 2, "--model.latent_dim", name)
+    begun = {file.name: file.read_text() for file in tmp_path.glob("*.begun")}
+    assert sorted(begun) == ["0.0_0.begun", "0.5_0.begun"]
+    assert all(name.removesuffix(".begun") in settings for name, settings in begun.items())
+    assert sorted(file.name for file in tmp_path.glob("*.log")) == ["0.0_0.log", "0.5_0.log"]
 
 
 def test_a_run_that_fails_is_named_with_its_log(tmp_path):
