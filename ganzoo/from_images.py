@@ -220,6 +220,19 @@ class FromImages(Game):
 
     # Playing ----------------------------------------------------------------------------------------------
 
+    def shared(self, batch: Batch, direction: Direction, x: Tensor) -> Tensor:
+        """Return what G makes of x (N, C, H, W): once a round, for the moves of both players, as in the authors' code.
+
+        D's move must detach it; G's takes its gradient. Micro-batches are there to save memory: they make it anew.
+        """
+        network = self.generator[direction]
+        if self.micro_batches > 1:
+            return network(x)
+        if direction not in batch:
+            with self.tracking("generator"):
+                batch[direction] = network(x)
+        return batch[direction]
+
     def wanted(self, domain: str, real: Tensor, fake: Tensor) -> Tensor:
         """Return what the generator wants of the discriminator of a domain, for what that is shown (N, C, H, W)."""
         judge = self.discriminator[domain]

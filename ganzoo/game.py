@@ -3,7 +3,7 @@
 import os
 import warnings
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, ClassVar, Literal
@@ -120,6 +120,7 @@ class Game(Players):
         self.compile_networks = compile
         self.terms: dict[str, Tensor] = {}  # what the last round's moves cost, by `player/term`
         self.noted: dict[str, Tensor] = {}  # the same for the move being made
+        self.weights: dict[Player, list[nn.Parameter]] = {}  # what each player moves, from the start of training
         self.round = 0  # being played; `global_step` is the number of rounds whose generator has moved
         self.stop_asked = False  # this process was asked to stop
         self.stop_agreed = False  # and all ranks know: they stop after the same round
@@ -237,6 +238,16 @@ class Game(Players):
         for p in self.weights[move.player]:
             p.grad = None
         self.moved(move.player)
+
+    @contextmanager
+    def tracking(self, player: Player) -> Iterator[None]:
+        """Keep, in a move of the other, what the gradient for this player's weights will need in its own move."""
+        weights = [p for p in self.weights.get(player, []) if not p.requires_grad]
+        for p in weights:
+            p.requires_grad_(True)
+        yield
+        for p in weights:
+            p.requires_grad_(False)
 
     def moved(self, player: Player) -> None:
         """Do what a variant does after each move of a player."""

@@ -2,6 +2,7 @@
 
 from functools import partial
 
+import lightning as L
 import pytest
 import torch
 from conftest import QUICKER, QUIET, TRANSLATORS
@@ -165,6 +166,57 @@ def test_the_rates_fall_to_zero_over_the_second_half_unless_told_otherwise(tmp_p
     curves = MetricsCSV(tmp_path).curves()
     for player in ("generator", "discriminator"):  # logged is the rate of the next round
         assert [rate for _, rate in curves[f"{player}/lr"]] == pytest.approx([2e-4, 2e-4, 1e-4, 0])
+
+
+def played(model, data):
+    """The model after 3 rounds in float64, and how many images its generator was given in each of its calls."""
+    given = []
+    L.seed_everything(0, verbose=False)
+    options = {"logger": False, "enable_checkpointing": False, "enable_progress_bar": False, "limit_val_batches": 0}
+
+    class Watch(L.Callback):
+        def on_train_start(self, *args):
+            model.generator["AtoB"].register_forward_pre_hook(lambda module, args: given.append(len(args[0])))
+
+    trainer = L.Trainer(
+        max_steps=3, precision="64-true", accelerator="cpu", enable_model_summary=False, callbacks=[Watch()], **options
+    )
+    trainer.fit(model, data)
+    return model, given
+
+
+def anew(cls):
+    """The model as a reader would write it who has G make its images again for its own move."""
+
+    class Anew(cls):
+        def shared(self, batch, direction, x):
+            return self.generator[direction](x)
+
+    return Anew
+
+
+@pytest.mark.parametrize(
+    ("cls", "data", "options", "others"),
+    [(Pix2Pix, FakePairs, {}, 0), (CUT, FakeDomains, {"num_patches": 6, "flip_equivariance": True}, 1)],
+)
+def test_what_g_makes_is_made_once_a_round_for_both_players(cls, data, options, others):
+    """And each player moves as if it were made for it alone. CUT's identity asks G once more."""
+    small = {
+        "generator": partial(ResNetTranslator, width=2, blocks=1),
+        "discriminator": partial(PatchGAN, patch=16, width=2, norm="instance"),
+        # Adam would make steps of rounding errors: the biases before a norm have no gradient
+        **{f"{player}_optimizer": partial(torch.optim.SGD, lr=0.1) for player in ("generator", "discriminator")},
+        **options,
+    }
+    (once, few), (twice, many), (parts, halves) = (
+        played(kind(**small, **more), data(image_size=24, batch_size=4))
+        for kind, more in ((cls, {}), (anew(cls), {}), (cls, {"micro_batches": 2}))
+    )
+    assert few == [4] * 3 * (1 + others)
+    assert many == [4] * 3 * (2 + others)
+    assert halves == [2] * 3 * 2 * (2 + others)  # micro-batches would have to be kept all at once
+    for other in (twice, parts):
+        torch.testing.assert_close(other.state_dict(), once.state_dict(), rtol=1e-9, atol=1e-12)
 
 
 # Judged and shown -------------------------------------------------------------------------------------------

@@ -92,15 +92,15 @@ class CUT(FromImages):
 
     def discriminator_loss(self, batch: Batch) -> Terms:
         """Tell images of b from those that were made: equation 1, for D."""
-        fake = self.generator["AtoB"](flipped(batch["a"], self.flips()))
+        fake = self.fake(batch)[0].detach()
         real, fake = self.opinions("b", batch["b"], fake)
         self.note_scores(real, fake)
         return {"adversarial": self.objective.discriminator(real, fake) / 2}
 
     def generator_loss(self, batch: Batch) -> Iterator[Terms]:
         """Make images that D takes for real, each patch like that of the input: equation 5."""
-        a, b, flips, g = batch["a"], batch["b"], self.flips(), self.generator["AtoB"]
-        fake = g(flipped(a, flips))
+        a, b, g = batch["a"], batch["b"], self.generator["AtoB"]
+        fake, flips = self.fake(batch)
         terms = {"adversarial": self.lambda_gan * self.wanted("b", b, fake)}
         weight = self.lambda_nce / (2 if self.nce_identity else 1)
         if weight:
@@ -109,9 +109,12 @@ class CUT(FromImages):
         if weight and self.nce_identity:
             yield {"nce_identity": weight * self.contrast(b, g(flipped(b, flips)), flips)}
 
-    def flips(self) -> Tensor | None:
-        """Return which images (N,) are mirrored, or None."""
-        return self.draws.uniform() < 0.5 if self.flip_equivariance else None
+    def fake(self, batch: Batch) -> tuple[Tensor, Tensor | None]:
+        """Return what G makes of a, once for both moves, and which of the images (N,) are mirrored, or None."""
+        if self.flip_equivariance and "flips" not in batch:
+            batch["flips"] = self.draws.uniform() < 0.5
+        flips = batch.get("flips")
+        return self.shared(batch, "AtoB", flipped(batch["a"], flips)), flips
 
     def contrast(self, x: Tensor, made: Tensor, flips: Tensor | None) -> Tensor:
         """Return PatchNCE, the mean over layers, of images (N, C, H, W) and what was made of them: equation 4."""

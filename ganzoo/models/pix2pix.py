@@ -53,14 +53,15 @@ class Pix2Pix(FromImages):
     def discriminator_loss(self, batch: Batch) -> dict[str, Tensor]:
         """Tell pairs from inputs with what was made of them: equation 1, for D."""
         a, b = batch["a"], batch["b"]
-        real, fake = self.opinions("b", pair(a, b), pair(a, self.generator["AtoB"](a)))
+        fake = self.shared(batch, "AtoB", a).detach()
+        real, fake = self.opinions("b", pair(a, b), pair(a, fake))
         self.note_scores(real, fake)
         return {"adversarial": self.objective.discriminator(real, fake) / 2}
 
     def generator_loss(self, batch: Batch) -> dict[str, Tensor]:
         """Make pairs that D takes for real, near to the target: equation 4."""
         a, b = batch["a"], batch["b"]
-        fake = self.generator["AtoB"](a)
+        fake = self.shared(batch, "AtoB", a)
         terms = {}
         if self.lambda_gan:
             terms["adversarial"] = self.lambda_gan * self.wanted("b", pair(a, b), pair(a, fake))

@@ -107,6 +107,7 @@ def test_the_keys_are_what_to_come_near_to():
 
 def test_only_the_movers_weights_get_gradients():
     model, batch = translator(CUT, num_patches=6), domains()
+    model.weights = {"generator": [*model.generator.parameters()], "discriminator": [*model.discriminator.parameters()]}
     for loss, mover, other in (
         (model.discriminator_loss, model.discriminator, model.generator),
         (model.generator_loss, model.generator, model.discriminator),

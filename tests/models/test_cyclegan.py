@@ -58,6 +58,7 @@ def test_domains_may_differ_in_channels_without_it():
 
 def test_only_the_movers_weights_get_gradients():
     model, batch = translator(CycleGAN), domains()
+    model.weights = {"generator": [*model.generator.parameters()], "discriminator": [*model.discriminator.parameters()]}
     for loss, mover, other in (
         (model.discriminator_loss, model.discriminator, model.generator),
         (model.generator_loss, model.generator, model.discriminator),

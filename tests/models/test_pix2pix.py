@@ -54,6 +54,7 @@ def test_each_options_weight_and_objective_are_used():
 def test_only_the_movers_weights_get_gradients():
     """As the game plays: the other player's weights want none."""
     model, batch = translator(Pix2Pix), domains()
+    model.weights = {"generator": [*model.generator.parameters()], "discriminator": [*model.discriminator.parameters()]}
     for loss, mover, other in (
         (model.discriminator_loss, model.discriminator, model.generator),
         (model.generator_loss, model.generator, model.discriminator),
