@@ -187,8 +187,11 @@ class GanzooCLI(LightningCLI):
 
     def before_predict(self) -> None:
         """Write batch by batch; keep nothing in memory."""
-        self._need_checkpoint()
+        ckpt = self._need_checkpoint()
         self.model.check_data(self.datamodule)  # now, before there is a folder
+        for callback in self.trainer.callbacks:  # type: ignore[attr-defined]
+            if isinstance(callback, SampleWriter):
+                callback.ckpt = ckpt
         self.config_init["predict"]["return_predictions"] = False
 
     def after_predict(self) -> None:
@@ -196,11 +199,12 @@ class GanzooCLI(LightningCLI):
         if rank() == 0:
             print(f"Done: {self._get(self.config, 'samples').out}")
 
-    def _need_checkpoint(self) -> None:
+    def _need_checkpoint(self) -> str:
         path = self._get(self.config, "ckpt_path")
         if path is None:
             raise UserError(f"{self.subcommand} needs --ckpt_path FILE: the .ckpt of a trained model.")
         read(path)
+        return path
 
 
 def refuse_what_lightning_ignores(wanted: Any, trainer: L.Trainer) -> None:

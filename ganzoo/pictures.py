@@ -16,6 +16,7 @@ from torchvision.utils import make_grid
 
 from ganzoo.errors import UserError
 from ganzoo.files import written
+from ganzoo.origin import noted
 
 __all__ = [
     "grid",
@@ -52,10 +53,10 @@ def save_grid(images: Tensor, path: str | Path, columns: int | None = None) -> N
     save_picture(grid(images, columns), path)
 
 
-def save_picture(picture: Image.Image, path: str | Path) -> None:
-    """Write a picture as PNG."""
+def save_picture(picture: Image.Image, path: str | Path, origin: str | None = None) -> None:
+    """Write a picture as PNG, with a note of what made it if that is given."""
     with written(path) as beside:
-        picture.save(beside, format="PNG")
+        picture.save(beside, format="PNG", pnginfo=noted(origin) if origin else None)
 
 
 def save_samples(samples: Tensor, rows: Sequence[int], folder: str | Path) -> None:
@@ -69,9 +70,9 @@ def save_samples(samples: Tensor, rows: Sequence[int], folder: str | Path) -> No
         save_image(image, folder / f"{row:06d}.png")
 
 
-def save_image(image: Tensor, path: str | Path) -> None:
-    """Write an image (C, H, W) in [-1, 1] as PNG."""
-    save_picture(to_pil_image(to_uint8(image)), path)
+def save_image(image: Tensor, path: str | Path, origin: str | None = None) -> None:
+    """Write an image (C, H, W) in [-1, 1] as `save_picture` does."""
+    save_picture(to_pil_image(to_uint8(image)), path, origin)
 
 
 def save_points(points: Tensor, path: str | Path) -> None:

@@ -1,6 +1,7 @@
 """`ganzoo translate`: files, folders, videos, tiles, and what can't be translated."""
 
 import itertools
+import shutil
 import subprocess
 import sys
 from functools import partial
@@ -152,6 +153,26 @@ def test_what_is_there_stays(ckpt, run, tmp_path):
     assert len(files(tmp_path / "out")) == 4
 
 
+def test_a_folder_is_not_gone_on_with_otherwise(ckpt, run, refused, tmp_path):
+    write_images(tmp_path / "in", 3)
+    run(ckpt, "--input", "in/000001.jpg", "--out", "out")
+    before = (tmp_path / "out/000001.png").read_bytes()
+    everything = [ckpt, "--input", "in", "--out", "out"]
+    said = refused(*everything, "--direction", "BtoA", "--seed", "3")
+    assert "out/000001.png is there already and was made otherwise (direction AtoB, now BtoA; seed 0, now 3)" in said
+    assert "give another folder" in said
+    assert "tile None, now 32" in refused(*everything, "--tile", "32")
+    torch.manual_seed(5)
+    other = kept(CycleGAN(shapes=shapes(), **SMALL), tmp_path / "other.ckpt")
+    assert "(checkpoint " in refused(other, *everything[1:])
+    assert files(tmp_path / "out") == ["000001.png"]
+    assert (tmp_path / "out/000001.png").read_bytes() == before
+    (tmp_path / "moved").mkdir()
+    moved = shutil.move(ckpt, tmp_path / "moved/last.ckpt")  # what counts is what is in it
+    run(moved, *everything[1:], "--batch_size", "2")
+    assert len(files(tmp_path / "out")) == 3
+
+
 def test_chance_goes_by_the_seed_and_the_name(run, tmp_path):
     model = Pix2Pix(shapes=shapes(), generator=partial(UNet, width=2), discriminator=SMALL["discriminator"])
     ckpt = kept(model, tmp_path / "pix2pix.ckpt")
@@ -213,13 +234,13 @@ def test_tiles_are_blended_without_a_seam(size):
     model.configure_model()
     image = picture(3, *size)
     rest = ("AtoB", False, None)
-    (whole,), (tiled,) = (Translation(model, *rest, tile, 4, 0, False).of([image], [0]) for tile in (None, 32))
+    (whole,), (tiled,) = (Translation(model, *rest, tile, 4, 0, False, "{}").of([image], [0]) for tile in (None, 32))
     assert tiled.shape == (size[1], size[0], 3)
     difference = np.abs(whole.astype(int) - tiled)
     assert difference.max() <= 8  # a tile's first row looks at its reflection; blending leaves a ninth of that
     assert (difference > 1).mean() < 0.2
     model.translate = lambda x, *more: 0 * x + 0.5  # weights sum to one: what is equal everywhere stays so
-    (flat,) = Translation(model, *rest, 32, 4, 0, False).of([image], [0])
+    (flat,) = Translation(model, *rest, 32, 4, 0, False, "{}").of([image], [0])
     assert (flat == 191).all()
 
 
@@ -407,6 +428,21 @@ def test_predict_goes_on_where_it_was_stopped(unpaired, tmp_path):
     assert predicted(tmp_path, *unpaired, "all") == names
     now = {name: (tmp_path / "all" / name).read_bytes() for name in names}
     assert now == {**whole, "AtoB/000200.png": b"kept"}
+
+
+def test_predict_does_not_go_on_otherwise(unpaired, tmp_path, capsys):
+    ckpt, data = unpaired
+    names = predicted(tmp_path, ckpt, data, "all")
+    torch.manual_seed(5)
+    other = lightnings(CycleGAN(shapes=shapes(), **SMALL), tmp_path / "other.ckpt")
+    for args in ((other, data, "all"), (ckpt, data, "all", "--samples.compare", "true")):
+        (tmp_path / "all" / names[0]).unlink(missing_ok=True)
+        with pytest.raises(SystemExit):
+            predicted(tmp_path, *args)
+        said = capsys.readouterr().err
+        assert f"{names[1]} is there already and was made otherwise (" in said
+        assert ("checkpoint " if args[0] is other else "compare False, now True") in said
+        assert files(tmp_path / "all") == names[1:]
 
 
 def test_predict_leaves_out_what_cannot_be_read(unpaired, tmp_path, capsys):

@@ -1,5 +1,6 @@
 """Writing samples from `predict`, each device its share."""
 
+import itertools
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,9 @@ from torch import Tensor
 from ganzoo.errors import UserError
 from ganzoo.files import distinct, empty_folder, folder_for
 from ganzoo.from_images import DOMAINS, Direction, FromImages, coloured
+from ganzoo.origin import origin_of, refuse_others
 from ganzoo.pictures import save_image, save_samples
+from ganzoo.players import run_seed
 
 __all__ = ["SampleWriter"]
 
@@ -22,7 +25,8 @@ class SampleWriter(BasePredictionWriter):
 
     Translations have the names of the validation images they are made of, as PNG; where the data have no files, their
     numbers. Those of a model that translates in both directions are in folders of these names, `AtoB` and `BtoA`.
-    Translations that are there already stay, so that the same command goes on where it was stopped.
+    Translations that are there already stay, so that the same command goes on where it was stopped; those of another
+    checkpoint or of other options are refused.
 
     Args:
         out: the folder; for samples of noise it must be new or empty.
@@ -42,6 +46,8 @@ class SampleWriter(BasePredictionWriter):
         super().__init__("batch")
         self.out, self.num, self.direction, self.compare = out, num, direction, compare
         self.paths: dict[Direction, list[Path]] = {}
+        self.ckpt: str | None = None  # what predicts: Lightning doesn't know it yet when it calls `setup`
+        self.origin: str | None = None  # a note of how translations are made
 
     def setup(self, trainer: L.Trainer, pl_module: L.LightningModule, stage: str) -> None:
         """Tell the data how many samples are wanted, and check that there is room for them."""
@@ -53,6 +59,9 @@ class SampleWriter(BasePredictionWriter):
         data.num_samples = self.num
         if isinstance(pl_module, FromImages):
             self.plan(pl_module, data)
+            if self.ckpt is not None:
+                used = {"compare": self.compare, "image_size": list(data.shapes["a"][1:]), "seed": run_seed()}
+                self.origin = origin_of(self.ckpt, **used)
         elif self.direction is not None or self.compare:
             option = "direction" if self.direction is not None else "compare"
             raise UserError(
@@ -63,6 +72,8 @@ class SampleWriter(BasePredictionWriter):
         if trainer.is_global_zero:
             try:
                 (folder_for if self.paths else empty_folder)(self.out)
+                if self.origin is not None:
+                    refuse_others(itertools.chain.from_iterable(self.paths.values()), self.origin)
                 done = self.done(len(data.val)) if self.paths else set()
             except UserError as error:
                 problem = str(error)
@@ -108,7 +119,7 @@ class SampleWriter(BasePredictionWriter):
             images = beside(batch[domain].to(made.dtype), made) if self.compare else made
             for row, image in zip(rows, images.cpu(), strict=True):
                 if row < len(paths) and not paths[row].exists() and data.could_read(domain, row):
-                    save_image(image, paths[row])
+                    save_image(image, paths[row], self.origin)
 
 
 def beside(before: Tensor, after: Tensor) -> Tensor:

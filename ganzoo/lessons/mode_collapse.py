@@ -1,6 +1,7 @@
 """Mode collapse: which cure finds the modes of a ring of 8 and of a grid of 25 Gaussians, and how sharply?"""
 
 import statistics
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
@@ -41,29 +42,41 @@ def mode_collapse(folder: Path, seed: int = 0, quick: bool = False) -> Table:
     return compare(folder, rows, seeds=[seed], rounds=2 if quick else ROUNDS)
 
 
-def compare(folder: Path, rows: dict[str, str], seeds: list[int], rounds: int) -> Table:
+def compare(
+    folder: Path,
+    rows: dict[str, str],
+    seeds: list[int],
+    rounds: int,
+    sets: Sequence[str] = DATA,
+    batch_size: int | None = None,
+) -> Table:
     """Train each row on each data set with each seed; draw the first seed's samples; return the table."""
-    keys = [(row, data, seed) for row in rows for data in DATA for seed in seeds]
-    jobs = {key: folder / "runs" / "_".join(map(str, (*key, rounds))) for key in keys}
-    side_by_side([partial(train_row, *job, run, rounds) for job, run in jobs.items()], "Training")
-    draw(folder / "mode-collapse.png", rows, {key[:2]: run for key, run in jobs.items() if key[2] == seeds[0]})
+    keys = [(row, data, seed) for row in rows for data in sets for seed in seeds]
+    length = [rounds] if batch_size is None else [rounds, batch_size]
+    jobs = {key: folder / "runs" / "_".join(map(str, (*key, *length))) for key in keys}
+    side_by_side([partial(train_row, *job, run, *length) for job, run in jobs.items()], "Training")
+    first = {key[:2]: run for key, run in jobs.items() if key[2] == seeds[0]}
+    draw(folder / "mode-collapse.png", rows, first, sets)
     table = []
     for row, name in rows.items():
         cells = [name]
-        for data in DATA:
+        for data in sets:
             found = [scores(jobs[row, data, seed]) for seed in seeds]
             cells += [spread([f["val/modes"] for f in found]), spread([100 * f["val/high_quality"] for f in found])]
             cells.append(PUBLISHED.get((row, data), ""))
         table.append(cells)
-    columns = ["", *(f"{data} {what}" for data in DATA for what in ("modes", "%", "published"))]
+    columns = ["", *(f"{data} {what}" for data in sets for what in ("modes", "%", "published"))]
     which = f"seed{'s' * (len(seeds) > 1)} {', '.join(map(str, seeds))}"
-    title = f"Modes found, and % of high quality among 2,500 samples, after {rounds:,} rounds, {which}"
+    long = f"{rounds:,} rounds" if batch_size is None else f"{rounds:,} rounds of {batch_size}"
+    title = f"Modes found, and % of high quality among 2,500 samples, after {long}, {which}"
     return Table(f"{title}; perfect: 8 and 25 modes, 98.9 %; published: VEEGAN, table 1", columns, table)
 
 
-def train_row(row: str, data: str, seed: int, run: Path, rounds: int) -> Path:
-    """Train one row on one data set with one seed."""
+def train_row(row: str, data: str, seed: int, run: Path, rounds: int, batch_size: int | None = None) -> Path:
+    """Train one row on one data set with one seed, in batches as its YAML has them or of `batch_size`."""
     options = ["--data.name", data, "--seed_everything", str(seed), "--pictures.every_n_steps", "0"]
+    if batch_size is not None:
+        options += ["--data.batch_size", str(batch_size)]
     for player in ("generator", "discriminator"):  # both learning rates fall to 0 at the end
         options += [f"--model.{player}_schedule.init_args.T_max", str(rounds)]
     return train(f"experiments/lessons/{row}.yaml", run, rounds, "--trainer.val_check_interval", str(rounds), *options)
@@ -76,11 +89,11 @@ def spread(values: list[float]) -> str:
     return f"{statistics.mean(values):.1f} ± {statistics.stdev(values):.1f} (least {min(values):.1f})"
 
 
-def draw(path: Path, rows: dict[str, str], runs: dict[tuple[str, str], Path]) -> None:
+def draw(path: Path, rows: dict[str, str], runs: dict[tuple[str, str], Path], sets: Sequence[str]) -> None:
     """Draw the samples of each run over the data, a column a row of the table."""
-    figure = Figure(figsize=(2.6 * len(rows), 5.8), layout="constrained")
-    axes = figure.subplots(len(DATA), len(rows), squeeze=False)
-    for line, data in enumerate(DATA):
+    figure = Figure(figsize=(2.6 * len(rows), 0.6 + 2.6 * len(sets)), layout="constrained")
+    axes = figure.subplots(len(sets), len(rows), squeeze=False)
+    for line, data in enumerate(sets):
         points = Toy2D(name=data)
         points.setup()
         real = points.val.tensors["image"]

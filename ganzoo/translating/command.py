@@ -14,6 +14,7 @@ from ganzoo.errors import UserError
 from ganzoo.files import distinct, folder_for
 from ganzoo.from_images import Direction, FromImages
 from ganzoo.game import Game
+from ganzoo.origin import origin_of, refuse_others
 from ganzoo.translating.images import translate_files
 from ganzoo.translating.translation import Translation
 from ganzoo.translating.videos import VIDEOS, translate_video
@@ -42,7 +43,8 @@ def translate(
         ckpt: a .ckpt file; the checkpoint knows its model.
         input: an image, a folder with images (at any depth), or a video.
         out: a folder; images keep their names there, as PNG, and a video becomes .mp4. What is there already stays, so
-            that the same command goes on with what was stopped. For one file a .png or .mp4 will do.
+            that the same command goes on with what was stopped; another checkpoint or other options are refused then.
+            For one file a .png or .mp4 will do.
         direction: from a to b, or from b to a.
         compare: write input and output side by side.
         image_size: fit the images to this first, a side or [height, width]. Unless given: they stay as they are.
@@ -66,8 +68,11 @@ def translate(
     model = that_translates(load(ckpt), ckpt)
     model.translator(direction)  # refuses one that it has not
     targets = files_of(Path(input), out)
+    used = {"direction": direction, "compare": compare, "image_size": size, "tile": tile, "seed": seed, "raw": raw}
+    origin = origin_of(ckpt, **used)
+    refuse_others((target for _, target in targets.values()), origin)
     model.to("cuda" if torch.cuda.is_available() else "cpu")
-    work = Translation(model, direction, compare, size, tile, batch_size, seed, raw)
+    work = Translation(model, direction, compare, size, tile, batch_size, seed, raw, origin)
     left_out: dict[str, str] = {}
     missing = {name: paths for name, paths in targets.items() if not os.path.exists(paths[1])}
     if os.path.splitext(input)[1].lower() in VIDEOS and os.path.isfile(input):

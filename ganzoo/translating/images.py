@@ -15,8 +15,8 @@ from rich.progress import Progress
 
 from ganzoo.cores import cores
 from ganzoo.data.pixels import Unreadable
-from ganzoo.files import written
 from ganzoo.from_images import one_at_a_time
+from ganzoo.pictures import save_picture
 from ganzoo.translating.tiles import LARGE
 from ganzoo.translating.translation import Translation
 
@@ -90,8 +90,7 @@ def readable(
 
 def write(work: Translation, before: Image.Image, pixels: np.ndarray, target: Path) -> None:
     """Write what was made of an image."""
-    with written(target) as beside:
-        work.picture(before, pixels).save(beside, format="PNG")
+    save_picture(work.picture(before, pixels), target, work.origin)
 
 
 def ahead(

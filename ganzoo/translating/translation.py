@@ -25,7 +25,10 @@ TILE = 1024  # px a side
 
 
 class Translation:
-    """A model and how it is to be used; the arguments are those of `translate`, `size` is (H, W)."""
+    """A model and how it is to be used; the arguments are those of `translate`, `size` is (H, W).
+
+    `origin` is a note of all that, for the files that it makes.
+    """
 
     def __init__(
         self,
@@ -37,9 +40,10 @@ class Translation:
         batch_size: int,
         seed: int,
         raw: bool,
+        origin: str,
     ) -> None:
         self.model, self.direction, self.compare, self.size, self.tile = model, direction, compare, size, tile
-        self.batch_size, self.seed, self.raw = batch_size, seed, raw or None
+        self.batch_size, self.seed, self.raw, self.origin = batch_size, seed, raw or None, origin
         self.tiled = False  # some image was too large to be translated whole
         self.large = Lock()
         assert model.shapes is not None
