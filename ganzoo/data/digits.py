@@ -4,30 +4,18 @@ from typing import Any
 
 import torch
 
-from ganzoo.data.base import DataModule, TensorSet, resize
-from ganzoo.metrics import DigitScores, Judge, SampleMetric, judge_of
+from ganzoo.data.base import TensorSet, resize
+from ganzoo.data.judged import Judged
+from ganzoo.metrics import DigitScores, SampleMetric
 
 __all__ = ["Digits"]
 
 
-class HandwrittenDigits(DataModule):
-    """What sets of grey digits share: ten classes, and a judge that was trained on the training digits."""
+class HandwrittenDigits(Judged):
+    """What sets of grey digits share: ten classes, and scores by their judge."""
 
     main_score = "fid_digits"
     num_classes = 10
-    _judge: Judge | None = None
-
-    @property
-    def training_digits(self) -> TensorSet:
-        """What the judge learns from: `image` (N, 1, H, W), uint8, and `label` (N,)."""
-        assert isinstance(self.train, TensorSet)
-        return self.train
-
-    def judge(self) -> Judge:
-        """Return the judge of single digits; rank 0 makes it when it is first asked for, then each rank keeps it."""
-        if self._judge is None:
-            self._judge = self.on_rank_0(lambda: judge_of(**self.training_digits.tensors))
-        return self._judge
 
     def metrics(self) -> list[SampleMetric]:
         """Return the scores by the judge."""

@@ -14,12 +14,13 @@ from torchvision.transforms.v2.functional import center_crop
 from ganzoo.data.augmented import Augmented
 from ganzoo.data.base import TensorSet, resize
 from ganzoo.data.download import get
+from ganzoo.data.judged import Judged
 from ganzoo.errors import UserError
 
 __all__: list[str] = []
 
 
-class IDX(Augmented):
+class IDX(Augmented, Judged):
     """Grey images of 28x28 in four IDX files; the test set both validates and tests.
 
     uint8 (1, H, W) of `image_size`, resized bilinearly with antialiasing. Reads the files, gzipped or not, from `root`
@@ -35,7 +36,6 @@ class IDX(Augmented):
 
     folder: ClassVar[str]  # of the files below `root`
     known_as: ClassVar[str]  # to `ganzoo data get`
-    num_classes: int
 
     def __init__(self, root: str = "data", image_size: int | list[int] = 32, download: bool = False, **kwargs: Any):
         super().__init__(image_size=image_size, **kwargs)

@@ -74,10 +74,10 @@ class StackedMNIST(MNIST):
         return [StackedDigits(self.judge())]
 
     @property
-    def training_digits(self) -> TensorSet:
+    def taught(self) -> tuple[TensorSet, int]:
         """MNIST's, so that its judge judges the channels."""
         assert isinstance(self.train, Stacks)
-        return self.train.digits
+        return self.train.digits, 10
 
     def _drawn(self, digits: TensorSet, n: int, stream: int) -> Stacks:
         rng = np.random.default_rng([self.run_seed, 0, stream])  # (seed, epoch) alone is the order's

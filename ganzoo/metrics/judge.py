@@ -1,4 +1,4 @@
-"""The judge: a small classifier of digits, trained on the data itself, by which generated digits are scored."""
+"""The judge: a small classifier of grey images, trained on the data itself, by which generated ones are scored."""
 
 import hashlib
 import os
@@ -75,7 +75,7 @@ def classes_seen(judge: Judge, x: Tensor, real: bool) -> Tensor:
 
 
 def judge_of(image: Tensor, label: Tensor, num_classes: int = 10) -> Judge:
-    """Return the judge that these digits make: the same for the same digits, trained once and then kept in a cache.
+    """Return the judge that these images make: the same for the same images, trained once and then kept in a cache.
 
     It is in evaluation mode.
 
@@ -112,7 +112,7 @@ def trained(images: Tensor, labels: Tensor, num_classes: int, batch_size: int = 
         judge = Judge(num_classes)
         optimizer = torch.optim.Adam(judge.parameters(), lr)
         schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, lr, total_steps=steps)
-        for _ in track(range(steps), "Training the judge of digits, once", transient=True):
+        for _ in track(range(steps), "Training the judge, once", transient=True):
             rows = torch.randint(len(images), (batch_size,))
             x = shifted(images[rows].float().div(127.5).sub(1))
             optimizer.zero_grad()

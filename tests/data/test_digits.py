@@ -5,7 +5,7 @@ import pytest
 import torch
 from sklearn.datasets import load_digits
 
-import ganzoo.data.digits
+import ganzoo.data.judged
 from ganzoo.data import DataModule, Digits, Toy2D
 from ganzoo.data.base import resize
 from ganzoo.errors import UserError
@@ -47,16 +47,17 @@ def test_setup_loads_once():
 def test_the_judge_is_made_of_the_training_digits_once_and_judges_the_metrics(monkeypatch):
     asked = []
 
-    def judge_of(image, label):
-        asked.append((image, label))
-        return Judge()
+    def judge_of(image, label, num_classes):
+        asked.append((image, label, num_classes))
+        return Judge(num_classes)
 
-    monkeypatch.setattr(ganzoo.data.digits, "judge_of", judge_of)
+    monkeypatch.setattr(ganzoo.data.judged, "judge_of", judge_of)
     data = made(image_size=8)
     assert not asked  # nobody has asked for it yet
     judge = data.judge()
     assert data.judge() is data.metrics()[0].judge is judge
-    ((image, label),) = asked
+    ((image, label, num_classes),) = asked
+    assert num_classes == 10
     assert torch.equal(image, data.train.tensors["image"])
     assert torch.equal(label, data.train.tensors["label"])
     assert next(iter(data.metrics()[0].scores)) == data.main_score
