@@ -140,22 +140,24 @@ def plain(width: int) -> Play:
     return play
 
 
-def train(width: int, rounds: int, callbacks: list[L.Callback], cut: bool = False) -> None:
+def train(width: int, rounds: int, callbacks: list[L.Callback], cut: bool = False, compile: bool = False) -> None:
     """Play CycleGAN, or CUT, as `ganzoo fit` does."""
     L.seed_everything(0, verbose=False)
-    model: FromImages = CUT(**networks(width, antialiased=True)) if cut else CycleGAN(**networks(width))
+    kind, made = (CUT, networks(width, antialiased=True)) if cut else (CycleGAN, networks(width))
+    model: FromImages = kind(**made, compile=compile)
     fit(model, Domains(batch_size=1), rounds, callbacks)
 
 
 # What is measured -------------------------------------------------------------------------------------------------
 
 
-def step(width: int, turns: int, rounds: int) -> list[str]:
+def step(width: int, turns: int, rounds: int, compile: bool) -> list[str]:
     """Return the row of a round's time."""
     clock = Turns({"plain": plain(width)}, rounds)
-    train(width, rounds * (turns + 1), [clock])
+    train(width, rounds * (turns + 1), [clock], compile=compile)
     ratios = [b / a for a, b in zip(clock.seconds["ganzoo"], clock.seconds["plain"], strict=True)]
-    return ["a round, ms", *(milliseconds(clock.seconds[n]) for n in ("plain", "ganzoo")), spread(ratios), "1.1"]
+    what = "a round, ms" + ", ganzoo's networks compiled" * compile
+    return [what, *(milliseconds(clock.seconds[n]) for n in ("plain", "ganzoo")), spread(ratios), "1.1"]
 
 
 class Watch(L.Callback):
@@ -242,6 +244,7 @@ def main(args: list[str] | None = None) -> None:
     parser.add_argument("--width", type=int, default=32, help="of all networks")
     parser.add_argument("--turns", type=int, default=7)
     parser.add_argument("--rounds", type=int, default=5, help="in a turn")
+    parser.add_argument("--compile", action="store_true", help="for step: as with --model.compile true")
     parser.add_argument("--images", type=int, default=100)
     parser.add_argument("--side", type=int, default=256, help="of the images that are translated")
     parser.add_argument("--threads", type=int, default=2)
@@ -257,7 +260,7 @@ def main(args: list[str] | None = None) -> None:
     for what in given.what:
         if what == "step":
             with mock.patch.dict(os.environ):
-                rows.append(step(given.width, given.turns, given.rounds))
+                rows.append(step(given.width, given.turns, given.rounds, given.compile))
         elif what == "memory":
             used, _ = side_by_side(("plain", "ganzoo"), *few)
             rows.append(["peak memory over the networks', MB", *used, "0.9 or less"])
