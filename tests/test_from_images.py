@@ -15,6 +15,7 @@ from ganzoo.cli import main
 from ganzoo.data import Digits
 from ganzoo.errors import UserError
 from ganzoo.from_images import reflected
+from ganzoo.game import PLAYERS
 from ganzoo.loggers import MetricsCSV
 from ganzoo.models import CUT, GAN, CycleGAN, Pix2Pix
 from ganzoo.networks import PatchGAN, ResNetTranslator, UNet
@@ -166,6 +167,22 @@ def test_the_rates_fall_to_zero_over_the_second_half_unless_told_otherwise(tmp_p
     curves = MetricsCSV(tmp_path).curves()
     for player in ("generator", "discriminator"):  # logged is the rate of the next round
         assert [rate for _, rate in curves[f"{player}/lr"]] == pytest.approx([2e-4, 2e-4, 1e-4, 0])
+
+
+@pytest.mark.parametrize(("cls", "options"), [(Pix2Pix, {}), (CycleGAN, {}), (CUT, {"num_patches": 6})])
+def test_only_the_movers_weights_get_gradients(cls, options):
+    """As the game plays: one batch, and the other player's weights want none."""
+    model, batch = translator(cls, **options), domains()
+    model.weights = {player: [*getattr(model, player).parameters()] for player in PLAYERS}
+    for move in model.moves(0):
+        (other,) = set(PLAYERS) - {move.player}
+        getattr(model, move.player).requires_grad_(True)
+        getattr(model, other).requires_grad_(False)
+        for terms in (found,) if isinstance(found := move.loss(batch), dict) else found:
+            sum(terms.values()).backward()
+        assert all(p.grad is not None for p in model.weights[move.player])
+        assert all(p.grad is None for p in model.weights[other])
+        model.zero_grad()
 
 
 def played(model, data):

@@ -56,21 +56,6 @@ def test_domains_may_differ_in_channels_without_it():
         translator(CycleGAN, (1, 3))
 
 
-def test_only_the_movers_weights_get_gradients():
-    model, batch = translator(CycleGAN), domains()
-    model.weights = {"generator": [*model.generator.parameters()], "discriminator": [*model.discriminator.parameters()]}
-    for loss, mover, other in (
-        (model.discriminator_loss, model.discriminator, model.generator),
-        (model.generator_loss, model.generator, model.discriminator),
-    ):
-        mover.requires_grad_(True)
-        other.requires_grad_(False)
-        sum(all_terms(loss(batch)).values()).backward()
-        assert all(p.grad is not None for p in mover.parameters())
-        assert all(p.grad is None for p in other.parameters())
-        model.zero_grad()
-
-
 def test_the_defaults_are_the_papers():
     model = CycleGAN(shapes={"a": (3, 64, 64), "b": (3, 64, 64)})
     assert (model.make_generator, model.make_discriminator) == (ResNetTranslator, InstancePatchGAN)

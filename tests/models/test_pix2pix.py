@@ -51,22 +51,6 @@ def test_each_options_weight_and_objective_are_used():
     assert_equal(model.generator_loss(batch)["adversarial"], F.softplus(real - scores).mean())
 
 
-def test_only_the_movers_weights_get_gradients():
-    """As the game plays: the other player's weights want none."""
-    model, batch = translator(Pix2Pix), domains()
-    model.weights = {"generator": [*model.generator.parameters()], "discriminator": [*model.discriminator.parameters()]}
-    for loss, mover, other in (
-        (model.discriminator_loss, model.discriminator, model.generator),
-        (model.generator_loss, model.generator, model.discriminator),
-    ):
-        mover.requires_grad_(True)
-        other.requires_grad_(False)
-        sum(loss(batch).values()).backward()
-        assert all(p.grad is not None for p in mover.parameters())
-        assert all(p.grad is None for p in other.parameters())
-        model.zero_grad()
-
-
 def test_the_discriminator_is_shown_whole_pairs_with_the_same_input():
     model, batch, seen = translator(Pix2Pix, (2, 1)), domains((2, 1)), []
     model.discriminator["b"].register_forward_pre_hook(lambda module, args: seen.append(args[0]))
