@@ -208,8 +208,9 @@ class FromNoise(Game):
     def new_metrics(self, data: Any) -> list[SampleMetric]:
         """Ask the data how samples are judged, and those of a conditional model by what was asked for."""
         metrics = metrics_of(data)
-        judge = data.judge() if data and hasattr(data, "judge") else None
-        return [*metrics, AskedClass(judge)] if self.conditional and judge is not None else metrics
+        # an unconditional model has no use for a judge, which may take half a minute to train
+        judge = data.judge() if self.conditional and hasattr(data, "judge") else None
+        return metrics if judge is None else [*metrics, AskedClass(judge)]
 
     def judge_batch(self, batch: Batch, rows: Tensor) -> None:
         """Show the metrics as many generated samples as real ones, of the same labels, and the real ones once a run."""

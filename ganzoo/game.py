@@ -245,9 +245,11 @@ class Game(Players):
         weights = [p for p in self.weights.get(player, []) if not p.requires_grad]
         for p in weights:
             p.requires_grad_(True)
-        yield
-        for p in weights:
-            p.requires_grad_(False)
+        try:
+            yield
+        finally:
+            for p in weights:
+                p.requires_grad_(False)
 
     def moved(self, player: Player) -> None:
         """Do what a variant does after each move of a player."""

@@ -71,10 +71,13 @@ def test_emnist_is_upright_and_counts_from_0(tmp_path, part, classes, first):
     assert np.array_equal(data.val.tensors["image"].squeeze(1), images.transpose(0, 2, 1))
     assert data.num_classes == classes
     assert data.val.tensors["label"].tolist() == [i % classes for i in range(8)]
+    metrics = DCGAN(shape=data.shape).new_metrics(data)
+    assert [type(metric).__name__ for metric in metrics] == ["SlicedWassersteinDistance"]
+    assert data._judge is None  # none is trained that nobody asks
+    metrics = CGAN(shape=data.shape, num_classes=classes).new_metrics(data)
+    assert [type(metric).__name__ for metric in metrics] == ["SlicedWassersteinDistance", "AskedClass"]
+    assert data.judge() is metrics[1].judge
     assert data.judge().logits.out_features == classes
-    unconditional, conditional = (cls(shape=data.shape, num_classes=classes).new_metrics(data) for cls in (DCGAN, CGAN))
-    assert [type(metric).__name__ for metric in unconditional] == ["SlicedWassersteinDistance"]
-    assert [type(metric).__name__ for metric in conditional] == ["SlicedWassersteinDistance", "AskedClass"]
 
 
 def test_a_label_too_large(tmp_path):
