@@ -1,5 +1,6 @@
 """Writing files that are whole or not there."""
 
+import hashlib
 import os
 from collections import Counter
 from collections.abc import Iterator
@@ -8,7 +9,7 @@ from pathlib import Path
 
 from ganzoo.errors import UserError
 
-__all__ = ["distinct", "empty_folder", "folder_for", "writable", "written"]
+__all__ = ["distinct", "empty_folder", "folder_for", "sha256", "writable", "written"]
 
 
 @contextmanager
@@ -84,3 +85,13 @@ def distinct(names: list[str]) -> list[str]:
     while twins := {file for file, count in Counter(short.values()).items() if count > 1}:
         short |= {name: f"{name}.png" for name, file in short.items() if file in twins and file != f"{name}.png"}
     return list(short.values())
+
+
+def sha256(*paths: Path) -> str:
+    """Return the checksum of a file, or of several as if they were one, as `sha256sum` prints it."""
+    digest = hashlib.sha256()
+    for path in paths:
+        with path.open("rb") as file:
+            while block := file.read(1 << 20):
+                digest.update(block)
+    return digest.hexdigest()

@@ -223,7 +223,8 @@ class FromImages(Game):
     def shared(self, batch: Batch, direction: Direction, x: Tensor) -> Tensor:
         """Return what G makes of x (N, C, H, W): once a round, for the moves of both players, as in the authors' code.
 
-        D's move must detach it; G's takes its gradient. Micro-batches are there to save memory: they make it anew.
+        D's move must detach it; G's takes its gradient, once: a second move of G needs images of its own. Micro-batches
+        are there to save memory: they make it anew.
         """
         network = self.generator[direction]
         if self.micro_batches > 1:

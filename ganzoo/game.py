@@ -66,7 +66,7 @@ class Game(Players):
 
     In a round the first repeat of a move shares the latest batch, and what an earlier move put into it; each further
     repeat draws a new one. Every repeat has fresh noise. While a player moves, only its own weights require gradients:
-    fakes need no `detach()`.
+    fakes need no `detach()`, but those that `FromImages.shared` keeps for the generator's move.
 
     Args:
         generator_optimizer: the generator's optimizer.

@@ -40,6 +40,9 @@ TRAINER = {
     "logger": False,
 }
 
+# Options of the data that change neither its images nor their names.
+UNSEEN = {"batch_size", "cache_gb", "download", "extra_metrics", "limit", "num_workers", "on_error", "seed"}
+
 
 class GanzooCLI(LightningCLI):
     """LightningCLI with one folder for each run."""
@@ -191,7 +194,9 @@ class GanzooCLI(LightningCLI):
         self.model.check_data(self.datamodule)  # now, before there is a folder
         for callback in self.trainer.callbacks:  # type: ignore[attr-defined]
             if isinstance(callback, SampleWriter):
-                callback.ckpt = ckpt
+                data = self._get(self.config, "data").as_dict()
+                options = {k: v for k, v in data.get("init_args", {}).items() if k not in UNSEEN}
+                callback.ckpt, callback.seen = ckpt, {"data": data["class_path"], **options}
         self.config_init["predict"]["return_predictions"] = False
 
     def after_predict(self) -> None:

@@ -214,7 +214,11 @@ def anew(cls):
 
 @pytest.mark.parametrize(
     ("cls", "data", "options", "others"),
-    [(Pix2Pix, FakePairs, {}, 0), (CUT, FakeDomains, {"num_patches": 6, "flip_equivariance": True}, 1)],
+    [
+        (Pix2Pix, FakePairs, {}, 0),
+        (Pix2Pix, FakePairs, {"n_critic": 2}, 0),
+        (CUT, FakeDomains, {"num_patches": 6, "flip_equivariance": True}, 1),
+    ],
 )
 def test_what_g_makes_is_made_once_a_round_for_both_players(cls, data, options, others):
     """And each player moves as if it were made for it alone. CUT's identity asks G once more."""
@@ -229,11 +233,28 @@ def test_what_g_makes_is_made_once_a_round_for_both_players(cls, data, options, 
         played(kind(**small, **more), data(image_size=24, batch_size=4))
         for kind, more in ((cls, {}), (anew(cls), {}), (cls, {"micro_batches": 2}))
     )
-    assert few == [4] * 3 * (1 + others)
-    assert many == [4] * 3 * (2 + others)
-    assert halves == [2] * 3 * 2 * (2 + others)  # micro-batches would have to be kept all at once
+    moves = options.get("n_critic", 1)  # of D, each with another batch
+    assert few == [4] * 3 * (moves + others)
+    assert many == [4] * 3 * (moves + 1 + others)
+    assert halves == [2] * 3 * 2 * (moves + 1 + others)  # micro-batches would have to be kept all at once
     for other in (twice, parts):
         torch.testing.assert_close(other.state_dict(), once.state_dict(), rtol=1e-9, atol=1e-12)
+
+
+def test_gs_weights_want_gradients_only_while_it_makes_what_is_shared_and_frozen_ones_never():
+    model, batch = translator(Pix2Pix), domains()
+    weights = [*model.generator.parameters()]
+    frozen = weights.pop(0).requires_grad_(False)
+    model.weights = {"generator": weights}
+    model.generator.requires_grad_(False)  # D's move
+    shared = model.shared(batch, "AtoB", batch["a"])
+    assert not any(p.requires_grad for p in model.generator.parameters())
+    for p in weights:
+        p.requires_grad_(True)
+    assert model.shared(batch, "AtoB", batch["a"]) is shared
+    shared.square().sum().backward()
+    assert all(p.grad is not None for p in weights)
+    assert frozen.grad is None
 
 
 # Judged and shown -------------------------------------------------------------------------------------------

@@ -20,9 +20,11 @@ from ganzoo.callbacks import SampleWriter
 from ganzoo.cli import main
 from ganzoo.data import Grey2Colour, Horse2Zebra
 from ganzoo.data.pixels import fitted
+from ganzoo.errors import UserError
 from ganzoo.files import distinct
 from ganzoo.models import CUT, GAN, CycleGAN, Pix2Pix
 from ganzoo.networks import PatchGAN, ResNetTranslator, UNet
+from ganzoo.origin import noted, refuse_others
 from ganzoo.pictures import to_uint8
 from ganzoo.translating import images, tiles, translation
 from ganzoo.translating.images import ahead, alike
@@ -158,19 +160,43 @@ def test_a_folder_is_not_gone_on_with_otherwise(ckpt, run, refused, tmp_path):
     run(ckpt, "--input", "in/000001.jpg", "--out", "out")
     before = (tmp_path / "out/000001.png").read_bytes()
     everything = [ckpt, "--input", "in", "--out", "out"]
-    said = refused(*everything, "--direction", "BtoA", "--seed", "3")
-    assert "out/000001.png is there already and was made otherwise (direction AtoB, now BtoA; seed 0, now 3)" in said
-    assert "give another folder" in said
-    assert "tile None, now 32" in refused(*everything, "--tile", "32")
+    said = refused(*everything, "--direction", "BtoA", "--image_size", "32")
+    changed = "direction AtoB, now BtoA; image_size not given, now [32, 32]"
+    assert f"out/000001.png is there already and was made otherwise ({changed}): give another folder" in said
+    assert "tile not given, now 32" in refused(*everything, "--tile", "32")
     torch.manual_seed(5)
     other = kept(CycleGAN(shapes=shapes(), **SMALL), tmp_path / "other.ckpt")
-    assert "(checkpoint " in refused(other, *everything[1:])
+    assert "(by another checkpoint)" in refused(other, *everything[1:])
     assert files(tmp_path / "out") == ["000001.png"]
     assert (tmp_path / "out/000001.png").read_bytes() == before
     (tmp_path / "moved").mkdir()
     moved = shutil.move(ckpt, tmp_path / "moved/last.ckpt")  # what counts is what is in it
-    run(moved, *everything[1:], "--batch_size", "2")
+    run(moved, *everything[1:], "--batch_size", "2", "--seed", "3", "--raw", "true")  # no chance, no average
     assert len(files(tmp_path / "out")) == 3
+
+
+def test_what_changes_the_picture_is_in_its_note(run, refused, tmp_path):
+    model = Pix2Pix(shapes=shapes(), generator=partial(UNet, width=2), discriminator=SMALL["discriminator"], ema=10.0)
+    ckpt = kept(model, tmp_path / "pix2pix.ckpt")
+    write_images(tmp_path / "in", 1)
+    run(ckpt, "--input", "in", "--out", "out")
+    assert "seed 0, now 3; raw false, now true" in refused(
+        *(ckpt, "--input", "in", "--out", "out", "--seed", "3", "--raw", "true")
+    )
+
+
+def test_notes_that_cannot_be_read_are_none(tmp_path):
+    image = Image.new("RGB", (20000, 10000))  # more than Pillow opens without asking
+    image.save(tmp_path / "large.png", pnginfo=noted('{"checkpoint": "x"}'))
+    with pytest.raises(UserError, match=r"large.png is there already and was made otherwise \(by another checkpoint\)"):
+        refuse_others([tmp_path / "large.png"], '{"checkpoint": "y"}')
+    Image.new("L", (1, 1)).save(tmp_path / "list.png", pnginfo=noted("[1]"))
+    Image.new("L", (1, 1)).save(tmp_path / "word.png", pnginfo=noted("{"))
+    Image.new("L", (1, 1)).save(tmp_path / "bare.png")
+    (tmp_path / "broken.png").write_bytes(b"no picture")
+    (tmp_path / "folder.png").mkdir()
+    names = ["list.png", "word.png", "bare.png", "broken.png", "folder.png", "not there.png", "a" * 400 + ".png"]
+    refuse_others([tmp_path / name for name in names], '{"checkpoint": "y"}')
 
 
 def test_chance_goes_by_the_seed_and_the_name(run, tmp_path):
@@ -303,7 +329,8 @@ def test_a_video_becomes_a_video(ckpt, run, tmp_path):
     about = next(frames)
     assert (about["size"], about["fps"]) == ((64, 48), 10)
     assert len(list(frames)) == 11
-    assert "1 of them there already" in run(ckpt, "--input", "in.mp4", "--out", "out")
+    with pytest.raises(SystemExit):
+        run(ckpt, "--input", "in.mp4", "--out", "out")
 
 
 def test_a_broken_video(ckpt, refused, tmp_path):
@@ -435,14 +462,20 @@ def test_predict_does_not_go_on_otherwise(unpaired, tmp_path, capsys):
     names = predicted(tmp_path, ckpt, data, "all")
     torch.manual_seed(5)
     other = lightnings(CycleGAN(shapes=shapes(), **SMALL), tmp_path / "other.ckpt")
-    for args in ((other, data, "all"), (ckpt, data, "all", "--samples.compare", "true")):
+    for words, args in {
+        "by another checkpoint": (other, data, "all"),
+        "compare false, now true": (ckpt, data, "all", "--samples.compare", "true"),
+        "raw false, now true": (ckpt, data, "all", "--model.raw", "true"),
+        "augment": (ckpt, [*data, "--data.augment", "[crop]"], "all"),
+    }.items():
         (tmp_path / "all" / names[0]).unlink(missing_ok=True)
         with pytest.raises(SystemExit):
             predicted(tmp_path, *args)
         said = capsys.readouterr().err
         assert f"{names[1]} is there already and was made otherwise (" in said
-        assert ("checkpoint " if args[0] is other else "compare False, now True") in said
+        assert words in said
         assert files(tmp_path / "all") == names[1:]
+    assert predicted(tmp_path, ckpt, [*data, "--data.batch_size", "2"], "all") == names
 
 
 def test_predict_leaves_out_what_cannot_be_read(unpaired, tmp_path, capsys):

@@ -7,7 +7,7 @@ import torch
 from conftest import DATA, QUIET, assert_equal, fit_args, last
 
 import ganzoo
-import ganzoo.data.judged
+import ganzoo.data.with_judge
 from ganzoo.checkpoint import read
 from ganzoo.cli import main
 from ganzoo.data import Digits, Toy2D
@@ -102,7 +102,7 @@ def test_each_validation_sees_the_same_fakes_of_a_generator_that_stands_still(fi
 
 def test_validation_does_not_change_the_weights(fit, monkeypatch):
     often = fit("GAN", "often", 6, "--trainer.val_check_interval", "2", *PLAIN)
-    monkeypatch.setattr(ganzoo.data.judged, "judge_of", None)  # nor is a judge trained that nobody asks
+    monkeypatch.setattr(ganzoo.data.with_judge, "judge_of", None)  # nor is a judge trained that nobody asks
     never = fit("GAN", "never", 6, "--trainer.limit_val_batches", "0", *PLAIN)
     assert_equal(last(often)["state_dict"], last(never)["state_dict"], "weights")
     assert not (never / "checkpoints" / "best.ckpt").exists()

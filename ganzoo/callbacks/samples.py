@@ -1,6 +1,5 @@
 """Writing samples from `predict`, each device its share."""
 
-import itertools
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -47,7 +46,8 @@ class SampleWriter(BasePredictionWriter):
         self.out, self.num, self.direction, self.compare = out, num, direction, compare
         self.paths: dict[Direction, list[Path]] = {}
         self.ckpt: str | None = None  # what predicts: Lightning doesn't know it yet when it calls `setup`
-        self.origin: str | None = None  # a note of how translations are made
+        self.seen: dict[str, Any] = {}  # the options of the data that change the images
+        self.origins: dict[Direction, str] = {}  # notes of how translations are made
 
     def setup(self, trainer: L.Trainer, pl_module: L.LightningModule, stage: str) -> None:
         """Tell the data how many samples are wanted, and check that there is room for them."""
@@ -60,8 +60,9 @@ class SampleWriter(BasePredictionWriter):
         if isinstance(pl_module, FromImages):
             self.plan(pl_module, data)
             if self.ckpt is not None:
-                used = {"compare": self.compare, "image_size": list(data.shapes["a"][1:]), "seed": run_seed()}
-                self.origin = origin_of(self.ckpt, **used)
+                used = {"compare": self.compare, "raw": pl_module.raw, "seed_everything": run_seed(), **self.seen}
+                ways = pl_module.predicted
+                self.origins = {way: origin_of(self.ckpt, direction=way, **used) for way in ways}
         elif self.direction is not None or self.compare:
             option = "direction" if self.direction is not None else "compare"
             raise UserError(
@@ -72,8 +73,8 @@ class SampleWriter(BasePredictionWriter):
         if trainer.is_global_zero:
             try:
                 (folder_for if self.paths else empty_folder)(self.out)
-                if self.origin is not None:
-                    refuse_others(itertools.chain.from_iterable(self.paths.values()), self.origin)
+                for direction, origin in self.origins.items():
+                    refuse_others(self.paths[direction], origin)
                 done = self.done(len(data.val)) if self.paths else set()
             except UserError as error:
                 problem = str(error)
@@ -119,7 +120,7 @@ class SampleWriter(BasePredictionWriter):
             images = beside(batch[domain].to(made.dtype), made) if self.compare else made
             for row, image in zip(rows, images.cpu(), strict=True):
                 if row < len(paths) and not paths[row].exists() and data.could_read(domain, row):
-                    save_image(image, paths[row], self.origin)
+                    save_image(image, paths[row], self.origins.get(direction))
 
 
 def beside(before: Tensor, after: Tensor) -> Tensor:

@@ -17,10 +17,10 @@ from torch.utils.data import DataLoader, Dataset
 
 from ganzoo.data.pixels import Unreadable, in_channels, pixels
 from ganzoo.data.prepare import Kind, data_set, workers_for
-from ganzoo.data.prepared import data_files, is_prepared, read_manifest, sha256
+from ganzoo.data.prepared import data_files, is_prepared, read_manifest
 from ganzoo.data.sources import Source, printable
 from ganzoo.errors import UserError
-from ganzoo.files import writable
+from ganzoo.files import sha256, writable
 from ganzoo.pictures import save_grid
 
 __all__: list[str] = []

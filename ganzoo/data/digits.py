@@ -5,13 +5,13 @@ from typing import Any
 import torch
 
 from ganzoo.data.base import TensorSet, resize
-from ganzoo.data.judged import Judged
+from ganzoo.data.with_judge import WithJudge
 from ganzoo.metrics import DigitScores, SampleMetric
 
 __all__ = ["Digits"]
 
 
-class HandwrittenDigits(Judged):
+class HandwrittenDigits(WithJudge):
     """What sets of grey digits share: ten classes, and scores by their judge."""
 
     main_score = "fid_digits"

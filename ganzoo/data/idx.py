@@ -14,13 +14,13 @@ from torchvision.transforms.v2.functional import center_crop
 from ganzoo.data.augmented import Augmented
 from ganzoo.data.base import TensorSet, resize
 from ganzoo.data.download import get
-from ganzoo.data.judged import Judged
+from ganzoo.data.with_judge import WithJudge
 from ganzoo.errors import UserError
 
 __all__: list[str] = []
 
 
-class IDX(Augmented, Judged):
+class IDX(Augmented, WithJudge):
     """Grey images of 28x28 in four IDX files; the test set both validates and tests.
 
     uint8 (1, H, W) of `image_size`, resized bilinearly with antialiasing. Reads the files, gzipped or not, from `root`

@@ -185,13 +185,3 @@ def data_files(folder: Path, part: str, store: str) -> list[Path]:
         return [data if store == "array" else data / "data.mdb"]
     index = json.loads((data / "index.json").read_text(encoding="utf-8"))
     return [data / chunk["filename"] for chunk in index["chunks"]]
-
-
-def sha256(*paths: Path) -> str:
-    """Return the checksum of a file, or of several as if they were one, as `sha256sum` prints it."""
-    digest = hashlib.sha256()
-    for path in paths:
-        with path.open("rb") as file:
-            while block := file.read(1 << 20):
-                digest.update(block)
-    return digest.hexdigest()

@@ -24,13 +24,12 @@ from ganzoo.data.prepared import (
     data_files,
     is_prepared,
     read_manifest,
-    sha256,
 )
 from ganzoo.data.sources import Names, Source, printable
 from ganzoo.data.stores import Decoded, Store
 from ganzoo.data.streamed import ChunkWriter
 from ganzoo.errors import UserError
-from ganzoo.files import written
+from ganzoo.files import sha256, written
 
 __all__: list[str] = []
 

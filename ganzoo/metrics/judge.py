@@ -87,7 +87,9 @@ def judge_of(image: Tensor, label: Tensor, num_classes: int = 10) -> Judge:
         label: (N,), int64, below `num_classes`.
         num_classes: how many there are.
     """
-    digest = hashlib.sha256(image.numpy().tobytes() + label.numpy().tobytes() + f"{image.shape}{VERSION}".encode())
+    digest = hashlib.sha256(image.contiguous().numpy().data)  # piece by piece: no copy of the set
+    digest.update(label.contiguous().numpy().data)
+    digest.update(f"{image.shape}{VERSION}".encode())
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache", "ganzoo", f"judge-{digest.hexdigest()}.pt")
     with torch.random.fork_rng(devices=[]):  # a run's own chance doesn't depend on how it is judged
         judge = Judge(num_classes)

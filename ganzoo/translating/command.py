@@ -12,7 +12,7 @@ from ganzoo.data.pixels import height_and_width
 from ganzoo.data.sources import SUFFIXES, image_names
 from ganzoo.errors import UserError
 from ganzoo.files import distinct, folder_for
-from ganzoo.from_images import Direction, FromImages
+from ganzoo.from_images import Direction, FromImages, one_at_a_time
 from ganzoo.game import Game
 from ganzoo.origin import origin_of, refuse_others
 from ganzoo.translating.images import translate_files
@@ -43,8 +43,8 @@ def translate(
         ckpt: a .ckpt file; the checkpoint knows its model.
         input: an image, a folder with images (at any depth), or a video.
         out: a folder; images keep their names there, as PNG, and a video becomes .mp4. What is there already stays, so
-            that the same command goes on with what was stopped; another checkpoint or other options are refused then.
-            For one file a .png or .mp4 will do.
+            that the same command goes on with what was stopped; it refuses to do so with another checkpoint or other
+            options, which each PNG has a note of. Inputs are told by their names. For one file a .png or .mp4 will do.
         direction: from a to b, or from b to a.
         compare: write input and output side by side.
         image_size: fit the images to this first, a side or [height, width]. Unless given: they stay as they are.
@@ -66,9 +66,11 @@ def translate(
     if not os.path.exists(input):
         raise UserError(f"--input: there is no {input}: give an image, a folder of images, or a video.")
     model = that_translates(load(ckpt), ckpt)
-    model.translator(direction)  # refuses one that it has not
+    network = model.translator(direction, raw or None)  # refuses a direction that it has not
     targets = files_of(Path(input), out)
-    used = {"direction": direction, "compare": compare, "image_size": size, "tile": tile, "seed": seed, "raw": raw}
+    used = {"direction": direction, "compare": compare, "image_size": size, "tile": tile}
+    # what changes nothing in the pictures is no reason to refuse
+    used |= {"seed": seed if one_at_a_time(network) else None, "raw": raw and model.ema is not None}
     origin = origin_of(ckpt, **used)
     refuse_others((target for _, target in targets.values()), origin)
     model.to("cuda" if torch.cuda.is_available() else "cpu")
@@ -128,6 +130,8 @@ def files_of(source: Path, out: str) -> dict[str, tuple[Path, Path]]:
             file = folder(target) / f"{source.stem}{suffix}"
         if file.exists() and file.samefile(source):
             raise UserError(f"--out: {file} is the input itself: give another folder.")
+        if file.exists() and suffix == ".mp4":  # it has no note of what made it, and there is nothing to go on with
+            raise UserError(f"--out: {file} is there already: give another folder, or delete it.")
         return {source.name: (source, file)}
     if source.resolve() in (target.resolve(), *target.resolve().parents):
         raise UserError(f"--out: {out} is the input's folder, or inside it, and outputs would be taken for inputs.")

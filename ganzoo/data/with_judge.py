@@ -6,7 +6,7 @@ from ganzoo.metrics import Judge, judge_of
 __all__: list[str] = []
 
 
-class Judged(DataModule):
+class WithJudge(DataModule):
     """Grey images of `num_classes` classes, and a judge that was trained on the training images."""
 
     num_classes: int
