@@ -14,7 +14,7 @@ from typing import Protocol
 
 import torch
 import yaml
-from rich.progress import track
+from rich.progress import Progress
 from torch import Tensor
 
 from ganzoo.checkpoint import read
@@ -108,10 +108,15 @@ def train(config: str, run: Path, rounds: int | None, *options: str) -> Path:
 
 def side_by_side(work: Sequence[Callable[[], Path]], what: str) -> list[Path]:
     """Do pieces of work at once, as many as there are cores, with a bar; return what they return, in order."""
-    with ThreadPoolExecutor(cores()) as pool:
+    # not rich's `track`: after an exception its generator may be closed at any time, even while rich holds its lock
+    with Progress(transient=True) as bar, ThreadPoolExecutor(cores()) as pool:
+        task, done = bar.add_task(what, total=len(work)), []
         futures = [pool.submit(piece) for piece in work]
         try:
-            return [future.result() for future in track(futures, what, transient=True)]
+            for future in futures:
+                done.append(future.result())
+                bar.advance(task)
+            return done
         except BaseException:  # a row that failed, Ctrl-C: none is begun any more
             pool.shutdown(wait=False, cancel_futures=True)
             raise
