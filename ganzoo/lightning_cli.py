@@ -195,7 +195,7 @@ class GanzooCLI(LightningCLI):
         for callback in self.trainer.callbacks:  # type: ignore[attr-defined]
             if isinstance(callback, SampleWriter):
                 data = self._get(self.config, "data").as_dict()
-                options = {k: v for k, v in data.get("init_args", {}).items() if k not in UNSEEN}
+                options = {f"data.{k}": v for k, v in data.get("init_args", {}).items() if k not in UNSEEN}
                 callback.ckpt, callback.seen = ckpt, {"data": data["class_path"], **options}
         self.config_init["predict"]["return_predictions"] = False
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 from conftest import QUIET, environment, kept
-from fakes import encoded, picture, write_images, write_unpaired
+from fakes import encoded, picture, write_images, write_pairs, write_unpaired
 from PIL import Image
 from torch import nn
 
@@ -319,7 +319,7 @@ def test_few_are_worked_on_ahead():
 # Videos -----------------------------------------------------------------------------------------------------
 
 
-def test_a_video_becomes_a_video(ckpt, run, tmp_path):
+def test_a_video_becomes_a_video(ckpt, run, refused, tmp_path):
     ffmpeg = pytest.importorskip("imageio_ffmpeg")
     film = ffmpeg.write_frames(str(tmp_path / "in.mp4"), (32, 48), fps=10, macro_block_size=2)
     film.send(None)
@@ -331,8 +331,9 @@ def test_a_video_becomes_a_video(ckpt, run, tmp_path):
     about = next(frames)
     assert (about["size"], about["fps"]) == ((64, 48), 10)
     assert len(list(frames)) == 11
-    with pytest.raises(SystemExit):
-        run(ckpt, "--input", "in.mp4", "--out", "out")
+    assert "in.mp4 is there already: give another folder, or delete it" in refused(
+        *(ckpt, "--input", "in.mp4", "--out", "out")
+    )
 
 
 def test_a_broken_video(ckpt, refused, tmp_path):
@@ -478,6 +479,18 @@ def test_predict_does_not_go_on_otherwise(unpaired, tmp_path, capsys):
         assert words in said
         assert files(tmp_path / "all") == names[1:]
     assert predicted(tmp_path, ckpt, [*data, "--data.batch_size", "2"], "all") == names
+
+
+def test_predict_does_not_go_on_the_other_way_round_of_the_pairs(tmp_path, capsys):
+    model = Pix2Pix(shapes=shapes(), generator=partial(UNet, width=2), discriminator=SMALL["discriminator"])
+    ckpt = lightnings(model, tmp_path / "pix2pix.ckpt")
+    data = ["--data", "Paired", *write_pairs(tmp_path / "data"), "--data.image_size", "16", "--data.num_workers", "0"]
+    names = predicted(tmp_path, ckpt, [*data, "--data.direction", "BtoA"], "all")
+    assert f"Done: {tmp_path / 'all'}" in capsys.readouterr().out
+    with pytest.raises(SystemExit):
+        predicted(tmp_path, ckpt, [*data, "--data.direction", "AtoB"], "all")
+    assert "data.direction BtoA, now AtoB" in capsys.readouterr().err
+    assert predicted(tmp_path, ckpt, [*data, "--data.direction", "BtoA"], "all") == names
 
 
 def test_predict_leaves_out_what_cannot_be_read(unpaired, tmp_path, capsys):

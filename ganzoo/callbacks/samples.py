@@ -46,7 +46,7 @@ class SampleWriter(BasePredictionWriter):
         self.out, self.num, self.direction, self.compare = out, num, direction, compare
         self.paths: dict[Direction, list[Path]] = {}
         self.ckpt: str | None = None  # what predicts: Lightning doesn't know it yet when it calls `setup`
-        self.seen: dict[str, Any] = {}  # the options of the data that change the images
+        self.seen: dict[str, Any] = {}  # the options of the data that change the images, as `data.name`
         self.origins: dict[Direction, str] = {}  # notes of how translations are made
 
     def setup(self, trainer: L.Trainer, pl_module: L.LightningModule, stage: str) -> None:
