@@ -40,7 +40,9 @@ def refuse_other_clocks(trainer: Any, micro_batches: int) -> None:
             "but the data is an endless stream and a round draws as many batches as it needs: give max_steps."
         )
     if trainer.max_epochs not in (None, -1):
+        data, batch = trainer.datamodule, batch_size * trainer.world_size
+        rounds = "" if data is None else f" {-(-trainer.max_epochs * len(data.train) // batch)}"
         raise UserError(
             f"max_epochs is {trainer.max_epochs}, but the data is an endless stream, counted in rounds: "
-            "give max_steps (an epoch is the size of the set divided by the batch over all devices)."
+            f"give max_steps{rounds} (an epoch is the size of the set divided by the batch over all devices)."
         )

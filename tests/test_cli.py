@@ -132,7 +132,7 @@ VALUES = [
     ([*MNIST, "--data.root", "empty"], "empty has no train-images-idx3-ubyte"),
     ([*MNIST, "--data.root", "file"], "file is no folder"),
     ([*TOY, "--data.file", "none.npy"], "none.npy is not there"),
-    ([*GAN, "--trainer.max_epochs", "3"], "max_steps"),
+    ([*GAN, "--trainer.max_epochs", "3", "--data.batch_size", "10"], "give max_steps 450 (an epoch"),  # 1,497 samples
     ([*GAN, "--trainer.gradient_clip_val", "1"], "--model.generator_clip and --model.discriminator_clip"),
     ([*GAN, "--trainer.accumulate_grad_batches", "4"], "--model.micro_batches"),
     ([*GAN, "--trainer.precision", "16-mixed"], "on the CPU use bf16-mixed"),

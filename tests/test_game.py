@@ -338,7 +338,7 @@ def test_the_seed_alone_decides_the_first_weights(monkeypatch):
 
 
 def test_epochs_are_pointed_to_rounds():
-    with pytest.raises(UserError, match=r"max_epochs is 3.*give max_steps"):
+    with pytest.raises(UserError, match=r"max_epochs is 3.*give max_steps 24 "):
         play(game(), -1, max_epochs=3)
 
 
