@@ -26,6 +26,7 @@ def complete(args: list[str]) -> list[str]:
             print(f"Nothing is named to train, so it is the demo, {DEMO}; see `ganzoo list` and `ganzoo fit --help`.")
         args = ["fit", "--config", DEMO, *args[1:]]
     args = alone(args, "--wandb", os.environ.get("WANDB_MODE", "online"))
+    args = alone(args, "--samples.compare", "true")
     args = [
         find_experiment(arg) if before in ("--config", "-c") else arg
         for before, arg in zip(["", *args[:-1]], args, strict=True)
@@ -69,19 +70,24 @@ def find_checkpoint(args: list[str]) -> list[str]:
         if config.is_file():
             args = [args[0], "--config", str(config), *args[1:]]
         elif os.path.isfile(checkpoints[-1]):
-            args = [args[0], "--model", model_in(read(checkpoints[-1])), *args[1:]]
+            args = with_model_of(read(checkpoints[-1]), args)
     elif checkpoints and not configs and not values_of(args, "--model") and os.path.isfile(checkpoints[-1]):
         checkpoint = read(checkpoints[-1])
         if "optimizer_states" not in checkpoint:  # imported: there is no run that could have a config
-            args = [args[0], "--model", model_in(checkpoint), *args[1:]]
+            args = with_model_of(checkpoint, args)
     return args
 
 
-def model_in(checkpoint: dict[str, Any]) -> str:
-    """Return the model of a checkpoint as an option's value; the data says the shapes of images to translate."""
+def with_model_of(checkpoint: dict[str, Any], args: list[str]) -> list[str]:
+    """Add the model of a checkpoint, and if it translates the size of its images, unless another one is given."""
     made = checkpoint["ganzoo"]
-    init_args = {name: value for name, value in made["init_args"].items() if name != "shapes"}
-    return json.dumps({"class_path": made["class_path"], "init_args": init_args})
+    init_args = dict(made["init_args"])
+    shapes = init_args.pop("shapes", None)
+    size = []
+    if shapes and values_of(args, "--data") and not values_of(args, "--data.image_size"):
+        size = [f"--data.image_size={list(shapes['b'][1:])}"]
+    model = json.dumps({"class_path": made["class_path"], "init_args": init_args})
+    return [args[0], "--model", model, *args[1:], *size]
 
 
 def refuse_another_model(args: list[str]) -> None:

@@ -312,7 +312,11 @@ class FromImages(Game):
         if direction not in self.directions:
             raise UserError(
                 f"{type(self).__name__} translates {' and '.join(self.directions)}, not {direction}"
-                + (": train another with data.direction BtoA." if self.paired else ": choose CycleGAN for both ways.")
+                + (
+                    ", from what data.direction made a to what it made b: for the opposite way train another."
+                    if self.paired
+                    else ": choose CycleGAN for both ways."
+                )
             )
 
     def made(self, batch: Batch, rows: Tensor, seed: int) -> Batch:

@@ -184,13 +184,26 @@ class Players(Judged):
             checkpoint.pop(key, None)  # Lightning's own record may hold classes, which a safe load refuses
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Refuse the checkpoint of another model."""
+        """Refuse the checkpoint of another model, or of other networks than these."""
         found, mine = (
             checkpoint.get("ganzoo", {}).get("class_path", "no model of ganzoo"),
             class_path(type(self)),
         )
         if found != mine:
             raise UserError(f"the checkpoint belongs to {found}, not to {mine}: use the model that it was made with.")
+        theirs = {name: tuple(weights.shape) for name, weights in checkpoint["state_dict"].items()}
+        ours = {name: tuple(weights.shape) for name, weights in self.state_dict().items()}
+        wanted = ours
+        if "optimizer_states" not in checkpoint:  # an import, of generators alone
+            wanted = {name: shape for name, shape in ours.items() if name in theirs}
+        if ours and wanted != theirs:
+            known = checkpoint["ganzoo"]["init_args"]
+            sizes = [f"{size} {known[size]}" for size in self.sizes if size in known]
+            raise UserError(
+                f"the checkpoint's networks are others than these, made for {', '.join(sizes) or 'other data'}: give "
+                "the options of model and data that it was trained with, such as --data.image_size (its run's "
+                "config.yaml has them)."
+            )
         self.images_seen = checkpoint["ganzoo"]["images_seen"]
 
 

@@ -157,4 +157,5 @@ def assert_equal(a: Any, b: Any, where: str) -> None:
 
 def environment() -> dict[str, str]:
     """The environment of a ganzoo process of its own."""
-    return {**os.environ, "OMP_NUM_THREADS": "1"}
+    places = [str(Path(__file__).parent), *filter(None, [os.environ.get("PYTHONPATH")])]  # of `fakes`
+    return {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join(places)}

@@ -105,6 +105,17 @@ def test_a_folder_keeps_its_names_and_sizes(ckpt, run, tmp_path, direction):
         assert (made - expected(ckpt, tmp_path / f"in/{name}.{suffix}", direction)).abs().max() <= 1
 
 
+def test_images_far_from_the_training_size_are_remarked_on_once(ckpt, run, tmp_path):
+    for name, side in (("near", 32), ("far", 34), ("further", 40)):
+        (tmp_path / "in").mkdir(exist_ok=True)
+        (tmp_path / "in" / f"{name}.png").write_bytes(encoded(picture(0, side, side), "PNG"))
+    out = run(ckpt, "--input", "in", "--out", "out")
+    assert out.count("The model was trained on images of 16 px") == 1
+    assert "--image_size 16 fits them" in out
+    assert run(ckpt, "--input", "in", "--out", "fitted", "--image_size", "16").count("\n") == 1
+    assert run(ckpt, "--input", "in/near.png", "--out", "near").count("\n") == 1
+
+
 def test_a_single_file_and_side_by_side(ckpt, run, tmp_path):
     (tmp_path / "x.png").write_bytes(encoded(picture(0, 20, 12), "PNG"))
     assert run(ckpt, "--input", "x.png", "--out", "out") == "1 image, AtoB by CycleGAN: out\n"
@@ -353,7 +364,7 @@ def test_unreadable_images_are_left_out_and_listed(ckpt, refused, tmp_path):
     (tmp_path / "in" / "small.png").write_bytes(encoded(picture(0, 30, 5), "PNG"))
     err = refused(ckpt, "--input", "in", "--out", "out")
     assert "3 of 6 images could not be translated: 000001.jpg is empty, 000003.jpg is broken or cut short" in err
-    assert "small.png is 30x5 pixels: too small" in err
+    assert "small.png is 30x5 pixels: 8 a side are the least" in err
     assert files(tmp_path / "out") == ["000000.png", "000002.png", "000004.png"]
 
 
@@ -491,6 +502,29 @@ def test_predict_does_not_go_on_the_other_way_round_of_the_pairs(tmp_path, capsy
         predicted(tmp_path, ckpt, [*data, "--data.direction", "AtoB"], "all")
     assert "data.direction BtoA, now AtoB" in capsys.readouterr().err
     assert predicted(tmp_path, ckpt, [*data, "--data.direction", "BtoA"], "all") == names
+
+
+@pytest.mark.parametrize("place", ["", "testA", "made"])
+def test_predict_writes_nothing_among_the_images(unpaired, tmp_path, capsys, place):
+    before = files(tmp_path / "data")
+    with pytest.raises(SystemExit):
+        predicted(tmp_path, *unpaired, f"data/{place}")
+    assert "is the data's folder, or inside it" in capsys.readouterr().err
+    assert files(tmp_path / "data") == before
+
+
+def test_a_checkpoint_alone_knows_its_size_and_another_is_refused(tmp_path, capsys):
+    model = Pix2Pix(shapes=shapes(side=24), generator=partial(UNet, width=2), discriminator=SMALL["discriminator"])
+    ckpt = lightnings(model, tmp_path / "pix2pix.ckpt")
+    data = ["--data", "Paired", *write_pairs(tmp_path / "data"), "--data.num_workers", "0"]
+    (name, *_) = predicted(tmp_path, ckpt, data, "all", "--samples.compare")
+    assert pixels(tmp_path / "all" / name).shape == (24, 48, 3)
+    for command in ("predict", "validate"):
+        with pytest.raises(SystemExit):
+            main([command, "--ckpt_path", str(ckpt), *data, "--data.image_size", "16"])
+        err = capsys.readouterr().err
+        assert "networks are others than these, made for shapes {'a': [3, 24, 24]" in err
+        assert err.count("\n") == 1
 
 
 def test_predict_leaves_out_what_cannot_be_read(unpaired, tmp_path, capsys):

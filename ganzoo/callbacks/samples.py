@@ -57,6 +57,12 @@ class SampleWriter(BasePredictionWriter):
             raise UserError(f"samples.num is {self.num}: give 1 or more.")
         data: Any = trainer.datamodule  # type: ignore[attr-defined]
         data.num_samples = self.num
+        place, root = Path(self.out).resolve(), getattr(data, "root", None)
+        if root is not None and Path(root).resolve() in (place, *place.parents):
+            raise UserError(
+                f"samples.out: {self.out} is the data's folder, or inside it, and what is made would be taken for "
+                "images of the set: give another folder."
+            )
         if isinstance(pl_module, FromImages):
             self.plan(pl_module, data)
             if self.ckpt is not None:

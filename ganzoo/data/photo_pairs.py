@@ -104,11 +104,12 @@ class Grey2Colour(PhotoPairs):
     `a` is the photograph's brightness (ITU-R BT.601), `b` the photograph.
 
     Args:
+        input_channels: of `a`: 1, so that a photograph which is given to `translate` loses its colours first; or 3.
         photos: the options of PhotoPairs and of Images.
     """
 
-    def __init__(self, **photos: Any):
-        super().__init__(**photos)
+    def __init__(self, input_channels: Literal[1, 3] = 1, **photos: Any):
+        super().__init__(input_channels=input_channels, **photos)
 
     def made_of(self, photos: Tensor) -> Tensor:
         """Return the brightness, rounded."""

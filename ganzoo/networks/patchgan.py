@@ -66,7 +66,8 @@ class PatchGAN(nn.Module):
         least = 3 * 2**halvings  # the two last convolutions take one px each, and a norm needs two to compare
         if len(sides) != 2 or min(sides) < least:
             small = [size for size, times in HALVINGS.items() if len(sides) == 2 and min(sides) >= 3 * 2**times]
-            fits = f"give --model.discriminator.patch {max(small, default=1)}, or larger images"
+            option, name = "--model.discriminator", type(self).__name__  # the class first, to which its options belong
+            fits = f"give {option} {name} {option}.patch {max(small, default=1)}, or larger images"
             raise UserError(
                 f"PatchGAN with patch {patch} needs images of {least} px or more, not {tuple(shape)}: {fits}."
             )

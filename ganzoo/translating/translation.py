@@ -22,6 +22,7 @@ __all__ = ["Translation"]
 
 WHOLE = 2**22  # pixels: what has more is translated in tiles, unless the user says otherwise
 TILE = 1024  # px a side
+FAR = 2  # times the size that the model was trained on
 
 
 class Translation:
@@ -45,6 +46,7 @@ class Translation:
         self.model, self.direction, self.compare, self.size, self.tile = model, direction, compare, size, tile
         self.batch_size, self.seed, self.raw, self.origin = batch_size, seed, raw or None, origin
         self.tiled = False  # some image was too large to be translated whole
+        self.other_size = False  # some image is far from the size that the model was trained on
         self.large = Lock()
         assert model.shapes is not None
         self.channels, channels = (model.shapes[domain][0] for domain in DOMAINS[direction])
@@ -58,7 +60,7 @@ class Translation:
         if self.size is not None:
             return fitted(image, self.size)
         if min(image.size) < SMALLEST:
-            raise Unreadable(f"is {image.width}x{image.height} pixels: too small to translate")
+            raise Unreadable(f"is {image.width}x{image.height} pixels: {SMALLEST} a side are the least")
         return image
 
     def read(self, source: Path) -> Image.Image:
@@ -72,6 +74,7 @@ class Translation:
         """Return what the model makes of images of one size, uint8 (H, W, C) each."""
         pixels = np.stack([np.asarray(image).reshape(image.height, image.width, self.channels) for image in images])
         x = torch.from_numpy(pixels).permute(0, 3, 1, 2)
+        self.remark_on_size(*x.shape[2:])
         tile = self.tile_for(x)
         try:
             with self.large if tile is None and x[0, 0].numel() > LARGE else nullcontext():  # a gigabyte a megapixel
@@ -110,6 +113,20 @@ class Translation:
                 )
             self.tiled = True
         return TILE
+
+    def remark_on_size(self, height: int, width: int) -> None:
+        """Say once if images are far from the size that the model was trained on."""
+        assert self.model.shapes is not None
+        side, trained = min(height, width), min(self.model.shapes["a"][1:])
+        if 1 / FAR <= side / trained <= FAR:
+            return
+        with self.large:  # of several threads one says it
+            if not self.other_size:
+                print(
+                    f"The model was trained on images of {trained} px, and there are some of {side}: at another scale "
+                    f"it knows less. --image_size {trained} fits them, cut to a square."
+                )
+            self.other_size = True
 
     def in_tiles(self, x: Tensor, row: int, tile: int) -> Tensor:
         """Return what the model makes of an image (1, C, H, W), uint8, tile by tile."""
