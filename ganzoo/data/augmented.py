@@ -23,7 +23,8 @@ class Augmented(DataModule):
     Args:
         image_size: side in pixels, or height and width.
         augment: for training, on the device: `flip` mirrors each image with probability 1/2; `crop` takes it at 286/256
-            of its size and crops at random (pix2pix; Isola et al. 2017, section 6.2). Validation has the centre.
+            of its size and crops at random (pix2pix; Isola et al. 2017, section 6.2). Validation has the centre of
+            that, so that it sees the scale of training; the authors' test scales whole images.
         limit: train on so many images only.
         kwargs: the options of DataModule.
     """

@@ -44,7 +44,8 @@ def translate(
         input: an image, a folder with images (at any depth), or a video.
         out: a folder; images keep their names there, as PNG, and a video becomes .mp4. What is there already stays, so
             that the same command goes on with what was stopped; it refuses to do so with another checkpoint or other
-            options, which each PNG has a note of. Inputs are told by their names. For one file a .png or .mp4 will do.
+            options, which each PNG has a note of, and over a video. Inputs are told by their names. For one file a
+            .png or .mp4 will do.
         direction: from a to b, or from b to a.
         compare: write input and output side by side.
         image_size: fit the images to this first, a side or [height, width]. Unless given: they stay as they are.
