@@ -26,8 +26,15 @@ FROM_NOISE = [name for name in MODELS if name not in TRANSLATORS]
 DATA = ["--data", "Digits", "--data.image_size", "16", "--data.batch_size", "8"]
 DOMAINS = ["--data.image_size", "24", "--data.batch_size", "8"]
 # Where the tests of a game take long these are `slow`: others, which are tried always, play the same kind of game.
-ALIKE = ("LSGAN", "WGANGP", "SNGAN", "CGAN", "R3GAN", "PacGAN", "UnrolledGAN", "CUT")
-MODELS_OR_SLOW = [pytest.param(name, marks=pytest.mark.slow) if name in ALIKE else name for name in MODELS]
+ALIKE = ("DCGAN", "LSGAN", "WGANGP", "SNGAN", "CGAN", "ACGAN", "R3GAN", "PacGAN", "UnrolledGAN", "CUT")
+
+
+def alike_slow(names: list[str]) -> list[Any]:
+    """Names of models as a test's parameters, those that play the same kind of game as others being slow."""
+    return [pytest.param(name, marks=pytest.mark.slow) if name in ALIKE else name for name in names]
+
+
+MODELS_OR_SLOW = alike_slow(MODELS)
 NARROW = [f"--model.{player}.width=16" for player in ("generator", "discriminator")]
 QUICKER = {  # what makes a variant's default game too long for a test
     "WGAN": ["--model.long_rounds", "2"],

@@ -110,7 +110,8 @@ def test_predict_needs_a_checkpoint_alone_and_makes_what_sample_makes(images, tm
         assert (tmp_path / "predict" / name).read_bytes() == (tmp_path / "sample" / name).read_bytes()
 
 
-@pytest.mark.parametrize("what", ["points", pytest.param("images", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("what", ["points", "images"])
 def test_predict_makes_the_same_files_on_two_devices(request, what, tmp_path):
     checkpoint = request.getfixturevalue(what)
     main(predict(checkpoint, tmp_path / "one", "--samples.num", "20"))

@@ -47,7 +47,7 @@ QUICKER = {
 }
 SIDES = "image (N, {}, H, W) to (N, {}, H, W), H and W multiples of {} from {}"
 SHAPES = {"a": (1, 16, 16), "b": (3, 16, 16)}
-COVERED = (*ALIKE, "ACGAN", "CycleGAN", "GAN", "Pix2Pix", "WGAN")  # by others, or by other tests
+COVERED = (*ALIKE, "CycleGAN", "GAN", "Pix2Pix", "WGAN")  # by others, or by other tests
 QUICK_OR_SLOW = [pytest.param(name, marks=pytest.mark.slow) if name in COVERED else name for name in MODELS]
 
 

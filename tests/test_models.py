@@ -6,7 +6,7 @@ import fakes
 import numpy as np
 import pytest
 import torch
-from conftest import FROM_NOISE, MODELS, MODELS_OR_SLOW, TRANSLATORS, data_of, fit_args, last
+from conftest import FROM_NOISE, MODELS, MODELS_OR_SLOW, TRANSLATORS, alike_slow, data_of, fit_args, last
 from PIL import Image
 
 import ganzoo
@@ -20,7 +20,7 @@ from ganzoo.pictures import to_uint8
 from ganzoo.record import options_of, record
 
 
-@pytest.mark.parametrize("model", FROM_NOISE)
+@pytest.mark.parametrize("model", alike_slow(FROM_NOISE))
 def test_fit_resume_validate_test_sample_and_load(fit, tmp_path, capsys, model):
     run = fit(model, "run", 2)
     main(["resume", str(run), "--max_steps", "3"])
@@ -41,7 +41,7 @@ def test_fit_resume_validate_test_sample_and_load(fit, tmp_path, capsys, model):
     assert last(run)["global_step"] == 3
 
 
-@pytest.mark.parametrize("model", TRANSLATORS)
+@pytest.mark.parametrize("model", alike_slow(TRANSLATORS))
 def test_fit_resume_validate_test_translate_and_load(fit, tmp_path, capsys, model):
     run = fit(model, "run", 2)
     main(["resume", str(run), "--max_steps", "3"])

@@ -22,7 +22,7 @@ def test_stopped_and_resumed_equals_uninterrupted(fit, model):
     assert_same_run(whole, parts)
 
 
-@pytest.mark.parametrize("cadence", [4, 5])  # with the validation, and between two
+@pytest.mark.parametrize("cadence", [pytest.param(4, marks=pytest.mark.slow), 5])  # with a validation; between two
 @pytest.mark.parametrize("model", MODELS_OR_SLOW)
 def test_power_cut_goes_on_exactly_from_the_last_checkpoint(fit, model, cadence):
     every = ["--checkpoint.every_n_steps", str(cadence)]
@@ -57,7 +57,7 @@ def test_resume_goes_on_from_the_middle(fit):
     assert after["Digits"]["position"] - before["Digits"]["position"] == 2 * 8  # n_critic batches of 8
 
 
-@pytest.mark.parametrize("name", ["SIGTERM", "SIGINT"])
+@pytest.mark.parametrize("name", ["SIGTERM", pytest.param("SIGINT", marks=pytest.mark.slow)])
 def test_asked_to_stop_saves_between_rounds_and_goes_on_exactly(fit, tmp_path, name):
     stopped = tmp_path / "stopped"
     process = start(fit_args("GAN", stopped, 100_000, "--checkpoint.every_n_steps", "100000"))

@@ -169,6 +169,7 @@ def assert_same_pictures(a: Path, b: Path) -> None:
         assert (a / name).read_bytes() == (b / name).read_bytes(), name
 
 
+@pytest.mark.slow
 def test_a_run_asked_to_stop_has_its_pictures_and_goes_on_to_the_same(fit, tmp_path):
     stopped, options = tmp_path / "stopped", [*EVERY_4, "--checkpoint.every_n_steps", "100000", *FEW_VALIDATIONS]
     process = start(fit_args("GAN", stopped, 100_000, *options))

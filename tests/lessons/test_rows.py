@@ -23,6 +23,7 @@ def test_every_row_has_its_experiment():
     assert {row for row, _ in mode_collapse.PUBLISHED} <= set(mode_collapse.ROWS)
 
 
+@pytest.mark.slow
 def test_a_run_that_is_done_is_left_alone_and_a_longer_one_goes_on(tmp_path):
     run = base.train(CONFIG, tmp_path / "run", 2, "--trainer.val_check_interval", "2")
     assert last(run)["global_step"] == 2
