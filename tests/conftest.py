@@ -26,7 +26,7 @@ FROM_NOISE = [name for name in MODELS if name not in TRANSLATORS]
 DATA = ["--data", "Digits", "--data.image_size", "16", "--data.batch_size", "8"]
 DOMAINS = ["--data.image_size", "24", "--data.batch_size", "8"]
 # Where the tests of a game take long these are `slow`: others, which are tried always, play the same kind of game.
-ALIKE = ("DCGAN", "LSGAN", "WGANGP", "SNGAN", "CGAN", "ACGAN", "R3GAN", "PacGAN", "UnrolledGAN", "CUT")
+ALIKE = ("LSGAN", "WGANGP", "SNGAN", "CGAN", "ACGAN", "R3GAN", "PacGAN", "UnrolledGAN", "CUT")
 
 
 def alike_slow(names: list[str]) -> list[Any]:
