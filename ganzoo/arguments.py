@@ -10,6 +10,7 @@ from typing import Any
 
 import yaml
 
+import ganzoo.data
 from ganzoo.checkpoint import read
 from ganzoo.errors import UserError
 from ganzoo.runs import rank
@@ -83,8 +84,12 @@ def with_model_of(checkpoint: dict[str, Any], args: list[str]) -> list[str]:
     made = checkpoint["ganzoo"]
     init_args = dict(made["init_args"])
     shapes = init_args.pop("shapes", None)
+    names = [name.rpartition(".")[2] for name in values_of(args, "--data")]
+    sized = any(
+        hasattr(getattr(ganzoo.data, name, None), "paired") for name in names
+    )  # a user's own may be of one size
     size = []
-    if shapes and values_of(args, "--data") and not values_of(args, "--data.image_size"):
+    if shapes and sized and not values_of(args, "--data.image_size"):
         size = [f"--data.image_size={list(shapes['b'][1:])}"]
     model = json.dumps({"class_path": made["class_path"], "init_args": init_args})
     return [args[0], "--model", model, *args[1:], *size]

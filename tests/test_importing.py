@@ -236,14 +236,7 @@ def test_two_generators_are_a_cyclegan(tmp_path):
 
 def test_fit_begins_with_it_and_predict_and_resume_take_it(tmp_path, capsys):
     imported(tmp_path, resnet(), "--image_size", "32")
-    data = [
-        "--data",
-        "Horse2Zebra",
-        *write_unpaired(tmp_path / "data"),
-        "--data.image_size",
-        "32",
-        "--data.batch_size=2",
-    ]
+    data = ["--data", "Horse2Zebra", *write_unpaired(tmp_path / "data"), "--data.batch_size=2"]  # at the import's size
     ckpt, run = str(tmp_path / "net.ckpt"), tmp_path / "run"
     main(["predict", "--ckpt_path", ckpt, *data, "--samples.out", str(tmp_path / "made"), *QUIET])
     assert len(list((tmp_path / "made").iterdir())) == 6
@@ -251,7 +244,9 @@ def test_fit_begins_with_it_and_predict_and_resume_take_it(tmp_path, capsys):
     rate = "--model.generator_optimizer.lr=1e-9"
     main(["fit", "--ckpt_path", ckpt, *data, *short, "--trainer.max_steps=2", "--run_dir", str(run), rate])
     assert "The generator begins as in" in capsys.readouterr().out
-    weights = ganzoo.load(run / "checkpoints" / "last.ckpt").generator["AtoB"].state_dict()
+    begun = ganzoo.load(run / "checkpoints" / "last.ckpt")
+    assert begun.shapes == {"a": (3, 32, 32), "b": (3, 32, 32)}
+    weights = begun.generator["AtoB"].state_dict()
     for key, value in resnet().items():
         torch.testing.assert_close(weights[key], value, rtol=0, atol=1e-6)
     kept = {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}

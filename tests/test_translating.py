@@ -110,9 +110,9 @@ def test_images_far_from_the_training_size_are_remarked_on_once(ckpt, run, tmp_p
         (tmp_path / "in").mkdir(exist_ok=True)
         (tmp_path / "in" / f"{name}.png").write_bytes(encoded(picture(0, side, side), "PNG"))
     out = run(ckpt, "--input", "in", "--out", "out")
-    assert out.count("The model was trained on images of 16 px") == 1
-    assert "--image_size 16 fits them" in out
-    assert run(ckpt, "--input", "in", "--out", "fitted", "--image_size", "16").count("\n") == 1
+    assert out.count("The model was trained on images of 16x16 px") == 1
+    assert "--image_size [16,16] takes their largest central part" in out
+    assert run(ckpt, "--input", "in", "--out", "fitted", "--image_size", "[16,16]").count("\n") == 1
     assert run(ckpt, "--input", "in/near.png", "--out", "near").count("\n") == 1
 
 

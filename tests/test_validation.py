@@ -198,3 +198,13 @@ class Plain(Digits):
     """A data set that says nothing of how it is judged."""
 
     metrics = ganzoo.data.DataModule.metrics
+
+
+def test_another_size_than_the_checkpoints_is_one_line(fit, capsys):
+    ckpt = str(fit("GAN", "run", 1) / "checkpoints" / "last.ckpt")
+    for command in ("validate", "predict"):
+        with pytest.raises(SystemExit):
+            main([command, "--ckpt_path", ckpt, "--data.image_size", "32"])
+        err = capsys.readouterr().err
+        assert "networks are others than these, made for shape [1, 16, 16], num_classes 10: give the options" in err
+        assert err.count("\n") == 1

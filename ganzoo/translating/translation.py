@@ -45,9 +45,8 @@ class Translation:
     ) -> None:
         self.model, self.direction, self.compare, self.size, self.tile = model, direction, compare, size, tile
         self.batch_size, self.seed, self.raw, self.origin = batch_size, seed, raw or None, origin
-        self.tiled = False  # some image was too large to be translated whole
-        self.other_size = False  # some image is far from the size that the model was trained on
-        self.large = Lock()
+        self.said: set[str] = set()  # remarks that were made
+        self.saying, self.large = Lock(), Lock()
         assert model.shapes is not None
         self.channels, channels = (model.shapes[domain][0] for domain in DOMAINS[direction])
         for number in (self.channels, channels):
@@ -105,28 +104,32 @@ class Translation:
         """Return the side of the tiles for images (N, C, H, W), or None to translate them whole."""
         if self.tile is not None or x[0, 0].numel() <= WHOLE:
             return self.tile
-        with self.large:  # of several threads one says it
-            if not self.tiled:
-                print(
-                    f"Images of more than {WHOLE / 2**20:.0f} megapixels are translated in overlapping tiles of "
-                    f"{TILE} px, to save memory: --tile gives another side."
-                )
-            self.tiled = True
+        self.say_once(
+            "tiled",
+            f"Images of more than {WHOLE / 2**20:.0f} megapixels are translated in overlapping tiles of {TILE} px, to "
+            "save memory: --tile gives another side.",
+        )
         return TILE
 
     def remark_on_size(self, height: int, width: int) -> None:
-        """Say once if images are far from the size that the model was trained on."""
+        """Say if images are far from the size that the model was trained on."""
         assert self.model.shapes is not None
-        side, trained = min(height, width), min(self.model.shapes["a"][1:])
-        if 1 / FAR <= side / trained <= FAR:
-            return
-        with self.large:  # of several threads one says it
-            if not self.other_size:
-                print(
-                    f"The model was trained on images of {trained} px, and there are some of {side}: at another scale "
-                    f"it knows less. --image_size {trained} fits them, cut to a square."
-                )
-            self.other_size = True
+        trained = self.model.shapes["a"][1:]
+        if not 1 / FAR <= min(height, width) / min(trained) <= FAR:
+            rows, columns = trained
+            self.say_once(
+                "size",
+                f"The model was trained on images of {columns}x{rows} px, and there are some of {width}x{height}: at "
+                f"another scale it knows less. --image_size [{rows},{columns}] takes their largest central part of "
+                "that form, and fits it.",
+            )
+
+    def say_once(self, about: str, remark: str) -> None:
+        """Print a remark, of several threads and many images once."""
+        with self.saying:
+            if about not in self.said:
+                print(remark)
+            self.said.add(about)
 
     def in_tiles(self, x: Tensor, row: int, tile: int) -> Tensor:
         """Return what the model makes of an image (1, C, H, W), uint8, tile by tile."""

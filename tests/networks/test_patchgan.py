@@ -90,6 +90,14 @@ def test_the_smallest_images_it_takes_can_be_judged(patch, norm, antialias):
             PatchGAN((1, least - 1, least - 1), patch)
 
 
+@pytest.mark.parametrize("cls", [PatchGAN, InstancePatchGAN])
+def test_the_remedy_names_the_class_that_has_the_option_and_helps(cls):
+    option = "--model.discriminator"
+    with pytest.raises(UserError, match=rf"give {option} {cls.__name__} {option}.patch 34, or larger images"):
+        cls((3, 16, 16))
+    assert cls((3, 16, 16), patch=34)(torch.zeros(1, 3, 16, 16)).isfinite().all()
+
+
 def test_mistakes_are_refused():
     with pytest.raises(UserError, match=r"patches of 1, 16, 34, 70, 142, 286 px"):
         PatchGAN((3, 64, 64), 71)
