@@ -11,16 +11,24 @@ from typing import Any
 import yaml
 
 import ganzoo.data
-from ganzoo.checkpoint import read
+from ganzoo.beside import config_beside
+from ganzoo.checkpoint import model_of, read
 from ganzoo.errors import UserError
+from ganzoo.game import Game
+from ganzoo.moved import moved_in
+from ganzoo.naming import Reader
 from ganzoo.runs import rank
 from ganzoo.shipped import DEMO, find_experiment
 
 __all__ = ["complete", "flags", "underscored"]
 
+TRUST = ("--trust", "--trust=true")  # import what a checkpoint, or the config.yaml beside it, names
+
 
 def complete(args: list[str]) -> list[str]:
     """Return the arguments of a Lightning command with what they leave to be understood."""
+    args, trust = [arg for arg in args if arg not in TRUST], any(arg in TRUST for arg in args)
+    args = [moved_in(arg) for arg in args]
     named = values_of(args, "--config", "-c", "--model", "--model.class_path", "--data", "--data.class_path")
     if args[0] == "fit" and not named and not any(arg == "-h" or arg.endswith("help") for arg in args):
         if "--print_config" not in args and rank() == 0:
@@ -33,7 +41,7 @@ def complete(args: list[str]) -> list[str]:
         for before, arg in zip(["", *args[:-1]], args, strict=True)
     ]
     args = [f"--config={find_experiment(arg[9:])}" if arg.startswith("--config=") else arg for arg in args]
-    args = find_checkpoint(args)
+    args = find_checkpoint(args, trust)
     refuse_another_model(args)
     return args
 
@@ -50,8 +58,8 @@ def values_of(args: list[str], *options: str) -> list[str]:
     return values + [arg.split("=", 1)[1] for arg in args if arg.split("=", 1)[0] in options and "=" in arg]
 
 
-def find_checkpoint(args: list[str]) -> list[str]:
-    """Resolve `--ckpt_path last` (or best) beside `--config`, and a lone checkpoint's config beside it."""
+def find_checkpoint(args: list[str], trust: bool) -> list[str]:
+    """Resolve `--ckpt_path last` (or best) beside `--config`, and what of a lone checkpoint's run is needed."""
     checkpoints, configs = values_of(args, "--ckpt_path"), values_of(args, "--config", "-c")
     if checkpoints in (["last"], ["best"]):
         (word,) = checkpoints
@@ -69,20 +77,24 @@ def find_checkpoint(args: list[str]) -> list[str]:
     elif checkpoints and args[0] != "fit" and not configs and not values_of(args, "--model"):
         config = Path(checkpoints[-1]).parent.parent / "config.yaml"
         if config.is_file():
-            args = [args[0], "--config", str(config), *args[1:]]
+            args = [args[0], "--config", config_beside(config, trust), *args[1:]]
         elif os.path.isfile(checkpoints[-1]):
-            args = with_model_of(read(checkpoints[-1]), args)
+            args = with_model_of(read(checkpoints[-1]), checkpoints[-1], args, trust)
     elif checkpoints and not configs and not values_of(args, "--model") and os.path.isfile(checkpoints[-1]):
         checkpoint = read(checkpoints[-1])
         if "optimizer_states" not in checkpoint:  # imported: there is no run that could have a config
-            args = with_model_of(checkpoint, args)
+            args = with_model_of(checkpoint, checkpoints[-1], args, trust)
     return args
 
 
-def with_model_of(checkpoint: dict[str, Any], args: list[str]) -> list[str]:
+def with_model_of(checkpoint: dict[str, Any], path: str, args: list[str], trust: bool) -> list[str]:
     """Add the model of a checkpoint, and if it translates the size of its images, unless another one is given."""
-    made = checkpoint["ganzoo"]
-    init_args = dict(made["init_args"])
+    named = model_of(checkpoint, path, trust, training=args[0] == "fit")
+    try:
+        made = Reader(trust, make=False).read(named, Game)
+    except UserError as error:
+        raise UserError(f"{path} names the model {named['class_path']}, which can't be built here: {error}") from error
+    init_args = made["init_args"]
     shapes = init_args.pop("shapes", None)
     names = [name.rpartition(".")[2] for name in values_of(args, "--data")]
     sized = any(
@@ -100,7 +112,7 @@ def refuse_another_model(args: list[str]) -> None:
     asked = values_of(args, "--model", "--model.class_path")
     for file in values_of(args, "--config", "-c"):
         try:
-            config = yaml.safe_load(Path(file).read_text())
+            config = yaml.safe_load(file if file.startswith("{") else Path(file).read_text())
             model = config["model"]
             asked.insert(0, model if isinstance(model, str) else model["class_path"])
         except (OSError, yaml.YAMLError, KeyError, TypeError):

@@ -3,17 +3,25 @@
 import os
 import pickle
 import warnings
+import zipfile
+import zlib
 from pathlib import Path
 from typing import Any
 
 import torch
-from jsonargparse import ArgumentParser
 from lightning.pytorch.plugins.io import TorchCheckpointIO
+from torch import Tensor
 
+from ganzoo.bounded import bounded
 from ganzoo.errors import UserError
 from ganzoo.game import Game
+from ganzoo.naming import Reader, first_line, names_in, refuse_unpublished, without_training
+from ganzoo.players import FORMAT
 
-__all__ = ["SafeCheckpointIO", "load", "read"]
+__all__ = ["SafeCheckpointIO", "load", "model_of", "read", "refuse_unplayable"]
+
+MOST_NAMED = 3  # weights that don't fit
+LOOPS = {"fit_loop", "validate_loop", "test_loop", "predict_loop"}  # Lightning's, whose states it keeps
 
 
 class SafeCheckpointIO(TorchCheckpointIO):
@@ -46,10 +54,45 @@ class SafeCheckpointIO(TorchCheckpointIO):
 
 
 def plain_contents(path: str | Path) -> Any:
-    """Return what torch saved in a file, on the CPU; anything may be raised for one that holds code, or is broken."""
+    """Return what torch saved in a file, on the CPU; anything may be raised for one that holds code, or is broken.
+
+    Raises:
+        UserError: a byte of it changed after it was written, or it is packed in a way that torch never packs.
+    """
+    check_records(path)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of odd pickles; the caller says what is wrong
         return torch.load(path, map_location="cpu", weights_only=True)
+
+
+def check_records(path: str | Path) -> None:
+    """Check the records of a zip file, as torch writes since version 1.6, which torch reads without a look at their CRCs.
+
+    Raises:
+        UserError: a record is packed, and may be of any size then, or is not what it was.
+        zipfile.BadZipFile: the file is cut off.
+    """
+    with open(path, "rb") as file:
+        if file.read(4) != b"PK\x03\x04":  # an old file of torch, or none of it
+            return
+        size = os.fstat(file.fileno()).st_size
+        with zipfile.ZipFile(file) as records:
+            infos = records.infolist()
+            packed = [info for info in infos if info.compress_type or info.compress_size != info.file_size]
+            if packed or sum(info.file_size for info in infos) > size:
+                raise UserError(
+                    f"{path} ({size:,} bytes) says that it holds {sum(info.file_size for info in infos):,} bytes: torch "
+                    "packs nothing, so no program for training wrote it; give the file as it was written."
+                )
+            try:
+                spoiled = records.testzip()
+            except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError) as error:
+                raise zipfile.BadZipFile(str(error)) from error
+    if spoiled is not None:
+        raise UserError(
+            f"{path} is spoiled: its record {spoiled.rpartition('/')[2]} is not as it was written (another checksum). "
+            "Copy it again from where it was made, or take another checkpoint."
+        )
 
 
 def read(path: str | Path) -> dict[str, Any]:
@@ -65,6 +108,8 @@ def read(path: str | Path) -> dict[str, Any]:
         raise UserError(f"there is no checkpoint {path}: give the path of a .ckpt file of a run.")
     try:
         checkpoint = plain_contents(path)
+    except UserError:
+        raise
     except pickle.UnpicklingError as error:
         raise UserError(
             f"{path} is no checkpoint, or holds pickled code, which is never run: give a .ckpt file of a ganzoo run."
@@ -75,39 +120,102 @@ def read(path: str | Path) -> dict[str, Any]:
         ) from error
     if not isinstance(checkpoint, dict) or "ganzoo" not in checkpoint:
         raise UserError(f"{path} is not a checkpoint of ganzoo: give a .ckpt file of a ganzoo run.")
+    written_by = checkpoint["ganzoo"].get("format", 0) if isinstance(checkpoint["ganzoo"], dict) else 0
+    if not isinstance(written_by, int) or written_by > FORMAT:
+        raise UserError(
+            f"{path} has format {str(written_by)[:20]} and this ganzoo reads up to {FORMAT}: update ganzoo "
+            "(pip install --upgrade ganzoo)."
+        )
     return checkpoint
 
 
-def load(path: str | Path) -> Game:
-    """Return the model of a checkpoint, of the very class that was trained, in evaluation mode on the CPU.
+def refuse_unplayable(checkpoint: dict[str, Any], path: str | Path) -> None:
+    """Refuse a checkpoint that Lightning can't go on from, or judge: it has a model's weights, but not its place.
 
     Raises:
-        UserError: the checkpoint can't be read, or its model can't be built from it alone.
+        UserError: it says where its loops are, but not of all.
     """
-    checkpoint = read(path)
+    loops = checkpoint.get("loops")
+    if not isinstance(checkpoint.get("state_dict"), dict) or (
+        loops is not None and not (isinstance(loops, dict) and loops.keys() >= LOOPS)
+    ):
+        raise UserError(f"{path} does not say where its run is: give a .ckpt file as a run of ganzoo wrote it.")
+
+
+def model_of(checkpoint: dict[str, Any], path: str | Path, trust: bool, training: bool) -> dict[str, Any]:
+    """Return the class path and options of a checkpoint's model; each name in it is published, or trusted.
+
+    Args:
+        checkpoint: its contents.
+        path: of its file, for messages.
+        trust: let it name classes that ganzoo doesn't publish.
+        training: with its optimizers and schedules, too.
+
+    Raises:
+        UserError: it says none, or names a class that is neither published nor trusted.
+    """
     made = checkpoint["ganzoo"]
     if not isinstance(made, dict) or not {"class_path", "init_args", "unrecorded"} <= made.keys():
         raise UserError(f"{path} does not say which model it holds: give a .ckpt file of a ganzoo run.")
-    networks = [name for name in made["unrecorded"] if name in ("generator", "discriminator")]
+    init_args = made["init_args"] if training else without_training(made["init_args"])
+    model = {"class_path": made["class_path"], "init_args": init_args}
+    try:
+        names = names_in(model)
+    except UserError as error:
+        raise UserError(f"{path}: {error}") from error
+    refuse_unpublished(names, str(path), trust)
+    return model
+
+
+def load(path: str | Path, trust: bool = False) -> Game:
+    """Return the model of a checkpoint, of the very class that was trained, in evaluation mode on the CPU.
+
+    Args:
+        path: the .ckpt file.
+        trust: let it name classes of others than ganzoo, such as a network of your own. They are imported, which runs
+            their code: give it for checkpoints whose maker you trust.
+
+    Raises:
+        UserError: the checkpoint can't be read, names what is not trusted, or its model can't be built from it alone.
+    """
+    checkpoint = read(path)
+    made, named = checkpoint["ganzoo"], model_of(checkpoint, path, trust, training=False)
+    networks = [name for name in ("generator", "discriminator") if name in tuple(made["unrecorded"] or ())]
     if networks:
         raise UserError(
             f"{path} was trained with a {networks[0]} built in Python, which a checkpoint can't record: "
             "build the model as then, call its configure_model() and "
             'load_state_dict(ganzoo.checkpoint.read(path)["state_dict"]).'
         )
-    parser = ArgumentParser(exit_on_error=False)
-    parser.add_subclass_arguments(Game, "model")
+    weights = checkpoint.get("state_dict")
+    if not isinstance(weights, dict) or not all(isinstance(value, Tensor) for value in weights.values()):
+        raise UserError(f"{path} holds no weights: give a .ckpt file of a ganzoo run.")
     try:
-        config = parser.parse_object({"model": {"class_path": made["class_path"], "init_args": made["init_args"]}})
-        model: Game = parser.instantiate_classes(config).model
-    except UserError:
-        raise
-    except Exception as error:
-        reason = str(error).strip().splitlines()[-1]
-        raise UserError(f"{path} names the model {made['class_path']}, which can't be built here: {reason}") from error
-    model.configure_model()
-    try:
-        model.load_state_dict(checkpoint["state_dict"])
-    except (RuntimeError, KeyError) as error:
-        raise UserError(f"{path} does not fit {made['class_path']}: {str(error).splitlines()[0]}") from error
+        model: Game = Reader(trust).read(named, Game)
+        with bounded(model, sum(value.numel() for value in weights.values())):
+            model.configure_model()
+        fit_weights(model, weights)
+    except UserError as error:
+        raise UserError(f"{path} names the model {named['class_path']}, which can't be built here: {error}") from error
+    except Exception as error:  # wrong values fail in any way
+        reason = first_line(error)
+        raise UserError(f"{path} names the model {named['class_path']}, which can't be built here: {reason}") from error
     return model.eval()
+
+
+def fit_weights(model: Game, weights: dict[str, Tensor]) -> None:
+    """Give a model its weights.
+
+    Raises:
+        UserError: they are others than the model's, by name.
+    """
+    mine = model.state_dict()
+    wrong = {
+        "unknown": [key for key in weights if key not in mine],
+        "missing": [key for key in mine if key not in weights],
+        "of another shape": [key for key in mine if key in weights and mine[key].shape != weights[key].shape],
+    }
+    said = [f"{len(keys)} {what}: {', '.join(map(str, keys[:MOST_NAMED]))}" for what, keys in wrong.items() if keys]
+    if said:
+        raise UserError(f"its weights do not fit: {'; '.join(said)} (a checkpoint of another version, or changed).")
+    model.load_state_dict(weights)

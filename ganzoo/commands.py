@@ -47,6 +47,7 @@ def sample(
     raw: bool = False,
     batch_size: int = 64,
     label: int | None = None,
+    trust: bool = False,
 ) -> None:
     """Draw samples from a checkpoint: a grid, or a folder of them.
 
@@ -58,13 +59,14 @@ def sample(
         raw: use the generator's raw weights even where the checkpoint holds their moving average.
         batch_size: samples made at once.
         label: the class of all samples, for a conditional model. Unless given: each class in turn.
+        trust: import what the checkpoint names beside ganzoo's own classes, such as your own network: code may run.
     """
     if num < 1 or batch_size < 1:
         raise UserError(f"num is {num} and batch_size {batch_size}: give 1 or more of each.")
     if seed < 0:
         raise UserError(f"seed is {seed}: give 0 or more.")
     path, folder = where(out)
-    model = that_samples(load(ckpt), ckpt)
+    model = that_samples(load(ckpt, trust), ckpt)
     assert model.shape is not None
     points = len(model.shape) == 1
     if path.suffix in (".npy", ".csv") and not folder and not points:
@@ -116,6 +118,7 @@ def interpolate(
     seed: int = 0,
     raw: bool = False,
     labels: list[int] | None = None,
+    trust: bool = False,
 ) -> None:
     """Walk through a checkpoint's latent space: a film, or a strip of pictures.
 
@@ -130,6 +133,7 @@ def interpolate(
         seed: the same seed gives the same walks.
         raw: use the generator's raw weights even where the checkpoint holds their moving average.
         labels: walk from class to class with the noise held fixed: two labels or more, for a conditional model.
+        trust: import what the checkpoint names beside ganzoo's own classes, such as your own network: code may run.
     """
     if num < 1 or stops < 2 or steps < 1:
         raise UserError(f"num is {num}, stops {stops}, steps {steps}: give at least 1, 2 and 1.")
@@ -143,7 +147,7 @@ def interpolate(
     writable(path)
     if path.suffix == ".mp4":
         video_writer(path)  # find out now, not after the walk, whether there is one
-    model = load(ckpt)
+    model = load(ckpt, trust)
     if not isinstance(model, FromNoise) or not model.has_latent_space:
         raise UserError(f"{type(model).__name__} has no latent space to walk in: it makes images from images.")
     for label in labels or []:

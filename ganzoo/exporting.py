@@ -23,7 +23,9 @@ __all__ = ["export"]
 TOLERANCE = 1e-3  # an eighth of a grey level; relative where points are larger than 1
 
 
-def export(ckpt: str, out: str | None = None, direction: Direction = "AtoB", raw: bool = False) -> None:
+def export(
+    ckpt: str, out: str | None = None, direction: Direction = "AtoB", raw: bool = False, trust: bool = False
+) -> None:
     """Write a checkpoint's generator into a file that runs without ganzoo, compared with the model.
 
     It makes what `ganzoo sample` and `ganzoo translate` make: of latents z (N, latent_dim), of a conditional model with
@@ -36,6 +38,7 @@ def export(ckpt: str, out: str | None = None, direction: Direction = "AtoB", raw
             that exists; replaced if it is there. Unless given: the checkpoint's name as .pt2, in the current folder.
         direction: from a to b, or from b to a, for a model that translates.
         raw: use the generator's raw weights even where the checkpoint holds their moving average.
+        trust: import what the checkpoint names beside ganzoo's own classes, such as your own network: code may run.
     """
     path = Path(out or f"{Path(ckpt).stem}.pt2")
     if path.suffix not in (".pt2", ".onnx"):
@@ -45,7 +48,7 @@ def export(ckpt: str, out: str | None = None, direction: Direction = "AtoB", raw
     writable(path)
     if path.suffix == ".onnx":
         need_onnx(path)
-    model = load(ckpt)
+    model = load(ckpt, trust)
     with quiet():
         traced = trace(model, direction, raw or None)
         content = packed(traced, path.suffix)

@@ -178,6 +178,8 @@ def read_weights(path: str) -> Weights:
         raise UserError(f"there is no file {path}: give {THIS}.")
     try:
         weights = plain_contents(path)
+    except UserError:
+        raise
     except Exception as error:  # random bytes make the unpickler fail in any way
         raise UserError(f"{path} is truncated, no file of weights, or holds code, which is never run.") from error
     if not isinstance(weights, dict) or not all(isinstance(value, Tensor) for value in weights.values()):

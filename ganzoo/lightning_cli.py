@@ -13,7 +13,7 @@ from lightning.pytorch.utilities.exceptions import MisconfigurationException
 
 from ganzoo.arguments import complete
 from ganzoo.callbacks import Checkpoints, Pictures, Progress, SampleWriter, Trouble
-from ganzoo.checkpoint import read
+from ganzoo.checkpoint import read, refuse_unplayable
 from ganzoo.data import DataModule
 from ganzoo.errors import UserError
 from ganzoo.game import Game
@@ -127,6 +127,7 @@ class GanzooCLI(LightningCLI):
             )
         if ckpt is not None:
             checkpoint = read(ckpt)
+            refuse_unplayable(checkpoint, ckpt)
             if "optimizer_states" not in checkpoint:
                 self._begin_with(checkpoint, ckpt)
                 return
@@ -208,7 +209,7 @@ class GanzooCLI(LightningCLI):
         path = self._get(self.config, "ckpt_path")
         if path is None:
             raise UserError(f"{self.subcommand} needs --ckpt_path FILE: the .ckpt of a trained model.")
-        read(path)
+        refuse_unplayable(read(path), path)
         return path
 
 
@@ -265,9 +266,11 @@ def usage_of(command: str) -> str:
     """Return the usage of one of Lightning's commands: the few options that matter, not the hundred there are."""
     if command == "fit":
         forms = ["--model NAME --data NAME [options]", "--config FILE [options]"]
+        forms.append("--ckpt_path IMPORTED.ckpt --data NAME [--trust] [options]")
     else:
         more = {"predict": " --samples.num N --samples.out FOLDER"}.get(command, "")
-        forms = [f"--ckpt_path RUN/checkpoints/last.ckpt{more} [options]"]
+        forms = [f"--ckpt_path RUN/checkpoints/last.ckpt{more} [--trust] [options]"]
     lines = [f"ganzoo {command} {form}" for form in forms]
     lines.append(f"ganzoo {command} --model.help NAME, --data.help NAME: the options of a model, of a data set")
+    lines.append("--trust: import what a checkpoint, or the config.yaml beside it, names beside ganzoo's own classes")
     return "\n       ".join(lines)

@@ -20,6 +20,7 @@ import ganzoo.objectives
 import ganzoo.penalties
 import ganzoo.schedules
 from ganzoo.errors import UserError
+from ganzoo.moved import moved_in
 from ganzoo.record import options_of
 
 __all__ = ["CommandParser", "LightningParser", "nearest", "user_error_in"]
@@ -186,3 +187,7 @@ class CommandParser(OneLine, ArgumentParser):
 
 class LightningParser(OneLine, LightningArgumentParser):
     """The parser of Lightning's commands."""
+
+    def parse_string(self, content: str, *args: Any, **kwargs: Any) -> Any:
+        """Parse a configuration, of any version: paths of classes that have moved since are made those of today."""
+        return super().parse_string(moved_in(content), *args, **kwargs)

@@ -12,9 +12,12 @@ from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from ganzoo.errors import UserError
 from ganzoo.judging import Judged
-from ganzoo.record import class_path, record
+from ganzoo.moved import moved, public_path
+from ganzoo.record import record
 
-__all__ = ["Batch", "DiscriminatorCallable", "GeneratorCallable", "Players", "run_seed"]
+__all__ = ["FORMAT", "Batch", "DiscriminatorCallable", "GeneratorCallable", "Players", "run_seed"]
+
+FORMAT = 1  # of what a checkpoint says of its model; 0, the one before, had no number and other class paths
 
 Batch = dict[str, Tensor]
 GeneratorCallable = Callable[[int, tuple[int, ...]], nn.Module]
@@ -179,16 +182,15 @@ class Players(Judged):
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Record what `ganzoo.load` needs to build this very model again, in plain values only."""
-        checkpoint["ganzoo"] = {**record(self.hparams, type(self), run_seed()), "images_seen": self.images_seen}
+        made = record(self.hparams, type(self), run_seed())
+        checkpoint["ganzoo"] = {"format": FORMAT, **made, "images_seen": self.images_seen}
         for key in (self.CHECKPOINT_HYPER_PARAMS_KEY, self.CHECKPOINT_HYPER_PARAMS_NAME):
             checkpoint.pop(key, None)  # Lightning's own record may hold classes, which a safe load refuses
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Refuse the checkpoint of another model, or of other networks than these."""
-        found, mine = (
-            checkpoint.get("ganzoo", {}).get("class_path", "no model of ganzoo"),
-            class_path(type(self)),
-        )
+        found = moved(str(checkpoint.get("ganzoo", {}).get("class_path", "no model of ganzoo")))
+        mine = public_path(type(self))
         if found != mine:
             raise UserError(f"the checkpoint belongs to {found}, not to {mine}: use the model that it was made with.")
         theirs = {name: tuple(weights.shape) for name, weights in checkpoint["state_dict"].items()}

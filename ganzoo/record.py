@@ -7,12 +7,9 @@ from typing import Any
 
 from jsonargparse import ArgumentParser
 
-__all__ = ["class_path", "options_of", "record"]
+from ganzoo.moved import public_path
 
-
-def class_path(cls: Any) -> str:
-    """Return a class's import path, as YAML names it."""
-    return f"{cls.__module__}.{cls.__qualname__}"
+__all__ = ["options_of", "record"]
 
 
 @functools.cache
@@ -34,7 +31,7 @@ def record(hparams: Mapping[str, Any], cls: type, seed: int) -> dict[str, Any]:
         except TypeError:
             continue
     unrecorded = sorted(options_of(cls) - init_args.keys())
-    return {"class_path": class_path(cls), "init_args": init_args, "unrecorded": unrecorded, "seed": seed}
+    return {"class_path": public_path(cls), "init_args": init_args, "unrecorded": unrecorded, "seed": seed}
 
 
 def plain(value: Any) -> Any:
@@ -46,10 +43,10 @@ def plain(value: Any) -> Any:
     if isinstance(value, (list, tuple)):
         return [plain(item) for item in value]
     if isinstance(value, type):
-        return {"class_path": class_path(value)}
+        return {"class_path": public_path(value)}
     if isinstance(value, functools.partial) and isinstance(value.func, type) and not value.args:
-        return {"class_path": class_path(value.func), "init_args": plain(value.keywords)}
+        return {"class_path": public_path(value.func), "init_args": plain(value.keywords)}
     if dataclasses.is_dataclass(value):
         fields = {field.name: plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
-        return {"class_path": class_path(type(value)), "init_args": fields}
+        return {"class_path": public_path(type(value)), "init_args": fields}
     raise TypeError(f"{value!r} can't be said in YAML")

@@ -36,6 +36,7 @@ def translate(
     batch_size: int = 4,
     seed: int = 0,
     raw: bool = False,
+    trust: bool = False,
 ) -> None:
     """Translate an image, a folder of images or a video with a checkpoint, whatever their sizes.
 
@@ -56,6 +57,7 @@ def translate(
         seed: of the chance inside the network, if there is any. An image's chance goes by its name too, and is the same
             in all of a video.
         raw: use the generator's raw weights even where the checkpoint holds their moving average.
+        trust: import what the checkpoint names beside ganzoo's own classes, such as your own network: code may run.
     """
     if batch_size < 1 or seed < 0:
         raise UserError(f"batch_size is {batch_size} and seed {seed}: give at least 1 and 0.")
@@ -66,7 +68,7 @@ def translate(
         raise UserError("give what to translate, an image, a folder or a video: --input PATH.")
     if not os.path.exists(input):
         raise UserError(f"--input: there is no {input}: give an image, a folder of images, or a video.")
-    model = that_translates(load(ckpt), ckpt)
+    model = that_translates(load(ckpt, trust), ckpt)
     network = model.translator(direction, raw or None)  # refuses a direction that it has not
     targets = files_of(Path(input), out)
     used = {"direction": direction, "compare": compare, "image_size": size, "tile": tile}
