@@ -84,6 +84,8 @@ def find_checkpoint(args: list[str], trust: bool) -> list[str]:
         checkpoint = read(checkpoints[-1])
         if "optimizer_states" not in checkpoint:  # imported: there is no run that could have a config
             args = with_model_of(checkpoint, checkpoints[-1], args, trust)
+    if configs and (checkpoints := values_of(args, "--ckpt_path")):
+        args = [*args, f"--ckpt_path={checkpoints[-1]}"]  # whatever the config says of it, and in any order
     return args
 
 

@@ -1,4 +1,4 @@
-"""What `validate`, `test` and `predict` take from the config.yaml of a checkpoint's run: plain values, published names."""
+"""What `validate`, `test` and `predict` take from the config.yaml of a checkpoint's run."""
 
 import json
 import re

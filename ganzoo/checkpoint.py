@@ -66,7 +66,7 @@ def plain_contents(path: str | Path) -> Any:
 
 
 def check_records(path: str | Path) -> None:
-    """Check the records of a zip file, as torch writes since version 1.6, which torch reads without a look at their CRCs.
+    """Check the records of a zip file, as torch writes since version 1.6; torch itself passes over their CRCs.
 
     Raises:
         UserError: a record is packed, and may be of any size then, or is not what it was.
@@ -79,9 +79,10 @@ def check_records(path: str | Path) -> None:
         with zipfile.ZipFile(file) as records:
             infos = records.infolist()
             packed = [info for info in infos if info.compress_type or info.compress_size != info.file_size]
-            if packed or sum(info.file_size for info in infos) > size:
+            held = sum(info.file_size for info in infos)
+            if packed or held > size:
                 raise UserError(
-                    f"{path} ({size:,} bytes) says that it holds {sum(info.file_size for info in infos):,} bytes: torch "
+                    f"{path} ({size:,} bytes) says that it holds {held:,} bytes: torch "
                     "packs nothing, so no program for training wrote it; give the file as it was written."
                 )
             try:
@@ -142,6 +143,14 @@ def refuse_unplayable(checkpoint: dict[str, Any], path: str | Path) -> None:
         raise UserError(f"{path} does not say where its run is: give a .ckpt file as a run of ganzoo wrote it.")
 
 
+def record_of(checkpoint: dict[str, Any], path: str | Path) -> dict[str, Any]:
+    """Return what a checkpoint says of its model, or refuse it with a UserError."""
+    made = checkpoint["ganzoo"]
+    if not isinstance(made, dict) or not {"class_path", "init_args", "unrecorded"} <= made.keys():
+        raise UserError(f"{path} does not say which model it holds: give a .ckpt file of a ganzoo run.")
+    return made
+
+
 def model_of(checkpoint: dict[str, Any], path: str | Path, trust: bool, training: bool) -> dict[str, Any]:
     """Return the class path and options of a checkpoint's model; each name in it is published, or trusted.
 
@@ -154,9 +163,7 @@ def model_of(checkpoint: dict[str, Any], path: str | Path, trust: bool, training
     Raises:
         UserError: it says none, or names a class that is neither published nor trusted.
     """
-    made = checkpoint["ganzoo"]
-    if not isinstance(made, dict) or not {"class_path", "init_args", "unrecorded"} <= made.keys():
-        raise UserError(f"{path} does not say which model it holds: give a .ckpt file of a ganzoo run.")
+    made = record_of(checkpoint, path)
     init_args = made["init_args"] if training else without_training(made["init_args"])
     model = {"class_path": made["class_path"], "init_args": init_args}
     try:
@@ -179,14 +186,15 @@ def load(path: str | Path, trust: bool = False) -> Game:
         UserError: the checkpoint can't be read, names what is not trusted, or its model can't be built from it alone.
     """
     checkpoint = read(path)
-    made, named = checkpoint["ganzoo"], model_of(checkpoint, path, trust, training=False)
-    networks = [name for name in ("generator", "discriminator") if name in tuple(made["unrecorded"] or ())]
+    unrecorded = record_of(checkpoint, path)["unrecorded"]
+    networks = [name for name in ("generator", "discriminator") if isinstance(unrecorded, list) and name in unrecorded]
     if networks:
         raise UserError(
             f"{path} was trained with a {networks[0]} built in Python, which a checkpoint can't record: "
             "build the model as then, call its configure_model() and "
             'load_state_dict(ganzoo.checkpoint.read(path)["state_dict"]).'
         )
+    named = model_of(checkpoint, path, trust, training=False)
     weights = checkpoint.get("state_dict")
     if not isinstance(weights, dict) or not all(isinstance(value, Tensor) for value in weights.values()):
         raise UserError(f"{path} holds no weights: give a .ckpt file of a ganzoo run.")

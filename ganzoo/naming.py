@@ -101,7 +101,7 @@ def names_in(value: Any) -> list[str]:
         if isinstance(value, Mapping):
             if isinstance(value.get(CLASS), str):
                 found[value[CLASS]] = None
-            rest += [(item, depth + 1) for item in reversed(value.values())]
+            rest += [(item, depth + 1) for item in reversed([*value.values()])]
         elif isinstance(value, (list, tuple)):
             rest += [(item, depth + 1) for item in reversed(value)]
     return list(found)
@@ -305,7 +305,7 @@ PLAIN: dict[Any, Callable[[Any], Any]] = {
 
 
 def fits(value: Any, kind: Any) -> bool:
-    """Say whether a plain value is of a kind; a whole number is a float too, and so is a text that YAML takes for one."""
+    """Say whether a plain value is of a kind. A whole number is a float too, and so is a text such as 1e-4."""
     if kind is float:
         try:
             return not isinstance(value, bool) and isinstance(float(value), float)
@@ -329,7 +329,8 @@ def spec(value: Any, kind: Any) -> Spec:
     if not isinstance(value, Mapping) or not {CLASS} <= value.keys() <= {CLASS, OPTIONS}:
         raise Unfit(f"is {short(value)}, not the name of a {of}")
     given = value.get(OPTIONS) or {}
-    if not isinstance(value[CLASS], str) or not isinstance(given, Mapping) or any(not isinstance(k, str) for k in given):
+    names_options = isinstance(given, Mapping) and all(isinstance(name, str) for name in given)
+    if not isinstance(value[CLASS], str) or not names_options:
         raise Unfit(f"is {short(value)}, not the name of a {of} and its options")
     return value[CLASS], dict(given)
 

@@ -56,12 +56,14 @@ def test_an_old_checkpoint_translates_to_the_pixel(runs):
 @pytest.mark.parametrize("name", ["gan", "translator"])
 def test_an_old_run_goes_on_and_is_judged(runs, name, capsys):
     before, ckpt = last(runs / name), str(runs / name / "checkpoints" / "last.ckpt")
-    assert "format" not in before["ganzoo"] and before["global_step"] == 2
+    assert "format" not in before["ganzoo"]
+    assert before["global_step"] == 2
     main(["validate", "--ckpt_path", ckpt, *QUIET])
     assert "val/" in capsys.readouterr().out
     main(["resume", name, "--max_steps", "3"])
     after = last(runs / name)
-    assert after["global_step"] == 3 and after["ganzoo"]["format"] == 1
+    assert after["global_step"] == 3
+    assert after["ganzoo"]["format"] == 1
     assert after["ganzoo"]["class_path"] == f"ganzoo.models.{type(ganzoo.load(ckpt)).__name__}"
     main(["validate", "--ckpt_path", ckpt, "--config", f"{name}/config.yaml", *QUIET])
 
@@ -74,7 +76,8 @@ def test_all_that_old_runs_name_is_public_today():
     for path in OLD.glob("*/config.yaml"):
         words = path.read_text().split()
         named |= {word for word in words if word.startswith(("ganzoo.", "torch."))}
-    assert len(named) > 10 and {moved(name) for name in named} <= published().keys()
+    assert len(named) > 10
+    assert {moved(name) for name in named} <= published().keys()
 
 
 def test_each_published_class_is_found_by_the_file_that_it_lies_in():
