@@ -190,7 +190,7 @@ def test_without_its_package_a_video_is_refused_before_the_work(capsys, tmp_path
 
 def test_a_model_without_a_latent_space_is_refused(capsys, tmp_path, tmp_path_factory):
     checkpoint = trained(tmp_path_factory, "test_interpolate.Translator", *DATA)
-    words = refused(capsys, checkpoint, tmp_path / "walk.gif")
+    words = refused(capsys, checkpoint, tmp_path / "walk.gif", "--trust")
     assert "Translator has no latent space" in words
     assert list(tmp_path.iterdir()) == []
 
