@@ -13,6 +13,7 @@ import yaml
 import ganzoo.data
 from ganzoo.checkpoint import read
 from ganzoo.errors import UserError
+from ganzoo.output import say
 from ganzoo.runs import rank
 from ganzoo.shipped import DEMO, find_experiment
 
@@ -24,7 +25,7 @@ def complete(args: list[str]) -> list[str]:
     named = values_of(args, "--config", "-c", "--model", "--model.class_path", "--data", "--data.class_path")
     if args[0] == "fit" and not named and not any(arg == "-h" or arg.endswith("help") for arg in args):
         if "--print_config" not in args and rank() == 0:
-            print(f"Nothing is named to train, so it is the demo, {DEMO}; see `ganzoo list` and `ganzoo fit --help`.")
+            say(f"Nothing is named to train, so it is the demo, {DEMO}; see `ganzoo list` and `ganzoo fit --help`.")
         args = ["fit", "--config", DEMO, *args[1:]]
     args = alone(args, "--wandb", os.environ.get("WANDB_MODE", "online"))
     args = alone(args, "--samples.compare", "true")

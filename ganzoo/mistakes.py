@@ -3,7 +3,6 @@
 import difflib
 import importlib
 import re
-import sys
 from argparse import ArgumentError
 from collections.abc import Iterable
 from typing import Any, NoReturn
@@ -20,6 +19,7 @@ import ganzoo.objectives
 import ganzoo.penalties
 import ganzoo.schedules
 from ganzoo.errors import UserError
+from ganzoo.output import say
 from ganzoo.record import options_of
 
 __all__ = ["CommandParser", "LightningParser", "nearest", "user_error_in"]
@@ -169,7 +169,7 @@ class OneLine:
         """Print the line and exit with status 2; a parser inside another just raises."""
         if not self.exit_on_error:
             raise ArgumentError(None, message) from ex
-        print(f"ganzoo: {explain(message, self)}", file=sys.stderr)
+        say(f"ganzoo: {explain(message, self)}", error=True)
         raise SystemExit(2)
 
 

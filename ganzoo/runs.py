@@ -12,6 +12,7 @@ from lightning.pytorch.utilities import rank_zero_only
 from ganzoo.errors import UserError
 from ganzoo.files import written
 from ganzoo.loggers import start_wandb
+from ganzoo.output import say
 
 __all__ = ["RunFolder", "leave_no_empty_folder", "new_folder", "rank"]
 
@@ -48,7 +49,7 @@ class RunFolder(SaveConfigCallback):
         except OSError as error:
             raise UserError(f"can't make the run's folder {folder} ({error.strerror}): set --run_dir.") from error
         claimed.extend(made)
-        print(f"Run: {folder}", flush=True)
+        say(f"Run: {folder}")
         if self.config["ckpt_path"] is None and (folder / "config.yaml").exists():
             raise UserError(f"{folder} holds a run that has just started: give another --run_dir.")
         if not (folder / "config.yaml").exists():

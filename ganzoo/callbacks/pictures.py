@@ -21,6 +21,7 @@ from ganzoo.files import written
 from ganzoo.from_noise import FromNoise, some_real
 from ganzoo.game import Game
 from ganzoo.loggers import MetricsCSV
+from ganzoo.output import say
 from ganzoo.pictures import save_curves, save_film, save_grid, save_grids, save_plane, save_points
 from ganzoo.players import evaluating
 
@@ -91,7 +92,7 @@ class Pictures(L.Callback):
         try:
             draw(*args)
         except (UserError, OSError) as error:  # PIL's for a spoiled picture is an OSError
-            print(f"No picture: {error}", flush=True)
+            say(f"No picture: {error}")
 
     def _everything(self, trainer: L.Trainer, model: Game) -> None:
         self._samples(trainer, model)

@@ -66,11 +66,6 @@ class Names:
         return self.blob[start : int(self.ends[i])].tobytes().decode("utf-8", "surrogateescape")
 
 
-def printable(name: str) -> str:
-    """Return a file's name as any terminal can show it."""
-    return name.encode("utf-8", "backslashreplace").decode("utf-8")
-
-
 class Source(ABC):
     """N encoded images, and the class of each if they have classes.
 

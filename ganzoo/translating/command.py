@@ -15,6 +15,7 @@ from ganzoo.files import distinct, folder_for
 from ganzoo.from_images import Direction, FromImages, one_at_a_time
 from ganzoo.game import Game
 from ganzoo.origin import origin_of, refuse_others
+from ganzoo.output import say
 from ganzoo.translating.images import translate_files
 from ganzoo.translating.translation import Translation
 from ganzoo.translating.videos import VIDEOS, translate_video
@@ -89,7 +90,7 @@ def translate(
     there = f", {before} of them there already and left as they were" if before else ""
     count = len(targets) - len(left_out)
     if count:
-        print(f"{count} {what if count > 1 else what.rstrip('s')}, {direction} by {type(model).__name__}{there}: {out}")
+        say(f"{count} {what if count > 1 else what.rstrip('s')}, {direction} by {type(model).__name__}{there}: {out}")
     if left_out:
         named = ", ".join(f"{name} {why}" for name, why in itertools.islice(left_out.items(), MOST_NAMED))
         more = f", and {len(left_out) - MOST_NAMED} more" if len(left_out) > MOST_NAMED else ""
