@@ -8,12 +8,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 import ganzoo.data
 from ganzoo.checkpoint import read
 from ganzoo.errors import UserError
 from ganzoo.output import say
+from ganzoo.reading import read_mapping
 from ganzoo.runs import rank
 from ganzoo.shipped import DEMO, find_experiment
 
@@ -100,12 +99,10 @@ def refuse_another_model(args: list[str]) -> None:
     """Refuse to put one model over another's config: jsonargparse would keep the other's settings silently."""
     asked = values_of(args, "--model", "--model.class_path")
     for file in values_of(args, "--config", "-c"):
-        try:
-            config = yaml.safe_load(Path(file).read_text())
-            model = config["model"]
-            asked.insert(0, model if isinstance(model, str) else model["class_path"])
-        except (OSError, yaml.YAMLError, KeyError, TypeError):
-            continue  # the parser has the better words for it
+        model = read_mapping(file).get("model") if os.path.isfile(file) else None
+        named = model.get("class_path") if isinstance(model, dict) else model
+        if isinstance(named, str):  # otherwise the parser has the better words for it
+            asked.insert(0, named)
     names = [name.rpartition(".")[2] for name in asked]
     if len(set(names)) > 1:
         raise UserError(

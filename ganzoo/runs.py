@@ -5,7 +5,6 @@ from datetime import datetime
 from pathlib import Path
 
 import lightning as L
-import yaml
 from lightning.pytorch.cli import SaveConfigCallback
 from lightning.pytorch.utilities import rank_zero_only
 
@@ -13,6 +12,7 @@ from ganzoo.errors import UserError
 from ganzoo.files import written
 from ganzoo.loggers import start_wandb
 from ganzoo.output import say
+from ganzoo.reading import read_yaml
 
 __all__ = ["RunFolder", "leave_no_empty_folder", "new_folder", "rank"]
 
@@ -68,7 +68,7 @@ class RunFolder(SaveConfigCallback):
                 if self.is_new:  # the folder must not look like that of a run
                     (folder / "config.yaml").unlink()
                 raise
-        config = yaml.safe_load((folder / "config.yaml").read_text())
+        config = read_yaml(folder / "config.yaml")
         for logger in trainer.loggers:
             logger.log_hyperparams(config)
 

@@ -158,7 +158,7 @@ class Pictures(L.Callback):
         chosen = np.linspace(0, len(paths) - 1, min(len(paths), MOST_FRAMES)).round().astype(int)
         paths = [paths[i] for i in chosen]
         if paths:
-            frames = [Image.open(path).convert("RGB") for path in paths]
+            frames = [Image.open(path, formats=["PNG"]).convert("RGB") for path in paths]
             save_film(frames, self.folder / "progress.gif", [f"round {int(path.stem):,}" for path in paths])
 
     def _drawn(self) -> list[tuple[int, Path]]:
@@ -179,7 +179,7 @@ def validation_data(trainer: L.Trainer) -> SampleSet | None:
 
 def show(logger: Logger, path: Path, step: int) -> None:
     """Send a picture to a logger that can show it, on the axis of the scalars."""
-    picture = Image.open(path).convert("RGB")
+    picture = Image.open(path, formats=["PNG"]).convert("RGB")
     if isinstance(logger, TensorBoardLogger):
         logger.experiment.add_image("samples", np.asarray(picture), step, dataformats="HWC")
     elif hasattr(logger, "log_image"):

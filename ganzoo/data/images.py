@@ -14,8 +14,8 @@ from ganzoo.data.prepared import fetched, is_prepared, prepared_stores, read_man
 from ganzoo.data.sources import Source
 from ganzoo.data.stores import Decoded, ImageSet, Mapped, Store
 from ganzoo.data.streamed import ChunkedStream, chunks_of, is_remote
-from ganzoo.data.unpacking import Unsafe, check_name
 from ganzoo.errors import UserError
+from ganzoo.files import strays
 from ganzoo.output import harmless, say
 
 __all__: list[str] = []  # no set by itself
@@ -186,11 +186,8 @@ class Images(Augmented):
         """Return the name of each validation image of a domain: of its file, below the folder of its set."""
         images = self.images_of(self.val, domain)
         names = [images.store.names[row] for row in images.rows.tolist()]
-        try:
-            for name in names:
-                check_name(name)
-        except Unsafe as error:
-            raise UserError(f"--data.root: {self.root} {error}: no honest set does; don't use it.") from error
+        if wrong := [name for name in names if strays(name)]:
+            raise UserError(f"--data.root: {self.root} names {wrong[0]!r}, which leads out of a folder: don't use it.")
         return names
 
     def could_read(self, domain: str, row: int) -> bool:

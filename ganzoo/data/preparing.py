@@ -31,6 +31,7 @@ from ganzoo.data.streamed import ChunkWriter
 from ganzoo.errors import UserError
 from ganzoo.files import sha256, written
 from ganzoo.output import described, harmless, say
+from ganzoo.reading import read_json
 
 __all__: list[str] = []
 
@@ -157,7 +158,7 @@ def save_json(path: Path, content: Any) -> None:
 def prepare_part(folder: Path, name: str, source: Source, wanted: Manifest, workers: int, skip: bool) -> Part:
     """Write the images of one part, from where it stopped; then its names, labels and checksum."""
     state_file = folder / f"{name}.progress.json"
-    state = Done(**json.loads(state_file.read_text(encoding="utf-8"))) if state_file.is_file() else Done()
+    state = Done(**read_json(state_file)) if state_file.is_file() else Done()
     height, width = wanted.image_size
     store = Decoded(source, (height, width), wanted.channels)
     views = (source.views,) if source.views > 1 else ()

@@ -2,7 +2,6 @@
 
 import gzip
 import os
-import re
 import shutil
 import stat
 import tarfile
@@ -17,6 +16,7 @@ import rich
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 
 from ganzoo.errors import UserError
+from ganzoo.files import strays
 from ganzoo.output import described
 
 __all__: list[str] = []
@@ -97,8 +97,7 @@ def check_name(name: str) -> None:
     Raises:
         Unsafe: it does not.
     """
-    parts = re.split(r"[/\\]", name)
-    if parts[0] == "" or parts[0].endswith(":") or ".." in parts:
+    if strays(name):
         raise Unsafe(f"holds {name}, which would land outside the folder")
 
 

@@ -8,10 +8,10 @@ from pathlib import Path
 import torch
 
 from ganzoo.checkpoint import load
-from ganzoo.data.pixels import height_and_width
-from ganzoo.data.sources import SUFFIXES, image_names
+from ganzoo.data.pixels import SUFFIXES, height_and_width
+from ganzoo.data.sources import image_names
 from ganzoo.errors import UserError
-from ganzoo.files import distinct, folder_for
+from ganzoo.files import distinct, folder_for, inside
 from ganzoo.from_images import Direction, FromImages, one_at_a_time
 from ganzoo.game import Game
 from ganzoo.origin import origin_of, refuse_others
@@ -142,7 +142,9 @@ def files_of(source: Path, out: str) -> dict[str, tuple[Path, Path]]:
     if not (names := image_names(source)):
         raise UserError(f"--input: {source} has no images: give a folder that has some, or a file.")
     folder(target)
-    return {name: (source / name, target / file) for name, file in zip(names, distinct(names), strict=True)}
+    return {
+        name: (source / name, inside(target, file, source)) for name, file in zip(names, distinct(names), strict=True)
+    }
 
 
 def folder(path: Path) -> Path:
