@@ -8,15 +8,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 import ganzoo.data
 from ganzoo.beside import config_beside
 from ganzoo.checkpoint import model_of, read
 from ganzoo.errors import UserError
 from ganzoo.game import Game
 from ganzoo.moved import moved_in
-from ganzoo.naming import Reader
+from ganzoo.output import say
+from ganzoo.reader import Reader
+from ganzoo.reading import parse_yaml, read_mapping
 from ganzoo.runs import rank
 from ganzoo.shipped import DEMO, find_experiment
 
@@ -32,7 +32,7 @@ def complete(args: list[str]) -> list[str]:
     named = values_of(args, "--config", "-c", "--model", "--model.class_path", "--data", "--data.class_path")
     if args[0] == "fit" and not named and not any(arg == "-h" or arg.endswith("help") for arg in args):
         if "--print_config" not in args and rank() == 0:
-            print(f"Nothing is named to train, so it is the demo, {DEMO}; see `ganzoo list` and `ganzoo fit --help`.")
+            say(f"Nothing is named to train, so it is the demo, {DEMO}; see `ganzoo list` and `ganzoo fit --help`.")
         args = ["fit", "--config", DEMO, *args[1:]]
     args = alone(args, "--wandb", os.environ.get("WANDB_MODE", "online"))
     args = alone(args, "--samples.compare", "true")
@@ -113,12 +113,11 @@ def refuse_another_model(args: list[str]) -> None:
     """Refuse to put one model over another's config: jsonargparse would keep the other's settings silently."""
     asked = values_of(args, "--model", "--model.class_path")
     for file in values_of(args, "--config", "-c"):
-        try:
-            config = yaml.safe_load(file if file.startswith("{") else Path(file).read_text())
-            model = config["model"]
-            asked.insert(0, model if isinstance(model, str) else model["class_path"])
-        except (OSError, yaml.YAMLError, KeyError, TypeError):
-            continue  # the parser has the better words for it
+        config = read_mapping(file) if os.path.isfile(file) else parse_yaml(file) if file.startswith("{") else {}
+        model = config.get("model")
+        named = model.get("class_path") if isinstance(model, dict) else model
+        if isinstance(named, str):  # otherwise the parser has the better words for it
+            asked.insert(0, named)
     names = [name.rpartition(".")[2] for name in asked]
     if len(set(names)) > 1:
         raise UserError(

@@ -6,12 +6,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from ganzoo.data import DataModule
 from ganzoo.errors import UserError
 from ganzoo.game import Game
-from ganzoo.naming import Reader, first_line, names_in, refuse_unpublished, without_training
+from ganzoo.naming import names_in, refuse_unpublished, without_training
+from ganzoo.output import say
+from ganzoo.reader import Reader
+from ganzoo.reading import read_mapping
 from ganzoo.runs import rank
 
 __all__ = ["config_beside"]
@@ -37,12 +38,7 @@ def config_beside(file: Path, trust: bool) -> str:
     Raises:
         UserError: it can't be read, or names a class that is neither published nor trusted.
     """
-    try:
-        config = yaml.safe_load(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError, yaml.YAMLError, RecursionError) as error:
-        raise UserError(f"{file} can't be read ({first_line(error)}): give --config FILE.") from error
-    if not isinstance(config, dict):
-        raise UserError(f"{file} is no configuration of a run: give --config FILE.")
+    config = read_mapping(file)
     taken: dict[str, Any] = {}
     for name, kind in (("model", Game), ("data", DataModule)):
         if config.get(name) is not None:
@@ -55,7 +51,7 @@ def config_beside(file: Path, trust: bool) -> str:
         if plain:
             taken[section] = plain
     if rank() == 0:
-        print(f"From {file}: {told(taken)}; no callbacks or loggers (--config {file} takes all).", flush=True)
+        say(f"From {file}: {told(taken)}; no callbacks or loggers (--config {file} takes all).")
     return json.dumps(taken)
 
 

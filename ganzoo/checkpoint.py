@@ -15,8 +15,9 @@ from torch import Tensor
 from ganzoo.bounded import bounded
 from ganzoo.errors import UserError
 from ganzoo.game import Game
-from ganzoo.naming import Reader, first_line, names_in, refuse_unpublished, without_training
+from ganzoo.naming import first_line, names_in, refuse_unpublished, without_training
 from ganzoo.players import FORMAT
+from ganzoo.reader import Reader
 
 __all__ = ["SafeCheckpointIO", "load", "model_of", "read", "refuse_unplayable"]
 

@@ -24,6 +24,7 @@ from ganzoo.exporting import export
 from ganzoo.importing import import_
 from ganzoo.lightning_cli import LIGHTNING, ParsingCLI, lightning
 from ganzoo.mistakes import CommandParser, nearest
+from ganzoo.output import guard, say
 from ganzoo.runs import leave_no_empty_folder, rank
 from ganzoo.sweep import agent_commands, check_metric, read_sweep
 from ganzoo.translating import translate
@@ -72,16 +73,16 @@ def check_sweep(file: str) -> None:
         try:
             config = lightning(command[command.index("ganzoo") + 1 :], ParsingCLI).config["fit"]
         except SystemExit:  # the parser has said what is wrong
-            print(run_by, file=sys.stderr)
+            say(run_by, error=True)
             raise
         except UserError as error:
             raise UserError(f"{error} ({run_by})") from error
         check_metric(file, sweep, config["data"]["class_path"], config["checkpoint"]["monitor"])
         if config["wandb"] is None:
             raise UserError(f"{file}: the command has no --wandb, so the agent would never hear of the run: add it.")
-    print(f"{file}: {len(checked)} commands parse, with every value of {', '.join(sweep['parameters'])}; such as")
-    print(f"  {shlex.join(checked[0])}")
-    print(f"Start: wandb sweep {file}, then on each machine the `wandb agent ...` that it names.")
+    say(f"{file}: {len(checked)} commands parse, with every value of {', '.join(sweep['parameters'])}; such as")
+    say(f"  {shlex.join(checked[0])}")
+    say(f"Start: wandb sweep {file}, then on each machine the `wandb agent ...` that it names.")
 
 
 # Any: jsonargparse's own type of such a dict accepts no narrower one
@@ -124,7 +125,7 @@ def summary(command: Any) -> str:
 def run(args: list[str]) -> None:
     """Run a command."""
     if not args or args[0] in ("-h", "--help"):
-        print(usage())
+        say(usage())
     elif args[0] in LIGHTNING:
         lightning(args)
     elif args[0] in COMMANDS:
@@ -140,6 +141,7 @@ def main(args: list[str] | None = None) -> None:
     """Run the command line; a user's mistake is one line on stderr and exit status 1 (2 for the options)."""
     for noise in ("lightning.pytorch", "lightning.fabric"):
         logging.getLogger(noise).setLevel(logging.WARNING)
+    guard()
     for message in EXPECTED:
         warnings.filterwarnings("ignore", message)
     try:
@@ -161,12 +163,12 @@ def main(args: list[str] | None = None) -> None:
 def fail(message: str, status: int) -> None:
     """Print a line on rank 0 and exit."""
     if rank() == 0:
-        print(message, file=sys.stderr, flush=True)
+        say(message, error=True)
         raise SystemExit(status)
     if status > 128:  # stopped in good order: a status would make rank 0's launcher kill it while it says so
         raise SystemExit(0)
     parent = os.getppid()
     time.sleep(3)  # if the mistake is rank 0's too, let it say so first: it is the parent, and gone then
     if os.getppid() == parent:
-        print(f"{message} (rank {rank()})", file=sys.stderr, flush=True)
+        say(f"{message} (rank {rank()})", error=True)
     os._exit(status)

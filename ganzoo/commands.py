@@ -7,7 +7,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-import rich
 import torch
 from rich.progress import track
 from rich.table import Table as RichTable
@@ -23,6 +22,7 @@ from ganzoo.files import empty_folder, writable, written
 from ganzoo.from_noise import FromNoise
 from ganzoo.game import Game
 from ganzoo.latent import walk
+from ganzoo.output import say, say_table
 from ganzoo.pictures import (
     grid,
     plane_of_walks,
@@ -91,7 +91,7 @@ def sample(
             save_grid(samples if columns is None else samples[order], path, columns)
     what = "" if label is None else f" of label {label}"
     rows = "" if columns is None else ", a row a class"
-    print(f"{num} samples{what} of {type(model).__name__}, seed {seed}{rows}: {out}")
+    say(f"{num} samples{what} of {type(model).__name__}, seed {seed}{rows}: {out}")
 
 
 def that_samples(model: Game, ckpt: str) -> FromNoise:
@@ -170,7 +170,7 @@ def interpolate(
     else:
         save_picture(frames[0], path)
     between = kind if labels is None else f"labels {', '.join(map(str, labels))}"
-    print(f"{num} walks ({between}) of {type(model).__name__}, seed {seed}: {out}")
+    say(f"{num} walks ({between}) of {type(model).__name__}, seed {seed}: {out}")
 
 
 def stations(
@@ -242,7 +242,7 @@ def teach(name: str, out: str | None, seed: int, **more: Any) -> None:
         beside.write_text(f"{table.markdown()}\n\n{made}\n", encoding="utf-8")
     show_table(table)
     for path in (*sorted(folder.glob("*.png"), key=lambda path: path.stem != name), file):
-        print(f"  {path}")
+        say(f"  {path}")
 
 
 def show_table(table: lessons.Table) -> None:
@@ -250,7 +250,7 @@ def show_table(table: lessons.Table) -> None:
     drawn = RichTable(*table.columns, title=table.title, title_justify="left")
     for row in table.rows:
         drawn.add_row(*row)
-    rich.print(drawn)
+    say_table(drawn)
 
 
 def list_() -> None:
@@ -263,16 +263,16 @@ def list_() -> None:
         show(title, [(name, (cls.__doc__ or "").splitlines()[0]) for name, cls in classes])
     show("Experiments", [(str(path), first_line(path)) for path in experiment_files()])
     show("Lessons", [(name, lessons.summary(name)) for name in lessons.names()])
-    print("Train: ganzoo fit --model NAME --data NAME, or ganzoo fit --config EXPERIMENT; see: ganzoo lesson NAME")
+    say("Train: ganzoo fit --model NAME --data NAME, or ganzoo fit --config EXPERIMENT; see: ganzoo lesson NAME")
 
 
 def show(title: str, rows: list[tuple[str, str]]) -> None:
     """Print two columns: no table that cuts paths off, which one wants to copy."""
     width = max((len(name) for name, _ in rows), default=0)
-    print(title)
+    say(title)
     for name, what in rows or [("none here: they come with ganzoo's source", "")]:
-        print(f"  {name:<{width}}  {what}".rstrip())
-    print()
+        say(f"  {name:<{width}}  {what}".rstrip())
+    say()
 
 
 def first_line(path: Path) -> str:

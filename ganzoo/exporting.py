@@ -16,6 +16,7 @@ from ganzoo.checkpoint import load
 from ganzoo.errors import UserError
 from ganzoo.files import writable, written
 from ganzoo.from_images import Direction
+from ganzoo.output import say
 from ganzoo.tracing import Traced, first_line, trace
 
 __all__ = ["export"]
@@ -55,9 +56,9 @@ def export(
         with written(path) as beside:
             beside.write_bytes(content)
             off = furthest(traced, beside)
-    print(f"{type(model).__name__}, {traced.what}, largest difference from the model {off:.2g}: {path}")
+    say(f"{type(model).__name__}, {traced.what}, largest difference from the model {off:.2g}: {path}")
     if traced.chance:
-        print("Left out: dropout, the chance in the network. Of an image the file makes the same each time.")
+        say("Left out: dropout, the chance in the network. Of an image the file makes the same each time.")
 
 
 def packed(traced: Traced, suffix: str) -> bytes:

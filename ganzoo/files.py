@@ -1,7 +1,8 @@
-"""Writing files that are whole or not there."""
+"""Writing files that are whole or not there, and only where they belong."""
 
 import hashlib
 import os
+import re
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -9,7 +10,7 @@ from pathlib import Path
 
 from ganzoo.errors import UserError
 
-__all__ = ["distinct", "empty_folder", "folder_for", "sha256", "writable", "written"]
+__all__ = ["distinct", "empty_folder", "folder_for", "inside", "sha256", "strays", "writable", "written"]
 
 
 @contextmanager
@@ -85,6 +86,40 @@ def distinct(names: list[str]) -> list[str]:
     while twins := {file for file, count in Counter(short.values()).items() if count > 1}:
         short |= {name: f"{name}.png" for name, file in short.items() if file in twins and file != f"{name}.png"}
     return list(short.values())
+
+
+def strays(name: object) -> bool:
+    """Say whether a name that others gave, in an archive, an index or a list, is no path below a folder.
+
+    So is what is absolute on any system, has "..", or can't be the name of a file.
+    """
+    if not isinstance(name, str) or "\0" in name:
+        return True
+    parts = re.split(r"[/\\]", name)
+    drive = parts[0].endswith(":") or re.match("[A-Za-z]:", name)
+    return parts[0] == "" or bool(drive) or ".." in parts
+
+
+def inside(folder: str | Path, name: object, whose: object, links: bool = False) -> Path:
+    """Return the path below a folder that a name in a file of others stands for.
+
+    Args:
+        folder: where it belongs.
+        name: what the file says.
+        whose: the file, for the message.
+        links: to be read only, from a folder of the user's: its links may lead elsewhere.
+
+    Raises:
+        UserError: it would lie outside of the folder, also by links that there are.
+    """
+    path = Path(folder, str(name))
+    if not strays(name) and path != Path(folder):
+        try:
+            if links or path.resolve().is_relative_to(Path(folder).resolve()):
+                return path
+        except (OSError, ValueError, RuntimeError):  # a loop of links, a name that no system has
+            pass
+    raise UserError(f"{whose} names {name!r}, which would lie outside of its folder: no honest set does; don't use it.")
 
 
 def sha256(*paths: Path) -> str:

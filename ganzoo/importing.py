@@ -15,6 +15,7 @@ from ganzoo.files import writable
 from ganzoo.from_images import FromImages
 from ganzoo.models import CUT, CycleGAN, Pix2Pix
 from ganzoo.networks import PatchGAN, ResNetTranslator, UNet
+from ganzoo.output import say
 
 __all__ = ["import_"]
 
@@ -56,10 +57,10 @@ def import_(src: str, dest: str, other: str | None = None, image_size: int = 256
     }
     model.on_save_checkpoint(checkpoint)
     SafeCheckpointIO().save_checkpoint(checkpoint, dest)
-    print(f"{type(model).__name__}, {' and '.join(model.directions)}, of {found[0]}: {dest}")
+    say(f"{type(model).__name__}, {' and '.join(model.directions)}, of {found[0]}: {dest}")
     if any(generator.has_statistics for generator in found):
-        print("Left out: running statistics; the norms take those of the image at hand, as the authors' test does.")
-    print("Not in such files, so new: discriminators and optimizers. `ganzoo fit --ckpt_path` starts at round 0.")
+        say("Left out: running statistics; the norms take those of the image at hand, as the authors' test does.")
+    say("Not in such files, so new: discriminators and optimizers. `ganzoo fit --ckpt_path` starts at round 0.")
 
 
 class Generator:

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from ganzoo.metrics import SampleMetric, SlicedWassersteinDistance
+from ganzoo.output import harmless
 from ganzoo.ranks import average_
 
 __all__ = ["Judged", "extra_metrics", "metrics_of"]
@@ -84,7 +85,7 @@ class Judged(L.LightningModule):
         for metric in self.metrics:
             values |= {f"{stage}/{name}": value for name, value in metric.compute().items()}  # over all ranks
             if not (self.recipes_are_told or self.trainer.sanity_checking) and (recipe := metric.recipe()):
-                self.print(f"{' and '.join(f'{stage}/{name}' for name in metric.scores)}: {recipe}.")
+                self.print(harmless(f"{' and '.join(f'{stage}/{name}' for name in metric.scores)}: {recipe}."))
             metric.forget() if self.trainer.sanity_checking else metric.reset()
         self.judged, self.real_is_known = 0, not self.trainer.sanity_checking
         self.recipes_are_told |= not self.trainer.sanity_checking

@@ -19,6 +19,7 @@ from ganzoo.errors import UserError
 from ganzoo.game import Game
 from ganzoo.loggers import MetricsCSV, WandbMode
 from ganzoo.mistakes import LightningParser, user_error_in
+from ganzoo.output import say
 from ganzoo.runs import RunFolder, new_folder, rank
 
 __all__ = ["LIGHTNING", "TRAINER", "GanzooCLI", "ParsingCLI", "lightning"]
@@ -139,9 +140,9 @@ class GanzooCLI(LightningCLI):
                 )
             if rank() == 0:
                 seed, now = made["seed"], self.config["fit"]["seed_everything"]
-                print(f"Going on from round {step:,}: {ckpt}", flush=True)
+                say(f"Going on from round {step:,}: {ckpt}")
                 if seed != now:
-                    print(f"The seed was {seed} and is now {now}: from here on it is another run.", flush=True)
+                    say(f"The seed was {seed} and is now {now}: from here on it is another run.")
 
     def _begin_with(self, checkpoint: dict[str, Any], ckpt: str) -> None:
         """Start a run at round 0 with the generator of a checkpoint that `ganzoo import` made."""
@@ -149,29 +150,29 @@ class GanzooCLI(LightningCLI):
         self.model.begin_with(checkpoint["state_dict"])
         self.config["fit"]["ckpt_path"] = self.config_init["fit"]["ckpt_path"] = None
         if rank() == 0:
-            print(f"The generator begins as in {ckpt}; discriminator and optimizers are new.", flush=True)
+            say(f"The generator begins as in {ckpt}; discriminator and optimizers are new.")
 
     def after_fit(self) -> None:
         """Say how it went and where the results are."""
         saver, folder = self.trainer.checkpoint_callback, Path(self.trainer.loggers[0].save_dir or "")
         if rank() != 0 or not isinstance(saver, Checkpoints):
             return
-        print(f"Done: {self.trainer.global_step:,} rounds.")
+        say(f"Done: {self.trainer.global_step:,} rounds.")
         if saver.monitor is not None and saver.best is not None:
             curves = MetricsCSV(folder).curves()
             scores = curves[saver.monitor]
             first, last = (f"{value:.4g} at round {step:,}" for step, value in (scores[0], scores[-1]))
-            print(f"{saver.monitor}: {first}, {last}; best {saver.best:.4g}")
+            say(f"{saver.monitor}: {first}, {last}; best {saver.best:.4g}")
             others = [(name, points[-1][1]) for name, points in curves.items() if name.startswith("val/")]
             others = [(name, value) for name, value in others if name not in (saver.monitor, f"{saver.monitor}_best")]
             for name, value in others:
-                print(f"{name}: {value:.4g} at the end")
+                say(f"{name}: {value:.4g} at the end")
         elif self.trainer.max_steps < (interval := self.trainer.val_check_interval or 0):
-            print(f"No score: trainer.val_check_interval is {interval}, and the run ended before.")
+            say(f"No score: trainer.val_check_interval is {interval}, and the run ended before.")
         for name in ("samples.png", "real_vs_fake.png", "progress.gif", "curves.png"):
             if (folder / name).exists():
-                print(f"  {folder / name}")
-        print(f"More samples: {self.model.made_by} {shlex.quote(saver.last_model_path)}")
+                say(f"  {folder / name}")
+        say(f"More samples: {self.model.made_by} {shlex.quote(saver.last_model_path)}")
 
     def before_validate(self) -> None:
         """Refuse to judge weights that were never trained."""
@@ -185,7 +186,7 @@ class GanzooCLI(LightningCLI):
         """Print what was found."""
         if rank() == 0:
             for name, value in self.trainer.callback_metrics.items():
-                print(f"{name} {float(value):.6g}")
+                say(f"{name} {float(value):.6g}")
 
     after_test = after_validate
 
@@ -203,7 +204,7 @@ class GanzooCLI(LightningCLI):
     def after_predict(self) -> None:
         """Say where the results are."""
         if rank() == 0:
-            print(f"Done: {self._get(self.config, 'samples').out}")
+            say(f"Done: {self._get(self.config, 'samples').out}")
 
     def _need_checkpoint(self) -> str:
         path = self._get(self.config, "ckpt_path")

@@ -12,6 +12,7 @@ from lightning.pytorch.loggers import Logger, WandbLogger
 from lightning.pytorch.utilities import rank_zero_only
 
 from ganzoo.errors import UserError
+from ganzoo.output import say
 
 __all__ = ["MetricsCSV", "Wandb", "WandbMode", "start_wandb"]
 
@@ -130,7 +131,7 @@ class Wandb(WandbLogger):
             import wandb
 
             self.lost = True
-            print(f"wandb has stopped ({type(error).__name__}): this run goes on without it.", flush=True)
+            say(f"wandb has stopped ({type(error).__name__}): this run goes on without it.")
             with suppress(Exception):
                 wandb.teardown(1)  # or it would try at the end of the process, with a traceback
             wandb.run = None  # another run in this process starts its own
@@ -173,14 +174,14 @@ def start_wandb(mode: WandbMode, folder: Path) -> Wandb:
             f"--wandb {mode}: {str(error).splitlines()[0]} Or keep the run here: --wandb offline."
         ) from error
     except wandb.errors.CommError as error:
-        print(f"wandb's server can't be used ({str(error).splitlines()[0]}): this run is logged offline.", flush=True)
+        say(f"wandb's server can't be used ({str(error).splitlines()[0]}): this run is logged offline.")
         wandb.teardown()  # or the id, if there is one already, would be "in use" by what was tried
         logger = start("offline")
     run = logger.experiment
     if run.settings.mode == "online":
-        print(f"wandb: {run.url}", flush=True)
+        say(f"wandb: {run.url}")
     elif run.settings.mode != "disabled":
-        print(f"wandb: offline; upload with `wandb sync {Path(run.dir).parent}`", flush=True)
+        say(f"wandb: offline; upload with `wandb sync {Path(run.dir).parent}`")
     return logger
 
 

@@ -3,13 +3,13 @@
 import difflib
 import importlib
 import re
-import sys
 from argparse import ArgumentError
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, NoReturn
 
 import torch
-from jsonargparse import ArgumentParser
+import yaml
+from jsonargparse import ArgumentParser, _util, get_loader, set_loader
 from lightning.pytorch import callbacks, loggers
 from lightning.pytorch.cli import LightningArgumentParser
 
@@ -21,6 +21,8 @@ import ganzoo.penalties
 import ganzoo.schedules
 from ganzoo.errors import UserError
 from ganzoo.moved import moved_in
+from ganzoo.output import say
+from ganzoo.reading import Refused, bounded, check_files
 from ganzoo.record import options_of
 
 __all__ = ["CommandParser", "LightningParser", "nearest", "user_error_in"]
@@ -158,6 +160,26 @@ def user_error_in(error: BaseException | None) -> UserError | None:
     return error
 
 
+def load_option(text: str) -> Any:
+    """Return what the text of an option, or of a file that it names, says in YAML.
+
+    Raises:
+        UserError: a file's text is out of bounds.
+        yaml.YAMLError: it is no YAML, or a text of the command line that is out of bounds: it may be meant as it is.
+    """
+    try:
+        return load_within_bounds(text)
+    except Refused as error:
+        stack = getattr(_util, "config_load_stack", None)  # jsonargparse's own note of the files that it is reading
+        if stack is None or not stack.get():
+            raise
+        raise UserError(f"{stack.get()[-1][1]} {error}: mend it, or give another file.") from error
+
+
+load_within_bounds = bounded(get_loader("yaml"))
+set_loader("yaml", load_option, (yaml.YAMLError,))
+
+
 class OneLine:
     """A parser whose errors are one line, and which takes options by their whole names only."""
 
@@ -166,15 +188,23 @@ class OneLine:
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **{"allow_abbrev": False, **kwargs})
 
+    def parse_args(self, args: Sequence[str] | None = None, *more: Any, **options: Any) -> Any:
+        """Parse; a config that can't be read is one line that names it."""
+        check_files(args or [])
+        try:
+            return super().parse_args(args, *more, **options)  # type: ignore[misc]
+        except UnicodeDecodeError as error:  # of a file that a config names
+            raise UserError(f"a file that the options name is no text in UTF-8 ({error}): save it in UTF-8.") from error
+
     def error(self, message: str, ex: Exception | None = None) -> NoReturn:
         """Print the line and exit with status 2; a parser inside another just raises."""
         if not self.exit_on_error:
             raise ArgumentError(None, message) from ex
-        print(f"ganzoo: {explain(message, self)}", file=sys.stderr)
+        say(f"ganzoo: {explain(message, self)}", error=True)
         raise SystemExit(2)
 
 
-class CommandParser(OneLine, ArgumentParser):
+class CommandParser(OneLine, ArgumentParser):  # type: ignore[misc]  # its overloads of parse_args
     """The parser of ganzoo's own commands."""
 
     def format_help(self, *args: Any) -> str:
@@ -185,7 +215,7 @@ class CommandParser(OneLine, ArgumentParser):
         return super().format_help(*args)
 
 
-class LightningParser(OneLine, LightningArgumentParser):
+class LightningParser(OneLine, LightningArgumentParser):  # type: ignore[misc]  # as above
     """The parser of Lightning's commands."""
 
     def parse_string(self, content: str, *args: Any, **kwargs: Any) -> Any:

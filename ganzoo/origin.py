@@ -10,6 +10,7 @@ from PIL.PngImagePlugin import PngImageFile, PngInfo
 
 from ganzoo.errors import UserError
 from ganzoo.files import sha256
+from ganzoo.reading import parse_json
 
 __all__ = ["noted", "origin_of", "refuse_others"]
 
@@ -32,7 +33,7 @@ def note_of(path: Path) -> dict[str, Any] | None:
     """Return the note in a PNG, or None where there is none that can be read."""
     try:
         with PngImageFile(path) as image:  # reads the head of the file only, and has no limit of size
-            note = json.loads(image.info.get(KEY, "null"))
+            note = parse_json(image.info.get(KEY, "null"))
     except (OSError, ValueError, SyntaxError):  # the last is Pillow's for what is no PNG
         return None
     return note if isinstance(note, dict) else None

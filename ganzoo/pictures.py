@@ -212,7 +212,7 @@ def plane_of_walks(walks: Tensor, moving: bool) -> list[Image.Image]:
         axes.set(xlim=(low[0] - margin, high[0] + margin), ylim=(low[1] - margin, high[1] + margin))
         file = io.BytesIO()
         figure.savefig(file, format="png")
-        pictures.append(Image.open(file).convert("RGB"))
+        pictures.append(Image.open(file, formats=["PNG"]).convert("RGB"))
     return pictures
 
 

@@ -5,13 +5,14 @@ from datetime import datetime
 from pathlib import Path
 
 import lightning as L
-import yaml
 from lightning.pytorch.cli import SaveConfigCallback
 from lightning.pytorch.utilities import rank_zero_only
 
 from ganzoo.errors import UserError
 from ganzoo.files import written
 from ganzoo.loggers import start_wandb
+from ganzoo.output import say
+from ganzoo.reading import read_yaml
 
 __all__ = ["RunFolder", "leave_no_empty_folder", "new_folder", "rank"]
 
@@ -48,7 +49,7 @@ class RunFolder(SaveConfigCallback):
         except OSError as error:
             raise UserError(f"can't make the run's folder {folder} ({error.strerror}): set --run_dir.") from error
         claimed.extend(made)
-        print(f"Run: {folder}", flush=True)
+        say(f"Run: {folder}")
         if self.config["ckpt_path"] is None and (folder / "config.yaml").exists():
             raise UserError(f"{folder} holds a run that has just started: give another --run_dir.")
         if not (folder / "config.yaml").exists():
@@ -67,7 +68,7 @@ class RunFolder(SaveConfigCallback):
                 if self.is_new:  # the folder must not look like that of a run
                     (folder / "config.yaml").unlink()
                 raise
-        config = yaml.safe_load((folder / "config.yaml").read_text())
+        config = read_yaml(folder / "config.yaml")
         for logger in trainer.loggers:
             logger.log_hyperparams(config)
 

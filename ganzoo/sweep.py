@@ -2,14 +2,12 @@
 
 import re
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
-
-import yaml
 
 from ganzoo import metrics
 from ganzoo.errors import UserError
 from ganzoo.mistakes import import_class, nearest
+from ganzoo.reading import read_yaml
 from ganzoo.shipped import find_experiment
 
 __all__ = ["agent_commands", "check_metric", "read_sweep"]
@@ -40,12 +38,7 @@ def read_sweep(file: str) -> dict[str, Any]:
     Raises:
         UserError: it can't be read, or is no sweep.
     """
-    try:
-        sweep = yaml.safe_load(Path(find_experiment(file)).read_text(encoding="utf-8"))
-    except OSError as error:
-        raise UserError(f"{file} can't be read ({error.strerror}): give the YAML file of a sweep.") from error
-    except yaml.YAMLError as error:
-        raise UserError(f"{file} is no YAML: {' '.join(str(error).split())}") from error
+    sweep = read_yaml(find_experiment(file))
     if not isinstance(sweep, dict) or not isinstance(sweep.get("parameters"), dict):
         raise UserError(f"{file} is no sweep: it needs method, metric, parameters and command.")
     if unknown := [key for key in sweep if key not in KEYS]:

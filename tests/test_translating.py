@@ -20,6 +20,7 @@ from ganzoo.callbacks import SampleWriter
 from ganzoo.cli import main
 from ganzoo.data import Grey2Colour, Horse2Zebra
 from ganzoo.data.pixels import fitted
+from ganzoo.data.sources import Names
 from ganzoo.errors import UserError
 from ganzoo.files import distinct
 from ganzoo.models import CUT, GAN, CycleGAN, Pix2Pix
@@ -576,3 +577,28 @@ def test_predict_writes_the_same_files_on_two_devices(tmp_path):
     assert sorted(one) == sorted(distinct(photos.names_of("a")))
     assert len(one) == 7
     assert one == two
+
+
+@pytest.mark.parametrize("name", ["../x.png", "/x.png", "a/../../x.png", "C:\\x.png"])
+def test_predict_refuses_names_that_lead_out_of_its_folder(unpaired, tmp_path, name):
+    """The names of a prepared set are what its maker wrote."""
+    data = Horse2Zebra(root=str(tmp_path / "data"), image_size=16)
+    data.setup()
+    store = data.val.domains["a"].store
+    store.names = Names.of([name] * len(store.names))
+    with pytest.raises(UserError, match="leads out of a folder"):
+        SampleWriter(str(tmp_path / "out")).plan(ganzoo.load(unpaired[0]), data)
+
+
+def test_nothing_is_written_through_a_link_that_leads_out(unpaired, run, refused, tmp_path):
+    data = Horse2Zebra(root=str(tmp_path / "data"), image_size=16)
+    data.setup()
+    for folder in ("out/AtoB", "translated", "elsewhere"):
+        (tmp_path / folder).mkdir(parents=True)
+    for folder in ("out/AtoB", "translated"):
+        (tmp_path / folder / "deep").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(UserError, match="outside of its folder"):
+        SampleWriter(str(tmp_path / "out")).plan(ganzoo.load(unpaired[0]), data)
+    source = str(tmp_path / "data/testA")
+    assert "outside of its folder" in refused(unpaired[0], "--input", source, "--out", str(tmp_path / "translated"))
+    assert not list((tmp_path / "elsewhere").iterdir())

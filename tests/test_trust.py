@@ -17,8 +17,9 @@ import ganzoo
 from ganzoo.cli import main
 from ganzoo.errors import UserError
 from ganzoo.models import GAN, WGANGP
-from ganzoo.naming import Reader, find, names_in, options, published, without_training
+from ganzoo.naming import find, names_in, published, without_training
 from ganzoo.networks import MLPGenerator
+from ganzoo.reader import Reader, options
 
 OLD = Path(__file__).parent / "fixtures" / "format0"
 PLAYERS = {"generator": "MLPGenerator", "discriminator": "MLPDiscriminator"}

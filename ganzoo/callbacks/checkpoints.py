@@ -12,6 +12,7 @@ from lightning.pytorch.callbacks import Checkpoint
 from ganzoo.checkpoint import SafeCheckpointIO
 from ganzoo.errors import UserError
 from ganzoo.game import Game
+from ganzoo.output import say
 
 __all__ = ["Checkpoints", "Stopped"]
 
@@ -81,7 +82,7 @@ class Checkpoints(Checkpoint):
             self.signum = signum
             pl_module.stop_asked = True  # type: ignore[assignment]
             if signum == signal.SIGINT and trainer.is_global_zero:
-                print("\nStopping after this round, saved. Ctrl-C again stops at once.", flush=True)
+                say("\nStopping after this round, saved. Ctrl-C again stops at once.")
 
         if threading.current_thread() is threading.main_thread():
             self.handlers = {s: signal.signal(s, ask) for s in STOP}

@@ -21,6 +21,7 @@ from ganzoo.files import written
 from ganzoo.from_noise import FromNoise, some_real
 from ganzoo.game import Game
 from ganzoo.loggers import MetricsCSV
+from ganzoo.output import say
 from ganzoo.pictures import save_curves, save_film, save_grid, save_grids, save_plane, save_points
 from ganzoo.players import evaluating
 
@@ -91,7 +92,7 @@ class Pictures(L.Callback):
         try:
             draw(*args)
         except (UserError, OSError) as error:  # PIL's for a spoiled picture is an OSError
-            print(f"No picture: {error}", flush=True)
+            say(f"No picture: {error}")
 
     def _everything(self, trainer: L.Trainer, model: Game) -> None:
         self._samples(trainer, model)
@@ -157,7 +158,7 @@ class Pictures(L.Callback):
         chosen = np.linspace(0, len(paths) - 1, min(len(paths), MOST_FRAMES)).round().astype(int)
         paths = [paths[i] for i in chosen]
         if paths:
-            frames = [Image.open(path).convert("RGB") for path in paths]
+            frames = [Image.open(path, formats=["PNG"]).convert("RGB") for path in paths]
             save_film(frames, self.folder / "progress.gif", [f"round {int(path.stem):,}" for path in paths])
 
     def _drawn(self) -> list[tuple[int, Path]]:
@@ -178,7 +179,7 @@ def validation_data(trainer: L.Trainer) -> SampleSet | None:
 
 def show(logger: Logger, path: Path, step: int) -> None:
     """Send a picture to a logger that can show it, on the axis of the scalars."""
-    picture = Image.open(path).convert("RGB")
+    picture = Image.open(path, formats=["PNG"]).convert("RGB")
     if isinstance(logger, TensorBoardLogger):
         logger.experiment.add_image("samples", np.asarray(picture), step, dataformats="HWC")
     elif hasattr(logger, "log_image"):

@@ -10,7 +10,7 @@ from lightning.pytorch.callbacks import BasePredictionWriter
 from torch import Tensor
 
 from ganzoo.errors import UserError
-from ganzoo.files import distinct, empty_folder, folder_for
+from ganzoo.files import distinct, empty_folder, folder_for, inside
 from ganzoo.from_images import DOMAINS, Direction, FromImages, coloured
 from ganzoo.origin import origin_of, refuse_others
 from ganzoo.pictures import save_image, save_samples
@@ -96,7 +96,8 @@ class SampleWriter(BasePredictionWriter):
             model.predicted = (self.direction,)
         for direction in model.predicted:
             folder = Path(self.out, direction) if len(model.directions) > 1 else Path(self.out)
-            self.paths[direction] = [folder / name for name in distinct(data.names_of(DOMAINS[direction][0]))]
+            names = distinct(data.names_of(DOMAINS[direction][0]))
+            self.paths[direction] = [inside(folder, name, "the data set") for name in names]
 
     def done(self, count: int) -> set[int]:
         """Return which of so many numbers have nothing left to be written."""

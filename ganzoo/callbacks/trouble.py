@@ -14,6 +14,7 @@ from ganzoo.data.base import to_float
 from ganzoo.errors import UserError
 from ganzoo.from_noise import FromNoise
 from ganzoo.game import PLAYERS, Game, Player, seed_networks
+from ganzoo.output import harmless, say
 
 __all__ = ["Trouble", "mean_distance", "travel"]
 
@@ -96,7 +97,7 @@ class Trouble(L.Callback):
             for kind, message in self._found(pl_module, step):
                 if kind not in self.warned:
                     self.warned.append(kind)
-                    say(trainer, f"Trouble, round {step:,}: {message}")
+                    announce(trainer, f"Trouble, round {step:,}: {message}")
 
     def _found(self, model: Game, step: int) -> Iterator[tuple[str, str]]:
         """Yield the kinds of trouble that this check shows, in words; all ranks see the same samples and weights."""
@@ -234,13 +235,13 @@ def gradient_norm(model: Game, player: Player) -> float:
     return float(model.terms.get(f"{model.logged_as[player]}/gradient_norm", math.nan))
 
 
-def say(trainer: L.Trainer, line: str) -> None:
+def announce(trainer: L.Trainer, line: str) -> None:
     """Print a line on rank 0, above the progress bar if there is one."""
     if not trainer.is_global_zero:
         return
     bar = trainer.progress_bar_callback
     if bar is not None and getattr(bar, "is_enabled", False):
-        bar.print(line)
+        bar.print(harmless(line))
         sys.stdout.flush()
     else:
-        print(line, flush=True)
+        say(line)

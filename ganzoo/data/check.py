@@ -8,9 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
-import rich
 import torch
-from rich.markup import escape
 from rich.progress import track
 from rich.table import Table
 from torch.utils.data import DataLoader, Dataset
@@ -18,9 +16,10 @@ from torch.utils.data import DataLoader, Dataset
 from ganzoo.data.pixels import Unreadable, in_channels, pixels
 from ganzoo.data.prepare import Kind, data_set, workers_for
 from ganzoo.data.prepared import data_files, is_prepared, read_manifest
-from ganzoo.data.sources import Source, printable
+from ganzoo.data.sources import Source
 from ganzoo.errors import UserError
 from ganzoo.files import sha256, writable
+from ganzoo.output import described, harmless, say, say_table
 from ganzoo.pictures import save_grid
 
 __all__: list[str] = []
@@ -94,12 +93,12 @@ def check(
     data = data_set(root, kind, image_size, channels, category)
     sources, workers = data.sources(), workers_for(num_workers)
     found = {part: look_at(part, Looker(source, data.size, channels), workers) for part, source in sources.items()}
-    rich.print(overview(root, sources, found, data.size))
+    say_table(overview(root, sources, found, data.size))
     looked = [(sources[part].names[i], seen) for part, all_ in found.items() for i, seen in enumerate(all_)]
     problems = [f"{name} {seen.problem}" for name, seen in looked if seen.problem]
-    say("can't be read", problems)
-    say("have the same pixels as another", duplicates(sources, found))
-    say("are in two parts (leakage: validation would reward learning by heart)", leaks(sources, found))
+    name_some("can't be read", problems)
+    name_some("have the same pixels as another", duplicates(sources, found))
+    name_some("are in two parts (leakage: validation would reward learning by heart)", leaks(sources, found))
     draw(data.size, channels, sources, found, out)
     if problems:
         raise UserError(
@@ -112,13 +111,17 @@ def look_at(part: str, looker: Looker, workers: int) -> list[Seen]:
     """Return what each image of a part is."""
     rows = torch.arange(len(looker.source)).split(64)
     chunks = DataLoader(looker, sampler=[chunk.tolist() for chunk in rows], batch_size=None, num_workers=workers)
-    return [seen for chunk in track(chunks, f"Looking at {part}", total=len(rows), transient=True) for seen in chunk]
+    return [
+        seen
+        for chunk in track(chunks, f"Looking at {described(part)}", total=len(rows), transient=True)
+        for seen in chunk
+    ]
 
 
 def overview(root: str, sources: dict[str, Source], found: dict[str, list[Seen]], size: tuple[int, int]) -> Table:
     """Return the table of a set: a column a part."""
     table = Table(
-        "", *found, title=f"{escape(root)} ({type(next(iter(sources.values()))).__name__})", title_justify="left"
+        "", *found, title=f"{described(root)} ({type(next(iter(sources.values()))).__name__})", title_justify="left"
     )
     good = {part: [seen for seen in all_ if not seen.problem] for part, all_ in found.items()}
     rows: dict[str, list[str]] = {
@@ -133,7 +136,7 @@ def overview(root: str, sources: dict[str, Source], found: dict[str, list[Seen]]
     for name, cells in rows.items():
         table.add_row(name, *cells)
     if any(source.classes for source in sources.values()):
-        table.add_row("classes", *(escape(classes(source)) for source in sources.values()))
+        table.add_row("classes", *(described(classes(source)) for source in sources.values()))
     return table
 
 
@@ -182,14 +185,14 @@ def leaks(sources: dict[str, Source], found: dict[str, list[Seen]]) -> list[str]
     return [" = ".join(f"{part}: {name}" for part, name in group) for group in groups]
 
 
-def say(what: str, lines: list[str]) -> None:
+def name_some(what: str, lines: list[str]) -> None:
     """Print a few lines of a list, and how many there are."""
     if lines:
-        print(f"{len(lines)} {what}:")
+        say(f"{len(lines)} {what}:")
         for line in lines[:MOST_NAMED]:
-            print(f"  {printable(line)}")
+            say(f"  {harmless(line)}")
         if len(lines) > MOST_NAMED:
-            print(f"  ... and {len(lines) - MOST_NAMED} more")
+            say(f"  ... and {len(lines) - MOST_NAMED} more")
 
 
 def draw(
@@ -203,7 +206,7 @@ def draw(
             shown += [torch.from_numpy(pixels(image, size, channels)) for image in source.open(good[place])]
     if shown:
         save_grid(torch.stack(shown).float() / 127.5 - 1, Path(out))
-        print(f"  {out}")
+        say(f"  {out}")
 
 
 def verify(root: Path) -> None:
@@ -224,4 +227,4 @@ def verify(root: Path) -> None:
                 f"{files[0] if len(files) == 1 else root / name} is not what the manifest says: "
                 f"prepare the set again from {manifest.source}."
             )
-        print(f"{name}: {part.count:,} images of {manifest.image_size[0]}x{manifest.image_size[1]}, checksum right")
+        say(f"{name}: {part.count:,} images of {manifest.image_size[0]}x{manifest.image_size[1]}, checksum right")

@@ -25,6 +25,7 @@ from typing import Any, BinaryIO
 from ganzoo.data.catalogue import CATALOGUE, DRIVE, ELSEWHERE, Download, RemoteFile
 from ganzoo.data.unpacking import progress, reason_of, unpack
 from ganzoo.errors import UserError
+from ganzoo.output import described, say
 
 __all__: list[str] = []  # ganzoo.data is for data sets; the command line imports `get` from here
 
@@ -64,11 +65,11 @@ def bring(entry: Download, root: Path, yes: bool) -> None:
             drive_client()  # find out now that it is missing
         check_space(entry.name, files, root, left)
         if not agreed(entry.name, left, yes):
-            print("Nothing was downloaded.")
+            say("Nothing was downloaded.")
             return
         for file in files:
             obtain(file, root)
-    print(how_to_use(entry, root))
+    say(how_to_use(entry, root))
 
 
 def find(name: str) -> Download:
@@ -93,9 +94,9 @@ def describe(entry: Download, root: Path, left: int) -> None:
     size = f"{about}{in_words(left)} to download" if left else "it is all there: delete it to download it again"
     places = sorted({str(root / (file.becomes or Path(file.path).parent)) for file in entry.files})
     rows = {"source": entry.source, "terms": entry.terms, "size": size, "folder": ", ".join(places)}
-    print(entry.summary)
+    say(entry.summary)
     for what, value in rows.items():
-        print(f"  {what:<6}  {value}")
+        say(f"  {what:<6}  {value}")
 
 
 def how_to_use(entry: Download, root: Path) -> str:
@@ -157,11 +158,11 @@ def obtain(file: RemoteFile, root: Path) -> None:
         if here(file, root):  # another process was quicker
             return
         fetch(file, root)
-        print(f"{archive}: {in_words(size_of(archive))}{', its checksum is right' if file.checksum else ''}")
+        say(f"{archive}: {in_words(size_of(archive))}{', its checksum is right' if file.checksum else ''}")
         if file.becomes:
             unpack(archive, root / file.becomes, file.inside)
             archive.unlink()
-            print(f"{root / file.becomes}: unpacked, and {archive.name} deleted")
+            say(f"{root / file.becomes}: unpacked, and {archive.name} deleted")
 
 
 @contextmanager
@@ -338,7 +339,7 @@ def keep(part: Path, start: int, total: int, head: bytes, stream: Iterator[bytes
     """
     try:
         with open(part, "ab" if start else "wb") as file, progress() as bar:
-            task = bar.add_task(part.stem, total=total, completed=start)
+            task = bar.add_task(described(part.stem), total=total, completed=start)
             while head:
                 file.write(head)
                 bar.advance(task, len(head))
@@ -356,7 +357,7 @@ def from_drive(file_id: str, part: Path, file: RemoteFile) -> None:
     gdown = drive_client()
     try:
         with progress() as bar:
-            task = bar.add_task(part.stem, total=file.size)
+            task = bar.add_task(described(part.stem), total=file.size)
             gdown.download(
                 id=file_id,
                 output=str(part),
@@ -410,7 +411,7 @@ def digest(file: BinaryIO, kind: str) -> str:
     made = hashlib.new(kind, usedforsecurity=False)
     file.seek(0)
     with progress() as bar:
-        task = bar.add_task(f"Checking {Path(file.name).name}", total=size)
+        task = bar.add_task(f"Checking {described(Path(file.name).name)}", total=size)
         while chunk := file.read(CHUNK):
             made.update(chunk)
             bar.advance(task, len(chunk))

@@ -10,6 +10,7 @@ from ganzoo.data.images import SPLIT, Images
 from ganzoo.data.sources import Names, Source, check_same_names, folder_or_zip
 from ganzoo.data.stores import ImageSet, Store
 from ganzoo.errors import UserError
+from ganzoo.output import say
 
 __all__ = ["Faces"]
 
@@ -56,7 +57,7 @@ class Faces(Images):
         rows = {name: np.flatnonzero(part == number) for name, number in (("train", 0), ("val", 1))}
         if not all(map(len, rows.values())):  # a part of CelebA: of the first 3,000 images none validates
             if self.rank == 0:
-                print(f"{partition} puts none of these images into training, or none into validation: some are drawn.")
+                say(f"{partition} puts none of these images into training, or none into validation: some are drawn.")
             return super().halves(stores)
         most = {"train": self.limit, "val": self.num_val}
         train, val = (

@@ -11,11 +11,12 @@ from ganzoo.cores import cores
 from ganzoo.data.augmented import Augmented
 from ganzoo.data.base import SampleSet, permutation
 from ganzoo.data.prepared import fetched, is_prepared, prepared_stores, read_manifest
-from ganzoo.data.sources import Source, printable
+from ganzoo.data.sources import Source
 from ganzoo.data.stores import Decoded, ImageSet, Mapped, Store
 from ganzoo.data.streamed import ChunkedStream, chunks_of, is_remote
-from ganzoo.data.unpacking import Unsafe, check_name
 from ganzoo.errors import UserError
+from ganzoo.files import strays
+from ganzoo.output import harmless, say
 
 __all__: list[str] = []  # no set by itself
 
@@ -163,7 +164,7 @@ class Images(Augmented):
         part, dataset = ("train", self.train) if self.training else ("val", self.val)
         store = self.images_of(dataset, which).store
         for row in rows:
-            name = printable(store.names[row])
+            name = harmless(store.names[row])
             if self.on_error == "raise":
                 raise UserError(
                     f"{name} in {self.root} {store.reason(row)}. Mend or remove it, or go on without such files: "
@@ -172,7 +173,7 @@ class Images(Augmented):
             if (part + which, row) not in self.unreadable:
                 self.unreadable.add((part + which, row))
                 if len(self.unreadable) <= MOST_NAMED:
-                    print(f"Skipped: {name} {store.reason(row)}", flush=True)
+                    say(f"Skipped: {name} {store.reason(row)}")
         if len(self.unreadable) > len(self.train) // 2:
             raise UserError(f"{len(self.unreadable)} of the images in {self.root} can't be read, the last {name}.")
 
@@ -185,11 +186,8 @@ class Images(Augmented):
         """Return the name of each validation image of a domain: of its file, below the folder of its set."""
         images = self.images_of(self.val, domain)
         names = [images.store.names[row] for row in images.rows.tolist()]
-        try:
-            for name in names:
-                check_name(name)
-        except Unsafe as error:
-            raise UserError(f"--data.root: {self.root} {error}: no honest set does; don't use it.") from error
+        if wrong := [name for name in names if strays(name)]:
+            raise UserError(f"--data.root: {self.root} names {wrong[0]!r}, which leads out of a folder: don't use it.")
         return names
 
     def could_read(self, domain: str, row: int) -> bool:
@@ -201,4 +199,4 @@ class Images(Augmented):
         """Say how many files were skipped."""
         if self.unreadable:
             more = f" ({MOST_NAMED} are named above)" if len(self.unreadable) > MOST_NAMED else ""
-            print(f"Skipped {len(self.unreadable)} files of {self.root} that can't be read{more}.", flush=True)
+            say(f"Skipped {len(self.unreadable)} files of {self.root} that can't be read{more}.")

@@ -8,6 +8,7 @@ from rich.progress import track
 
 from ganzoo.data.sources import Names, Opened
 from ganzoo.errors import UserError
+from ganzoo.output import described, say
 
 __all__: list[str] = []
 
@@ -85,10 +86,10 @@ def lmdb_source(path: Path) -> LMDBSource:
         pass
     with database.begin(buffers=True) as transaction:
         keys = transaction.cursor().iternext(keys=True, values=False)
-        listed = track(keys, f"Listing {path.name}", total=count, transient=True)
+        listed = track(keys, f"Listing {described(path.name)}", total=count, transient=True)
         names = Names.of(bytes(key).decode("utf-8", "surrogateescape") for key in listed)
     try:
         names.save(stem)
     except UserError:  # a disk that is read-only: list them each time
-        print(f"Can't keep the keys beside {path}: they are listed at each start.", flush=True)
+        say(f"Can't keep the keys beside {path}: they are listed at each start.")
     return LMDBSource(path, names)

@@ -13,6 +13,16 @@ from ganzoo.errors import UserError
 __all__: list[str] = []
 
 FILTER = "bilinear, antialiased (Pillow)"  # as WGAN's and PyTorch's DCGAN code resize their bedrooms
+# Pillow's name of the format that a suffix stands for. Pillow tells a file by its contents and knows many more kinds,
+# some of which start other programs: those of this table are the only ones that it is let open, whatever a file's name.
+KINDS = {
+    **dict.fromkeys((".jpg", ".jpeg", ".jfif"), "JPEG"),
+    **dict.fromkeys((".tif", ".tiff"), "TIFF"),
+    **dict.fromkeys((".ppm", ".pgm", ".pnm"), "PPM"),
+    **{".png": "PNG", ".webp": "WEBP", ".bmp": "BMP", ".gif": "GIF"},
+}
+SUFFIXES = frozenset(KINDS)
+FORMATS = tuple(sorted(set(KINDS.values())))
 SMALLEST = 8  # pixels of the shorter side, unless less is asked for: what is smaller is no picture
 
 
@@ -34,11 +44,11 @@ def open_image(raw: bytes) -> Image.Image:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # of half the limit: panoramas are larger
             warnings.simplefilter("ignore", UserWarning)  # Pillow's on odd metadata
-            image = Image.open(io.BytesIO(raw))
+            image = Image.open(io.BytesIO(raw), formats=FORMATS)
             image.load()
             return ImageOps.exif_transpose(image)
     except UnidentifiedImageError as error:
-        raise Unreadable("is no image that Pillow knows") from error
+        raise Unreadable(f"is no image of a kind that is read ({', '.join(FORMATS)})") from error
     except Image.DecompressionBombError as error:
         raise Unreadable(f"has too many pixels ({error})") from error
     except Exception as error:  # Pillow's decoders raise anything: OSError, SyntaxError, ValueError, struct.error

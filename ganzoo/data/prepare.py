@@ -15,9 +15,9 @@ from ganzoo.data.paired import Paired
 from ganzoo.data.pixels import height_and_width
 from ganzoo.data.prepared import Manifest, contents_of, is_prepared
 from ganzoo.data.preparing import make
-from ganzoo.data.sources import printable
 from ganzoo.data.streamed import litdata
 from ganzoo.errors import UserError
+from ganzoo.output import harmless, say
 
 __all__: list[str] = []
 
@@ -78,10 +78,10 @@ def prepare(
     parts = ", ".join(f"{name} {part.count:,}" for name, part in manifest.parts.items())
     left_out = [name for part in manifest.parts.values() for name in part.skipped]
     size = sum(file.stat().st_size for file in target.rglob("*") if file.is_file())
-    print(f"{target}: {parts} images of {height}x{width}, {size / 1e6:,.1f} MB")
+    say(f"{target}: {parts} images of {height}x{width}, {size / 1e6:,.1f} MB")
     if left_out:
-        print(f"{len(left_out)} files could not be read and are left out: {printable(', '.join(left_out[:5]))}")
-    print(f"Train: {how_to_train(made, dest)}")
+        say(f"{len(left_out)} files could not be read and are left out: {harmless(', '.join(left_out[:5]))}")
+    say(f"Train: {how_to_train(made, dest)}")
 
 
 def how_to_train(made: Images, dest: str) -> str:

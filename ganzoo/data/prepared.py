@@ -13,7 +13,6 @@ each reading: for sets that don't fit as an array. Both are measured in experime
 """
 
 import hashlib
-import json
 import os
 import shutil
 from dataclasses import asdict, dataclass, field
@@ -23,13 +22,15 @@ from typing import Any, Literal
 
 import numpy as np
 
+from ganzoo.data.listing import listed
 from ganzoo.data.lmdbs import NumberedLMDB
 from ganzoo.data.pixels import FILTER
 from ganzoo.data.sources import Names, Source
 from ganzoo.data.stores import Decoded, Mapped, Store
 from ganzoo.data.streamed import Chunks, cache_folder, download, downloader
 from ganzoo.errors import UserError
-from ganzoo.files import written
+from ganzoo.files import inside, written
+from ganzoo.reading import read_json
 
 __all__: list[str] = []
 
@@ -86,22 +87,56 @@ def is_prepared(root: Path) -> bool:
     return os.path.isfile(root / "manifest.json")  # not Path.is_file, which raises for a name that is too long
 
 
-def read_manifest(root: Path, name: str = "manifest.json") -> Manifest:
-    """Return a prepared set's manifest.
+def read_manifest(root: Path, name: str = "manifest.json", known_as: str = "") -> Manifest:
+    """Return a prepared set's manifest, which messages call `known_as`.
 
     Raises:
         UserError: it is broken, or of another version.
     """
     file = root / name
+    known_as = known_as or str(file)
     try:
-        raw = json.loads(file.read_text(encoding="utf-8"))
+        raw = read_json(file)
         parts = {part: Part(**values) for part, values in raw.pop("parts").items()}
         manifest = Manifest(**raw, parts=parts)
+        check_kinds(manifest)
     except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
-        raise UserError(f"{file} is no manifest of a prepared set ({error}): prepare the set again.") from error
+        raise UserError(f"{known_as} is no manifest of a prepared set ({error}): prepare the set again.") from error
     if manifest.version != VERSION:
-        raise UserError(f"{file} is of version {manifest.version}, this ganzoo reads {VERSION}: prepare the set again.")
+        raise UserError(
+            f"{known_as} is of version {manifest.version}, this ganzoo reads {VERSION}: prepare the set again."
+        )
+    for named in manifest.parts:
+        if inside(root, named, known_as, links=True).parent != root:
+            raise UserError(f"{known_as} has a part {named!r}, which is no name of a folder: don't use this set.")
+    for named in manifest.companions:
+        inside(root, named, known_as, links=True)
     return manifest
+
+
+def check_kinds(manifest: Manifest) -> None:
+    """Check that a manifest has values of the kinds that it should have.
+
+    Raises:
+        ValueError: it has others.
+    """
+    parts = manifest.parts.values()
+    texts = [manifest.kind, manifest.source, manifest.filter, manifest.category, manifest.contents]
+    texts += [part.sha256 for part in parts]
+    for names in (manifest.companions, *(part.classes for part in parts), *(part.skipped for part in parts)):
+        if not isinstance(names, list):
+            raise ValueError(f"{names!r:.50} is no list of names")
+        texts += names
+    if wrong := [text for text in texts if not isinstance(text, str)]:
+        raise ValueError(f"{wrong[0]!r:.50} is no text")
+    size = manifest.image_size
+    if not (isinstance(size, list) and len(size) == 2):
+        raise ValueError(f"image_size {size!r:.50} is no height and width")
+    numbers = [*size, manifest.channels, *(part.count for part in parts)]
+    if odd := [number for number in numbers if type(number) is not int or number < 0]:
+        raise ValueError(f"{odd[0]!r:.50} is no number of pixels or images")
+    if manifest.store not in ENDS:
+        raise ValueError(f"store {manifest.store!r:.50} is not known")
 
 
 def fetched(url: str) -> Path:
@@ -114,7 +149,7 @@ def fetched(url: str) -> Path:
     with TemporaryDirectory() as new:
         first = Path(new, "manifest.json")
         download(fetcher, f"{url}/manifest.json", first)
-        manifest = read_manifest(first.parent)
+        manifest = read_manifest(first.parent, known_as=f"{url}/manifest.json")
         if manifest.store != "litdata":
             raise UserError(
                 f"{url} was prepared with --store {manifest.store}: what is streamed needs --store litdata."
@@ -128,8 +163,9 @@ def fetched(url: str) -> Path:
         files += [f"{name}/index.json", f"{name}.names.text.npy", f"{name}.names.ends.npy"]
         files += [f"{name}.labels.npy"] if part.classes else []
     for file in files:
-        if not (folder / file).exists():
-            download(fetcher, f"{url}/{file}", folder / file)
+        path = inside(folder, file, f"{url}/manifest.json")
+        if not path.exists():
+            download(fetcher, f"{url}/{file}", path)
     return folder
 
 
@@ -183,5 +219,4 @@ def data_files(folder: Path, part: str, store: str) -> list[Path]:
     data = folder / f"{part}{ENDS[store]}"
     if store != "litdata":
         return [data if store == "array" else data / "data.mdb"]
-    index = json.loads((data / "index.json").read_text(encoding="utf-8"))
-    return [data / chunk["filename"] for chunk in index["chunks"]]
+    return [path for path, _, _ in listed(data)]

@@ -25,11 +25,13 @@ from ganzoo.data.prepared import (
     is_prepared,
     read_manifest,
 )
-from ganzoo.data.sources import Names, Source, printable
+from ganzoo.data.sources import Names, Source
 from ganzoo.data.stores import Decoded, Store
 from ganzoo.data.streamed import ChunkWriter
 from ganzoo.errors import UserError
 from ganzoo.files import sha256, written
+from ganzoo.output import described, harmless, say
+from ganzoo.reading import read_json
 
 __all__: list[str] = []
 
@@ -129,7 +131,7 @@ def agree(partial: Path, wanted: Manifest) -> None:
             raise UserError(f"{partial} was begun otherwise ({differs}): finish it so, or delete it.")
         if begun.contents == wanted.contents:
             return
-        print(f"The files of {wanted.source} have changed since: beginning anew.", flush=True)
+        say(f"The files of {wanted.source} have changed since: beginning anew.")
         for path in partial.iterdir():
             if path.name != ".lock":
                 shutil.rmtree(path) if path.is_dir() else path.unlink()
@@ -156,7 +158,7 @@ def save_json(path: Path, content: Any) -> None:
 def prepare_part(folder: Path, name: str, source: Source, wanted: Manifest, workers: int, skip: bool) -> Part:
     """Write the images of one part, from where it stopped; then its names, labels and checksum."""
     state_file = folder / f"{name}.progress.json"
-    state = Done(**json.loads(state_file.read_text(encoding="utf-8"))) if state_file.is_file() else Done()
+    state = Done(**read_json(state_file)) if state_file.is_file() else Done()
     height, width = wanted.image_size
     store = Decoded(source, (height, width), wanted.channels)
     views = (source.views,) if source.views > 1 else ()
@@ -166,11 +168,11 @@ def prepare_part(folder: Path, name: str, source: Source, wanted: Manifest, work
     loader = DataLoader(Worker(store, wanted.store != "array"), sampler=rows, batch_size=None, num_workers=workers)
     columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
     with writer, Progress(*columns, transient=True) as bar:
-        task = bar.add_task(f"Preparing {name}", total=len(source), completed=state.done)
+        task = bar.add_task(f"Preparing {described(name)}", total=len(source), completed=state.done)
         for chunk, (items, bad) in zip(rows, loader, strict=True):
             if bad and not skip:
                 raise UserError(
-                    f"{printable(source.names[bad[0]])} in {source.where} {store.reason(bad[0])}. Mend or remove it, "
+                    f"{harmless(source.names[bad[0]])} in {source.where} {store.reason(bad[0])}. Mend or remove it, "
                     "or leave out such files: --on_error skip."
                 )
             if wanted.store == "litdata" and source.label is not None:

@@ -1,6 +1,5 @@
 """Where encoded images lie: a folder tree, a zip, an LMDB. Each gives the bytes of image i, and its name."""
 
-import json
 import os
 import zipfile
 import zlib
@@ -12,19 +11,15 @@ from typing import ClassVar
 import numpy as np
 from PIL import Image
 
-from ganzoo.data.pixels import Unreadable, open_image
-from ganzoo.data.unpacking import Unsafe, check_name
+from ganzoo.data.pixels import SUFFIXES, Unreadable, open_image
 from ganzoo.errors import UserError
-from ganzoo.files import written
+from ganzoo.files import strays, written
+from ganzoo.reading import parse_json
 
 __all__: list[str] = []
 
-SUFFIXES = frozenset(
-    [".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".ppm", ".pgm", ".pnm", ".jfif"]
-)
-
-
-LARGEST = 1 << 30  # bytes of an image file in a zip: what unpacks to more is no honest one
+LARGEST = 1 << 30  # bytes of a file in a zip: what unpacks to more is no honest one
+MOST_CLASSES = 1_000_000
 
 
 class Names:
@@ -64,11 +59,6 @@ class Names:
     def __getitem__(self, i: int) -> str:
         start = int(self.ends[i - 1]) if i else 0
         return self.blob[start : int(self.ends[i])].tobytes().decode("utf-8", "surrogateescape")
-
-
-def printable(name: str) -> str:
-    """Return a file's name as any terminal can show it."""
-    return name.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 class Source(ABC):
@@ -139,11 +129,16 @@ class ZipSource(Opened):
         """Return the member's content."""
         self.ready()
         try:
-            if (size := self.file.getinfo(self.names[i]).file_size) > LARGEST:
-                raise OSError(f"unpacks to {size:,} bytes")
-            return self.file.read(self.names[i])
+            return member(self.file, self.names[i])
         except (zipfile.BadZipFile, zlib.error, EOFError, KeyError, RuntimeError, NotImplementedError) as error:
             raise OSError(f"{error}") from error  # damaged, encrypted, or of a rare compression
+
+
+def member(archive: zipfile.ZipFile, name: str) -> bytes:
+    """Return the content of a file in a zip; OSError if it would be too large for an honest one."""
+    if (size := archive.getinfo(name).file_size) > LARGEST:
+        raise OSError(f"unpacks to {size:,} bytes")
+    return archive.read(name)
 
 
 def image_names(root: Path) -> list[str]:
@@ -191,11 +186,8 @@ def zip_names(path: Path) -> list[str]:
             names = [member.filename for member in archive.infolist() if not member.is_dir()]
     except (zipfile.BadZipFile, OSError) as error:
         raise UserError(f"{path} is no zip, or was cut short ({error}): get it again.") from error
-    try:
-        for name in names:
-            check_name(name)
-    except Unsafe as error:
-        raise UserError(f"{path} {error}: no honest archive does; don't use it.") from error
+    if wrong := [name for name in names if strays(name)]:
+        raise UserError(f"{path} holds {wrong[0]}, which would land outside the folder: don't use it.")
     parts = ((PurePosixPath(name).parts, name) for name in names)
     return sorted(name for path_, name in parts if is_image(path_[-1]) and all(map(is_visible, path_)))
 
@@ -216,7 +208,7 @@ def folder_or_zip(root: Path, labelled: bool = True) -> dict[str, Source]:
     else:
         raise UserError(f"--data.root: {root} is not there: give a folder of images, or a zip.")
     if not names:
-        known = " ".join(SUFFIXES)
+        known = " ".join(sorted(SUFFIXES))
         raise UserError(f"--data.root: {root} has no images ({known}): give another folder.")
     given = json_labels(root, names) if labelled else None
     parts = parts_of(names)
@@ -270,13 +262,13 @@ def json_labels(root: Path, names: list[str]) -> tuple[dict[str, int], list[str]
             text = file.read_text(encoding="utf-8") if file.is_file() else None
         else:
             with zipfile.ZipFile(root) as archive:
-                text = archive.read("dataset.json").decode() if "dataset.json" in archive.namelist() else None
-        pairs = json.loads(text)["labels"] if text is not None else None
+                text = member(archive, "dataset.json").decode() if "dataset.json" in archive.namelist() else None
+        pairs = parse_json(text)["labels"] if text is not None else None
         if pairs is None:
             return None
         labels = {str(name): int(label) for name, label in pairs}
-        if min(labels.values()) < 0:
-            raise ValueError(f"the label {min(labels.values())}")
+        if wrong := [label for label in labels.values() if not 0 <= label < MOST_CLASSES]:
+            raise ValueError(f"the label {wrong[0]}")
     except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
         what = f"{type(error).__name__}: {error}"
         raise UserError(f'{file} is not {{"labels": [[name, number], ...]}} or can\'t be read ({what}).') from error

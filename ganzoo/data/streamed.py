@@ -20,10 +20,12 @@ from typing import IO, Any
 import numpy as np
 
 from ganzoo.data.base import Stream, permutation
+from ganzoo.data.listing import listed
 from ganzoo.data.sources import Names, Opened
 from ganzoo.data.stores import ImageSet, Store
 from ganzoo.errors import UserError
 from ganzoo.files import written
+from ganzoo.reading import read_json
 
 __all__: list[str] = []
 
@@ -100,12 +102,11 @@ class Chunks(Opened):
         self, folder: Path, names: Names, label: np.ndarray | None, classes: list[str], remote: str, cache_gb: float
     ):
         super().__init__(folder, names, label, classes)
-        index = json.loads((folder / "index.json").read_text(encoding="utf-8"))
         self.remote, self.limit = remote, int(cache_gb * 1e9)
-        self.files = [str(chunk["filename"]) for chunk in index["chunks"]]
-        self.sizes = [int(chunk["chunk_bytes"]) for chunk in index["chunks"]]
-        self.starts = np.cumsum([0, *(chunk["chunk_size"] for chunk in index["chunks"])])
-        self.leaves = len(index["config"]["data_format"])
+        chunks = listed(folder)
+        self.files, self.sizes = [path.name for path, _, _ in chunks], [size for _, size, _ in chunks]
+        self.starts = np.cumsum([0, *(count for _, _, count in chunks)])
+        self.leaves = len(read_json(folder / "index.json")["config"]["data_format"])
         self.single: set[int] = set()  # images that are fetched by themselves
         if not remote:
             for file, size in zip(self.files, self.sizes, strict=True):
@@ -263,7 +264,7 @@ class ChunkWriter:
     def said(self) -> list[Any]:
         """Return what litdata said of each chunk that is whole."""
         files = sorted(self.path.parent.glob(f"{self.path.name}.*.progress.json"))
-        return [json.loads(file.read_text(encoding="utf-8")) for file in files]
+        return [read_json(file) for file in files]
 
     def write(self, items: Iterable[Any], at: int) -> None:
         """Put images from number `at` on."""

@@ -2,7 +2,6 @@
 
 import gzip
 import os
-import re
 import shutil
 import stat
 import tarfile
@@ -17,6 +16,8 @@ import rich
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 
 from ganzoo.errors import UserError
+from ganzoo.files import strays
+from ganzoo.output import described
 
 __all__: list[str] = []
 
@@ -69,7 +70,9 @@ def unpack_zip(opened: BinaryIO, folder: Path) -> None:
             kind = stat.S_IFMT(member.external_attr >> 16)  # 0 where no Unix made the zip
             if kind not in (0, stat.S_IFREG, stat.S_IFDIR):
                 raise Unsafe(f"holds {member.filename}, which is a link or a device")
-        task = bar.add_task(f"Unpacking {Path(opened.name).name}", total=sum(m.compress_size for m in members))
+        task = bar.add_task(
+            f"Unpacking {described(Path(opened.name).name)}", total=sum(m.compress_size for m in members)
+        )
         for member in members:
             archive.extract(member, folder)
             bar.advance(task, member.compress_size)
@@ -78,7 +81,7 @@ def unpack_zip(opened: BinaryIO, folder: Path) -> None:
 def unpack_tar(opened: BinaryIO, folder: Path) -> None:
     """Unpack a .tar.gz, and read on to its last byte: the CRC is there."""
     with gzip.GzipFile(fileobj=opened) as stream, progress() as bar:
-        task = bar.add_task(f"Unpacking {Path(opened.name).name}", total=os.fstat(opened.fileno()).st_size)
+        task = bar.add_task(f"Unpacking {described(Path(opened.name).name)}", total=os.fstat(opened.fileno()).st_size)
         with tarfile.open(fileobj=stream, mode="r:") as archive:
             for member in archive:
                 check_name(member.name)
@@ -94,8 +97,7 @@ def check_name(name: str) -> None:
     Raises:
         Unsafe: it does not.
     """
-    parts = re.split(r"[/\\]", name)
-    if parts[0] == "" or parts[0].endswith(":") or ".." in parts:
+    if strays(name):
         raise Unsafe(f"holds {name}, which would land outside the folder")
 
 

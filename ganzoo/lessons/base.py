@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Protocol
 
 import torch
-import yaml
 from rich.progress import Progress
 from torch import Tensor
 
@@ -21,6 +20,7 @@ from ganzoo.checkpoint import read
 from ganzoo.cores import cores
 from ganzoo.draws import Draws
 from ganzoo.errors import UserError
+from ganzoo.reading import parse_yaml
 from ganzoo.shipped import find_experiment
 
 __all__ = ["Lesson", "Table", "chance", "descend", "scores", "side_by_side", "train"]
@@ -78,7 +78,7 @@ def train(config: str, run: Path, rounds: int | None, *options: str) -> Path:
     """
     last, file = run / "checkpoints" / "last.ckpt", find_experiment(config)
     settings = Path(file).read_text(encoding="utf-8")
-    rounds = rounds or yaml.safe_load(settings)["trainer"]["max_steps"]
+    rounds = rounds or parse_yaml(settings)["trainer"]["max_steps"]
     begun, wanted = Path(f"{run}.begun"), f"{settings}\n# {shlex.join(options)}\n"  # a run's name may have dots
     if last.exists() and not (begun.exists() and begun.read_text(encoding="utf-8") == wanted):
         raise UserError(f"{run} was begun with other settings: remove it to train anew, or give another --out.")

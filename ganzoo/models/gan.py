@@ -15,6 +15,7 @@ from ganzoo.networks import JoinedGenerator, MinibatchDiscriminator, MLPDiscrimi
 from ganzoo.networks.labels import need_features
 from ganzoo.networks.minibatch import MinibatchDiscrimination
 from ganzoo.objectives import NonSaturating, Objective, wide
+from ganzoo.output import say
 from ganzoo.penalties import Penalty, clip_weights_
 
 __all__ = ["GAN"]
@@ -142,7 +143,7 @@ class GAN(FromNoise):
         """Say what is not compiled."""
         super().on_fit_start()
         if self.compile_networks and self.penalties and self.trainer.is_global_zero:
-            print("compile: torch.compile has no second derivative, so the penalties run uncompiled.", flush=True)
+            say("compile: torch.compile has no second derivative, so the penalties run uncompiled.")
 
     def opinion(self, x: Tensor, *y: Tensor) -> Tensor:
         """Return the discriminator's raw scores (N,) of samples (N, *shape), a few at a time if it sees the batch."""

@@ -8,13 +8,14 @@ from pathlib import Path
 import torch
 
 from ganzoo.checkpoint import load
-from ganzoo.data.pixels import height_and_width
-from ganzoo.data.sources import SUFFIXES, image_names
+from ganzoo.data.pixels import SUFFIXES, height_and_width
+from ganzoo.data.sources import image_names
 from ganzoo.errors import UserError
-from ganzoo.files import distinct, folder_for
+from ganzoo.files import distinct, folder_for, inside
 from ganzoo.from_images import Direction, FromImages, one_at_a_time
 from ganzoo.game import Game
 from ganzoo.origin import origin_of, refuse_others
+from ganzoo.output import say
 from ganzoo.translating.images import translate_files
 from ganzoo.translating.translation import Translation
 from ganzoo.translating.videos import VIDEOS, translate_video
@@ -91,7 +92,7 @@ def translate(
     there = f", {before} of them there already and left as they were" if before else ""
     count = len(targets) - len(left_out)
     if count:
-        print(f"{count} {what if count > 1 else what.rstrip('s')}, {direction} by {type(model).__name__}{there}: {out}")
+        say(f"{count} {what if count > 1 else what.rstrip('s')}, {direction} by {type(model).__name__}{there}: {out}")
     if left_out:
         named = ", ".join(f"{name} {why}" for name, why in itertools.islice(left_out.items(), MOST_NAMED))
         more = f", and {len(left_out) - MOST_NAMED} more" if len(left_out) > MOST_NAMED else ""
@@ -143,7 +144,9 @@ def files_of(source: Path, out: str) -> dict[str, tuple[Path, Path]]:
     if not (names := image_names(source)):
         raise UserError(f"--input: {source} has no images: give a folder that has some, or a file.")
     folder(target)
-    return {name: (source / name, target / file) for name, file in zip(names, distinct(names), strict=True)}
+    return {
+        name: (source / name, inside(target, file, source)) for name, file in zip(names, distinct(names), strict=True)
+    }
 
 
 def folder(path: Path) -> Path:

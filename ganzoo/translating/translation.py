@@ -15,6 +15,7 @@ from ganzoo.data.base import to_float
 from ganzoo.data.pixels import SMALLEST, Unreadable, fitted, in_channels, open_image
 from ganzoo.errors import UserError
 from ganzoo.from_images import DOMAINS, Direction, FromImages
+from ganzoo.output import say
 from ganzoo.pictures import to_uint8
 from ganzoo.translating.tiles import LARGE, blended
 
@@ -128,7 +129,7 @@ class Translation:
         """Print a remark, of several threads and many images once."""
         with self.saying:
             if about not in self.said:
-                print(remark)
+                say(remark)
             self.said.add(about)
 
     def in_tiles(self, x: Tensor, row: int, tile: int) -> Tensor:

@@ -1,15 +1,19 @@
 """From image files of every kind to pixels, and from broken ones to one clear reason."""
 
+import ast
+import io
 import struct
 import zlib
 from contextlib import suppress
+from pathlib import Path
 
 import numpy as np
 import pytest
 from fakes import encoded, picture
 from PIL import Image
 
-from ganzoo.data.pixels import Unreadable, enlarged, height_and_width, open_image, pixels
+import ganzoo
+from ganzoo.data.pixels import FORMATS, KINDS, Unreadable, enlarged, height_and_width, open_image, pixels
 from ganzoo.errors import UserError
 
 SIZE = (16, 16)
@@ -104,6 +108,54 @@ def test_of_an_extreme_strip_the_middle_is_taken():
     assert pixels(strip, SIZE, 3).min() == 255
 
 
+Image.init()
+STUBS = {"BUFR", "GRIB", "HDF5", "WMF"}  # Pillow writes none by itself
+
+
+@pytest.mark.parametrize("kind", sorted(set(Image.SAVE) - set(FORMATS) - STUBS))
+def test_no_other_kind_is_opened_whatever_its_name(kind):
+    """Pillow knows many kinds of files, of some of which it starts other programs."""
+    for mode in ("RGB", "L", "P", "1"):
+        with suppress(OSError, ValueError, KeyError, TypeError):
+            raw = encoded(solid(mode, 1, (64, 64)), kind)
+            break
+    try:
+        open_image(raw)
+    except Unreadable:
+        return
+    assert Image.open(io.BytesIO(raw)).format in (*FORMATS, "MPO")  # an MPO is a JPEG with another after it
+
+
+def test_postscript_starts_no_program(monkeypatch):
+    """Not Ghostscript, if there is one, whatever the file's name."""
+    started = []
+    monkeypatch.setattr("PIL.EpsImagePlugin.Ghostscript", lambda *args, **options: started.append(args))
+    eps = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 100 100\n%%EndComments\nshowpage\n%%EOF\n"
+    dos = b"\xc5\xd0\xd3\xc6" + struct.pack("<6I", 32, len(eps), 0, 0, 0, 0) + b"\xff\xff\0\0" + eps
+    for raw in (eps, dos):
+        assert reason(raw).startswith("is no image of a kind that is read")
+    assert not started
+
+
+def test_a_photograph_with_a_second_picture_is_read_as_a_jpeg():
+    file = io.BytesIO()
+    image = picture(0, 20, 24)
+    image.save(file, "MPO", save_all=True, append_images=[picture(1, 20, 24)])
+    assert loaded(file.getvalue()).shape == (3, 16, 16)
+
+
+def test_each_suffix_stands_for_a_kind_that_pillow_knows():
+    known = Image.registered_extensions()
+    assert {suffix: known[suffix] for suffix in KINDS} == KINDS
+
+
+def test_pillow_is_always_told_what_it_may_open():
+    for file in Path(ganzoo.__file__).parent.rglob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and ast.unparse(node.func) in ("Image.open", "PIL.Image.open"):
+                assert "formats" in [option.arg for option in node.keywords], f"{file}:{node.lineno}"
+
+
 def test_a_pixel_is_no_picture_unless_pixels_are_asked_for():
     one = encoded(solid("RGB", (1, 2, 3), (1, 1)), "PNG")
     assert reason(one) == "is 1x1 pixels: too small"
@@ -129,7 +181,7 @@ def test_a_panorama_is_no_bomb(monkeypatch):
         (b"", "is empty"),
         (b"<!DOCTYPE html><html>Quota exceeded</html>", "is an HTML page"),
         (b"\n <html lang=en>", "is an HTML page"),
-        (b"not an image at all", "is no image that Pillow knows"),
+        (b"not an image at all", "is no image of a kind that is read (BMP, GIF, JPEG, PNG, PPM, TIFF, WEBP)"),
         (encoded(picture(0, 64, 64))[:-300], "is broken or cut short"),
         (encoded(picture(0, 64, 64), "PNG")[:200], "is broken or cut short"),
         (bomb(), "has too many pixels"),

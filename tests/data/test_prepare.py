@@ -424,3 +424,59 @@ def test_the_commands_are_there(capsys):
     with pytest.raises(SystemExit):
         main(["data", "prepare", "--help"])
     assert capsys.readouterr().out.startswith("usage: ganzoo data prepare SRC DEST [options]")
+
+
+OUT = ["../x", "/x", "a/../../x", "..\\x", "C:\\x", "a\0b", "", 7, None, {}]
+
+
+@pytest.mark.parametrize("name", OUT)
+def test_a_manifest_that_names_what_lies_elsewhere_is_refused(tmp_path, name):
+    """A companion, and a part, from which the names of its files are made."""
+    write_images(tmp_path / "src", 12)
+    made(tmp_path / "src", tmp_path / "dest")
+    manifest = json.loads((tmp_path / "dest/manifest.json").read_text())
+    changes = [{"companions": [name]}]
+    if isinstance(name, str):
+        changes.append({"parts": {name: manifest["parts"]["all"]}})
+    for change in changes:
+        (tmp_path / "dest/manifest.json").write_text(json.dumps({**manifest, **change}))
+        for function in (lambda: ready(ImageFolder, tmp_path / "dest"), lambda: check(str(tmp_path / "dest"))):
+            assert "manifest.json" in refused(function)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        *({"companions": odd} for odd in (5, "a", {"a": 1})),
+        *({"image_size": odd} for odd in (16, [16], [16, "16"], [16, -16], [1e30, 16], "ab", None)),
+        *({"channels": odd} for odd in ("3", None, [3], 3.5)),
+        *({"store": odd} for odd in ("zarr", None, [])),
+        *({"parts": odd} for odd in ([], 5, {"all": 5}, {"all": {"count": "12"}}, {"all": {"classes": "ab"}})),
+        *({"kind": odd} for odd in (5, None, ["ImageFolder"])),
+        {"more": 1},
+    ],
+    ids=str,
+)
+def test_a_manifest_of_other_kinds_is_one_line(tmp_path, change):
+    write_images(tmp_path / "src", 12)
+    made(tmp_path / "src", tmp_path / "dest")
+    file = tmp_path / "dest/manifest.json"
+    file.write_text(json.dumps({**json.loads(file.read_text()), **change}))
+    for function in (lambda: ready(ImageFolder, tmp_path / "dest"), lambda: check(str(tmp_path / "dest"))):
+        assert f"{file} is no manifest of a prepared set" in refused(function)
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, "9" * 5000, '{"parts": NaN}', "\udcff", "", "{"])
+def test_a_manifest_that_is_no_json_is_one_line(tmp_path, text):
+    (tmp_path / "manifest.json").write_bytes(text.encode("utf-8", "surrogateescape"))
+    assert "is no manifest of a prepared set" in refused(ready, ImageFolder, tmp_path)
+
+
+def test_a_prepared_set_may_be_made_of_links(tmp_path):
+    """As caches of other programs are."""
+    write_images(tmp_path / "src", 12)
+    made(tmp_path / "src", tmp_path / "dest")
+    (tmp_path / "linked").mkdir()
+    for file in (tmp_path / "dest").iterdir():
+        (tmp_path / "linked" / file.name).symlink_to(file)
+    assert len(ready(ImageFolder, tmp_path / "linked").train) == 11

@@ -129,6 +129,26 @@ def test_a_zip_that_leads_out_of_itself_is_refused(tmp_path, name):
     assert "would land outside" in refused(folder_or_zip, zipped(tmp_path / "set.zip", {name: b""}))
 
 
+@pytest.mark.parametrize(
+    "text",
+    ['{"labels": [["a.jpg", 100000000000000]]}', '{"labels": [["a.jpg", 1e999]]}', '{"labels": ' + "[" * 100_000],
+)
+def test_labels_that_would_fill_the_memory(tmp_path, text):
+    path = zipped(tmp_path / "set.zip", {"a.jpg": b"", "dataset.json": text})
+    write_images(tmp_path / "set", 1)
+    (tmp_path / "set" / "dataset.json").write_text(text)
+    for place in (path, tmp_path / "set"):
+        assert "dataset.json is not" in refused(folder_or_zip, place)
+
+
+def test_labels_that_unpack_to_gigabytes(tmp_path, monkeypatch):
+    monkeypatch.setattr("ganzoo.data.sources.LARGEST", 100)
+    text = '{"labels": [["a.jpg", 0]]}' + " " * 1000
+    assert "unpacks to 1,026 bytes" in refused(
+        folder_or_zip, zipped(tmp_path / "set.zip", {"a.jpg": b"", "dataset.json": text})
+    )
+
+
 def test_a_zip_cut_short(tmp_path):
     path = zipped(tmp_path / "set.zip", {f"{i}.jpg": encoded(picture(i)) for i in range(4)})
     path.write_bytes(path.read_bytes()[:-60])

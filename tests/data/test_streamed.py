@@ -19,6 +19,7 @@ from ganzoo.data import Faces, ImageFolder, streamed
 from ganzoo.data.check import check
 from ganzoo.data.preparing import Done
 from ganzoo.data.streamed import ChunkedStream
+from ganzoo.errors import UserError
 
 litdata = pytest.importorskip("litdata", reason="litdata is not installed: pip install 'ganzoo[stream]'")
 
@@ -346,3 +347,62 @@ def test_a_manifest_that_is_none(tmp_path, classes, bucket):
     assert "image_size [16, 16], and [64, 64]" in refused(ready, ImageFolder, bucket(classes), image_size=64)
     (classes / "manifest.json").write_text("<html>")
     assert "no manifest of a prepared set" in refused(ready, ImageFolder, bucket(classes))
+
+
+# what others upload ---------------------------------------------------------------------------------------
+
+
+def changed(file, change):
+    content = json.loads(file.read_text())
+    change(content)
+    file.write_text(json.dumps(content))
+
+
+def outside(tmp_path):
+    """Everything below a folder but in the cache and the set: what is there before and after."""
+    return {path for path in tmp_path.rglob("*") if not {"cache", "set"} & set(path.relative_to(tmp_path).parts)}
+
+
+@pytest.mark.parametrize("where", ["companion", "part", "chunk"])
+@pytest.mark.parametrize("up", ["../", "../../", "../../../../home/", "ABSOLUTE"])
+def test_a_set_in_storage_writes_nothing_elsewhere(tmp_path, classes, bucket, where, up):
+    name = f"{tmp_path}/home/.bashrc" if up == "ABSOLUTE" else f"{up}.bashrc"
+    (tmp_path / "home").mkdir()
+    there = Path(os.path.normpath(f"{classes}/{name}" if where != "chunk" else f"{classes}/all/{name}"))
+    for place in (there, Path(f"{classes}/{name}"), Path(f"{classes}/all/{name}")):
+        with suppress(OSError):
+            if not place.exists() and str(place.resolve()).startswith(str(tmp_path)):
+                place.parent.mkdir(parents=True, exist_ok=True)
+                place.write_text("echo theirs")
+    if where == "chunk":
+        changed(classes / "all/index.json", lambda index: index["chunks"][0].update(filename=name))
+    elif where == "part":
+        changed(classes / "manifest.json", lambda m: m["parts"].update({name: m["parts"]["all"]}))
+    else:
+        changed(classes / "manifest.json", lambda m: m["companions"].append(name))
+    before = outside(tmp_path)
+    with pytest.raises(UserError, match=r"(manifest|index)\.json names .* outside of its folder"):
+        ready(ImageFolder, bucket(classes))
+    assert outside(tmp_path) == before
+    assert not list((tmp_path / "cache").rglob(".bashrc*"))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"filename": "deeper/chunk.bin"},
+        {"chunk_bytes": -1},
+        {"chunk_bytes": "8000"},
+        {"chunk_size": 0},
+        {"chunk_size": 1.5},
+        {"chunk_size": None},
+        {"chunk_size": 10**17},
+    ],
+    ids=str,
+)
+def test_an_index_that_cannot_be_is_one_line(tmp_path, classes, bucket, change):
+    changed(classes / "all/index.json", lambda index: index["chunks"][0].update(change))
+    for root in (classes, bucket(classes)):
+        with pytest.raises(UserError, match=r"is not whole|outside") as error:
+            ready(ImageFolder, root)
+        assert "\n" not in str(error.value)
