@@ -7,7 +7,7 @@ help:  ## Show what there is to make
 
 setup: $(BIN)/ganzoo  ## Install ganzoo and its tools into .venv
 
-$(BIN)/ganzoo: pyproject.toml
+$(BIN)/ganzoo: pyproject.toml setup.py
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
 	@touch $@

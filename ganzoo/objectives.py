@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ganzoo.errors import UserError
+from ganzoo.system.errors import UserError
 
 __all__ = [
     "Hinge",

@@ -18,8 +18,8 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from ganzoo.draws import Draws
-from ganzoo.errors import UserError
+from ganzoo.system.draws import Draws
+from ganzoo.system.errors import UserError
 
 __all__ = ["DRAGAN", "R1", "R2", "GradientPenalty", "Penalty", "clip_weights_"]
 

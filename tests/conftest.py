@@ -10,10 +10,9 @@ import pytest
 import torch
 
 import ganzoo.models
-from ganzoo.checkpoint import read
 from ganzoo.cli import main
-from ganzoo.from_images import FromImages
-from ganzoo.game import Game
+from ganzoo.game import FromImages, Game
+from ganzoo.runs.checkpoint_file import read
 
 # judges of digits, trained once for all tests, and not in the user's own cache
 os.environ.setdefault("XDG_CACHE_HOME", str(Path(__file__).parent.parent / ".pytest_cache" / "home"))

@@ -14,7 +14,7 @@ from PIL import Image
 from torch.nn import functional as F
 
 from ganzoo.data import DataModule
-from ganzoo.data.base import TensorSet
+from ganzoo.data.base.sets import TensorSet
 from ganzoo.metrics import Extractor
 
 

@@ -9,8 +9,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from ganzoo.data.base import Stream, TensorSet, resize
-from ganzoo.draws import Draws
+from ganzoo.data.base.sets import TensorSet
+from ganzoo.data.base.streams import Stream
+from ganzoo.data.base.tensors import resize
+from ganzoo.system.draws import Draws
 
 BENCHMARKS = Path(__file__).parent.parent / "experiments" / "benchmarks"
 

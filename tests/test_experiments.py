@@ -11,8 +11,9 @@ from fakes import FAKES
 import ganzoo
 import ganzoo.data
 from ganzoo.cli import main
-from ganzoo.from_images import DOMAINS, FromImages
-from ganzoo.lightning_cli import ParsingCLI, lightning
+from ganzoo.cli.fit import ParsingCLI, lightning
+from ganzoo.game import FromImages
+from ganzoo.game.ways import DOMAINS
 
 FOLDER = Path(__file__).parent.parent / "experiments"
 OTHERS = ("sweeps", "cluster", "benchmarks")
@@ -37,7 +38,7 @@ def test_says_what_it_is(path):
 
 
 def is_long(path):
-    """All but those for a CPU and for points: the paper's widths, and variants that tests/test_models.py plays too."""
+    """All but those for a CPU and for points: the paper's widths, and variants that test_models.py plays too."""
     return path.parent.name != "toy2d" and not path.stem.endswith("_cpu")
 
 

@@ -7,7 +7,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ganzoo.errors import UserError
 from ganzoo.objectives import (
     Hinge,
     LeastSquares,
@@ -19,6 +18,7 @@ from ganzoo.objectives import (
     Wasserstein,
     WholeLeastSquares,
 )
+from ganzoo.system.errors import UserError
 
 OBJECTIVES = [
     Minimax(),

@@ -6,10 +6,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from ganzoo.draws import Draws
-from ganzoo.errors import UserError
 from ganzoo.networks import JoinedDiscriminator, MLPDiscriminator, ProjectionDiscriminator
 from ganzoo.penalties import DRAGAN, R1, R2, GradientPenalty, Penalty, clip_weights_
+from ganzoo.system.draws import Draws
+from ganzoo.system.errors import UserError
 
 PENALTIES = [R1(3.0), R2(3.0), GradientPenalty(2.0), GradientPenalty(2.0, one_sided=True), DRAGAN(2.0, 0.7)]
 every = pytest.mark.parametrize("penalty", PENALTIES, ids=lambda p: type(p).__name__ + "-one" * hasattr(p, "one_sided"))

@@ -12,7 +12,7 @@ import lightning as L
 import torch
 from conftest import ALIKE, FROM_NOISE, TRANSLATORS, fit_args
 
-from ganzoo.cli import run
+from ganzoo.cli.main import run
 from ganzoo.game import NonFiniteLoss
 from ganzoo.models import GAN
 

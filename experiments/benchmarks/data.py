@@ -25,11 +25,11 @@ from torch.utils.data import DataLoader
 from torchvision import datasets
 from torchvision.transforms import v2
 
+from ganzoo.commands.data.prepare import prepare
 from ganzoo.data import Faces, ImageFolder
-from ganzoo.data.prepare import prepare
-from ganzoo.data.prepared import Manifest, Part
-from ganzoo.data.preparing import save_json
-from ganzoo.data.sources import Names
+from ganzoo.data.files.sources import Names
+from ganzoo.data.prepared.manifest import Manifest, Part
+from ganzoo.data.prepared.writing import save_json
 
 SIZE, BATCH = 64, 64
 

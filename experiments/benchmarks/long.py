@@ -9,7 +9,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from ganzoo.commands import show_table
+from ganzoo.commands.lesson import show_table
 from ganzoo.lessons.base import Table
 from ganzoo.lessons.mode_collapse import DATA, ROWS, compare
 from ganzoo.lessons.stacked_mnist import stacked_mnist

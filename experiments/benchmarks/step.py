@@ -40,12 +40,13 @@ from torch.nn import functional as F
 from torch.utils.data import DataLoader, Dataset
 from torchvision import transforms
 
-from ganzoo.callbacks import Checkpoints, Progress
+from ganzoo.cli.fit import TRAINER
 from ganzoo.data import DataModule
-from ganzoo.data.base import TensorSet, resize
-from ganzoo.lightning_cli import TRAINER
-from ganzoo.loggers import MetricsCSV
+from ganzoo.data.base.sets import TensorSet
+from ganzoo.data.base.tensors import resize
 from ganzoo.models import DCGAN, GAN
+from ganzoo.runs.callbacks import Checkpoints, Progress
+from ganzoo.runs.loggers import MetricsCSV
 
 LATENT_DIM, BATCH, SAMPLES = 100, 64, 6000
 LR, BETAS = 2e-4, (0.5, 0.999)  # ganzoo's defaults

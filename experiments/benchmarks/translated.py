@@ -21,12 +21,13 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torchvision.transforms.functional import center_crop
 
-from ganzoo.checkpoint import load
 from ganzoo.data import Horse2Zebra, Paired
-from ganzoo.data.base import SampleSet, to_float
-from ganzoo.from_images import FromImages
+from ganzoo.data.base.sets import SampleSet
+from ganzoo.data.base.tensors import to_float
+from ganzoo.game import FromImages
 from ganzoo.metrics import FID, Extractor
-from ganzoo.pictures import save_grids
+from ganzoo.pictures.figures import save_grids
+from ganzoo.runs.checkpoint_file import load
 
 PART = 25  # images at once
 SHOWN = 8

@@ -37,13 +37,13 @@ from torch import Tensor, nn
 from torchvision.transforms.functional import to_tensor
 from torchvision.utils import save_image
 
-from ganzoo.checkpoint import load
+from ganzoo.commands.translate import translate
 from ganzoo.data import DataModule
-from ganzoo.data.base import TensorSet
-from ganzoo.from_images import FromImages
+from ganzoo.data.base.sets import TensorSet
+from ganzoo.game import FromImages
 from ganzoo.models import CUT, CycleGAN
 from ganzoo.networks import AntialiasedPatchGAN, AntialiasedTranslator, InstancePatchGAN, ResNetTranslator
-from ganzoo.translating import translate
+from ganzoo.runs.checkpoint_file import load
 
 SIDE, IMAGES = 128, 64  # of the game's images
 BETAS = (0.5, 0.999)

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
-from ganzoo.found import publish
+from ganzoo.system.discovery import publish
 
 __all__ = publish(__name__, __path__, globals())
 

@@ -7,10 +7,11 @@ import torch
 from torchvision.datasets import CIFAR10 as Batches
 from torchvision.transforms.v2.functional import center_crop
 
-from ganzoo.data.augmented import Augmented
-from ganzoo.data.base import TensorSet, resize
-from ganzoo.data.download import get
-from ganzoo.errors import UserError
+from ganzoo.data.base.augmented import Augmented
+from ganzoo.data.base.sets import TensorSet
+from ganzoo.data.base.tensors import resize
+from ganzoo.data.download.get import get
+from ganzoo.system.errors import UserError
 
 __all__ = ["CIFAR10"]
 

@@ -4,8 +4,9 @@ from typing import Any
 
 import torch
 
-from ganzoo.data.base import TensorSet, resize
-from ganzoo.data.with_judge import WithJudge
+from ganzoo.data.base.sets import TensorSet
+from ganzoo.data.base.tensors import resize
+from ganzoo.data.base.with_judge import WithJudge
 from ganzoo.metrics import DigitScores, SampleMetric
 
 __all__ = ["Digits"]

@@ -4,7 +4,7 @@ from typing import Any, Literal
 
 from torch import Tensor
 
-from ganzoo.data.idx import IDX
+from ganzoo.data.base.idx import IDX
 
 __all__ = ["EMNIST"]
 

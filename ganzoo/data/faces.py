@@ -5,12 +5,13 @@ from typing import Any
 
 import numpy as np
 
-from ganzoo.data.base import permutation
-from ganzoo.data.images import SPLIT, Images
-from ganzoo.data.sources import Names, Source, check_same_names, folder_or_zip
-from ganzoo.data.stores import ImageSet, Store
-from ganzoo.errors import UserError
-from ganzoo.output import say
+from ganzoo.data.base.images import SPLIT, Images
+from ganzoo.data.base.streams import permutation
+from ganzoo.data.files.folders import check_same_names, folder_or_zip
+from ganzoo.data.files.sources import Names, Source
+from ganzoo.data.files.stores import ImageSet, Store
+from ganzoo.system.errors import UserError
+from ganzoo.system.output import say
 
 __all__ = ["Faces"]
 

@@ -1,6 +1,6 @@
 """FashionMNIST, from its four IDX files."""
 
-from ganzoo.data.idx import IDX
+from ganzoo.data.base.idx import IDX
 
 __all__ = ["FashionMNIST"]
 

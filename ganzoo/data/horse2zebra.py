@@ -7,12 +7,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ganzoo.data.base import SampleSet, Stream, permutation
-from ganzoo.data.images import Images
-from ganzoo.data.sources import FolderSource, Names, Source, image_names
-from ganzoo.data.stores import ImageSet, Store
-from ganzoo.draws import Draws
-from ganzoo.errors import UserError
+from ganzoo.data.base.images import Images
+from ganzoo.data.base.sets import SampleSet
+from ganzoo.data.base.streams import Stream, permutation
+from ganzoo.data.files.sources import FolderSource, Names, Source, image_names
+from ganzoo.data.files.stores import ImageSet, Store
+from ganzoo.system.draws import Draws
+from ganzoo.system.errors import UserError
 
 __all__ = ["Horse2Zebra"]
 

@@ -3,9 +3,10 @@
 from pathlib import Path
 from typing import Any
 
-from ganzoo.data.images import Images
-from ganzoo.data.sources import Source, folder_or_zip
-from ganzoo.data.stores import Store
+from ganzoo.data.base.images import Images
+from ganzoo.data.files.folders import folder_or_zip
+from ganzoo.data.files.sources import Source
+from ganzoo.data.files.stores import Store
 
 __all__ = ["ImageFolder"]
 

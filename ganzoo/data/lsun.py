@@ -3,10 +3,11 @@
 from pathlib import Path
 from typing import Any
 
-from ganzoo.data.images import Images
-from ganzoo.data.lmdbs import lmdb_source
-from ganzoo.data.sources import Source, folder_or_zip
-from ganzoo.errors import UserError
+from ganzoo.data.base.images import Images
+from ganzoo.data.files.folders import folder_or_zip
+from ganzoo.data.files.lmdbs import lmdb_source
+from ganzoo.data.files.sources import Source
+from ganzoo.system.errors import UserError
 
 __all__ = ["LSUN"]
 

@@ -1,7 +1,7 @@
 """MNIST, from its four IDX files."""
 
+from ganzoo.data.base.idx import IDX
 from ganzoo.data.digits import HandwrittenDigits
-from ganzoo.data.idx import IDX
 
 __all__ = ["MNIST"]
 

@@ -6,11 +6,12 @@ from typing import Any, Literal
 import numpy as np
 from PIL import Image
 
-from ganzoo.data.images import Images
-from ganzoo.data.pixels import Unreadable
-from ganzoo.data.sources import FolderSource, Names, Source, image_names, parts_of
-from ganzoo.data.stores import ImageSet, Store
-from ganzoo.errors import UserError
+from ganzoo.data.base.images import Images
+from ganzoo.data.files.folders import parts_of
+from ganzoo.data.files.pixels import Unreadable
+from ganzoo.data.files.sources import FolderSource, Names, Source, image_names
+from ganzoo.data.files.stores import ImageSet, Store
+from ganzoo.system.errors import UserError
 
 __all__ = ["Paired"]
 

@@ -9,10 +9,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ganzoo.data.images import Images
-from ganzoo.data.sources import Source, folder_or_zip
-from ganzoo.data.stores import ImageSet, Store
-from ganzoo.errors import UserError
+from ganzoo.data.base.images import Images
+from ganzoo.data.files.folders import folder_or_zip
+from ganzoo.data.files.sources import Source
+from ganzoo.data.files.stores import ImageSet, Store
+from ganzoo.system.errors import UserError
 
 __all__ = ["Edges2Photo", "Grey2Colour"]
 

@@ -6,10 +6,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ganzoo.data.base import TensorSet
+from ganzoo.data.base.sets import TensorSet
 from ganzoo.data.mnist import MNIST
-from ganzoo.errors import UserError
 from ganzoo.metrics import SampleMetric, StackedDigits
+from ganzoo.system.errors import UserError
 
 __all__ = ["StackedMNIST"]
 

@@ -8,9 +8,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ganzoo.data.base import DataModule, TensorSet
-from ganzoo.errors import UserError
+from ganzoo.data.base.module import DataModule
+from ganzoo.data.base.sets import TensorSet
 from ganzoo.metrics import ModesFound, SampleMetric, SlicedWassersteinDistance
+from ganzoo.system.errors import UserError
 
 __all__ = ["Toy2D"]
 

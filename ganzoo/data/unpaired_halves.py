@@ -5,12 +5,12 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 from torch import Tensor
 
-from ganzoo.data.base import SampleSet
+from ganzoo.data.base.sets import SampleSet
+from ganzoo.data.files.sources import Source
+from ganzoo.data.files.stores import ImageSet, Store
 from ganzoo.data.horse2zebra import Horse2Zebra, UnpairedSet
 from ganzoo.data.paired import Paired
-from ganzoo.data.sources import Source
-from ganzoo.data.stores import ImageSet, Store
-from ganzoo.errors import UserError
+from ganzoo.system.errors import UserError
 
 __all__ = ["UnpairedHalves"]
 

@@ -16,12 +16,12 @@ import torch
 from rich.progress import Progress
 from torch import Tensor
 
-from ganzoo.checkpoint import read
-from ganzoo.cores import cores
-from ganzoo.draws import Draws
-from ganzoo.errors import UserError
-from ganzoo.reading import parse_yaml
-from ganzoo.shipped import find_experiment
+from ganzoo.runs.checkpoint_file import read
+from ganzoo.runs.experiments import find_experiment
+from ganzoo.system.draws import Draws
+from ganzoo.system.errors import UserError
+from ganzoo.system.machine import cores
+from ganzoo.system.reading import parse_yaml
 
 __all__ = ["Lesson", "Table", "chance", "descend", "scores", "side_by_side", "train"]
 

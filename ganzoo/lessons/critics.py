@@ -21,7 +21,7 @@ from ganzoo.networks import MLPDiscriminator
 from ganzoo.objectives import Wasserstein
 from ganzoo.optimizers import Adam
 from ganzoo.penalties import GradientPenalty, clip_weights_, gradient
-from ganzoo.pictures import FAKE, save_figure
+from ganzoo.pictures.figures import FAKE, save_figure
 
 __all__ = ["critics"]
 

@@ -27,7 +27,7 @@ from ganzoo.networks import MLPDiscriminator, MLPGenerator
 from ganzoo.objectives import NonSaturating
 from ganzoo.optimizers import Adam
 from ganzoo.penalties import R1
-from ganzoo.pictures import FAKE, REAL, save_figure
+from ganzoo.pictures.figures import FAKE, REAL, save_figure
 
 __all__ = ["equilibrium"]
 

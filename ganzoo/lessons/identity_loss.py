@@ -13,12 +13,13 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from ganzoo.checkpoint import load
 from ganzoo.data import Digits
-from ganzoo.data.base import to_float
-from ganzoo.from_images import FromImages
+from ganzoo.data.base.tensors import to_float
+from ganzoo.game import FromImages
 from ganzoo.lessons.base import Table, scores, side_by_side, train
-from ganzoo.pictures import save_grids, save_samples
+from ganzoo.pictures.figures import save_grids
+from ganzoo.pictures.grids import save_samples
+from ganzoo.runs.checkpoint_file import load
 
 __all__ = ["identity_loss"]
 

@@ -7,11 +7,11 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
-from ganzoo.checkpoint import load
 from ganzoo.data import Toy2D
-from ganzoo.from_noise import FromNoise
+from ganzoo.game import FromNoise
 from ganzoo.lessons.base import Table, scores, side_by_side, train
-from ganzoo.pictures import FAKE, REAL, save_figure
+from ganzoo.pictures.figures import FAKE, REAL, save_figure
+from ganzoo.runs.checkpoint_file import load
 
 __all__ = ["mode_collapse"]
 

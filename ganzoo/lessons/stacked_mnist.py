@@ -5,13 +5,13 @@ from pathlib import Path
 
 import torch
 
-from ganzoo.checkpoint import load
 from ganzoo.data import StackedMNIST
-from ganzoo.data.base import to_float
-from ganzoo.from_noise import FromNoise
+from ganzoo.data.base.tensors import to_float
+from ganzoo.game import FromNoise
 from ganzoo.lessons.base import Table, scores, side_by_side, train
 from ganzoo.metrics import StackedDigits
-from ganzoo.pictures import save_grids
+from ganzoo.pictures.figures import save_grids
+from ganzoo.runs.checkpoint_file import load
 
 __all__ = ["stacked_mnist"]
 

@@ -30,7 +30,7 @@ from ganzoo.metrics.two_sample import (
 from ganzoo.networks import MLPDiscriminator, MLPGenerator
 from ganzoo.objectives import NonSaturating
 from ganzoo.optimizers import Adam
-from ganzoo.pictures import FAKE, REAL, save_figure
+from ganzoo.pictures.figures import FAKE, REAL, save_figure
 
 __all__ = ["two_sample"]
 

@@ -33,7 +33,8 @@ from ganzoo.networks import DCGANDiscriminator, DCGANGenerator
 from ganzoo.objectives import Minimax, NonSaturating, Objective, Wasserstein
 from ganzoo.optimizers import Adam, RMSprop
 from ganzoo.penalties import clip_weights_
-from ganzoo.pictures import grid, save_figure
+from ganzoo.pictures.figures import save_figure
+from ganzoo.pictures.grids import grid
 
 __all__ = ["vanishing_gradient"]
 

@@ -23,7 +23,7 @@ from ganzoo.lessons.critics import BATCH, PENALTY, POINTS, adam, critics, emd, e
 from ganzoo.metrics import ModesFound
 from ganzoo.networks import MLPDiscriminator, MLPGenerator
 from ganzoo.objectives import Wasserstein
-from ganzoo.pictures import FAKE, REAL, save_figure
+from ganzoo.pictures.figures import FAKE, REAL, save_figure
 
 __all__ = ["wasserstein"]
 

@@ -7,9 +7,9 @@ from torch import Tensor, nn
 from torchmetrics import Metric
 from torchmetrics.image.fid import FrechetInceptionDistance
 
-from ganzoo.errors import UserError
 from ganzoo.metrics.base import SampleMetric
 from ganzoo.metrics.judge import Judge, judged
+from ganzoo.system.errors import UserError
 
 __all__ = ["DigitScores"]
 

@@ -9,11 +9,11 @@ from torchmetrics import Metric
 from torchmetrics.image.fid import FrechetInceptionDistance
 from torchmetrics.image.kid import KernelInceptionDistance
 
-from ganzoo.errors import UserError
 from ganzoo.metrics.base import SampleMetric
-from ganzoo.metrics.extractors import Extractor, Inception
+from ganzoo.networks.frozen.inception import Extractor, Inception
+from ganzoo.system.errors import UserError
 
-__all__ = ["FID"]
+__all__ = ["FID", "Extractor", "Inception"]
 
 warnings.filterwarnings("ignore", ".*will save all extracted features.*")  # known: KID needs them
 

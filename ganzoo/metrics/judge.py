@@ -10,8 +10,8 @@ import torch.nn.functional as F
 from rich.progress import track
 from torch import Tensor, nn
 
-from ganzoo.errors import UserError
-from ganzoo.files import written
+from ganzoo.system.errors import UserError
+from ganzoo.system.files import written
 
 __all__ = ["Judge", "classes_seen", "judge_of", "judged"]
 

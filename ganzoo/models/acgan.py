@@ -5,10 +5,10 @@ from typing import Any
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ganzoo.errors import UserError
 from ganzoo.game import Batch
 from ganzoo.models.dcgan import DCGAN
 from ganzoo.networks import AuxiliaryClassifier
+from ganzoo.system.errors import UserError
 
 __all__ = ["ACGAN"]
 

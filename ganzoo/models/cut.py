@@ -7,11 +7,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ganzoo.errors import UserError
-from ganzoo.from_images import FromImages
-from ganzoo.game import Batch, Move, Terms
+from ganzoo.game import Batch, FromImages, Move, Terms
 from ganzoo.networks import AntialiasedPatchGAN, AntialiasedTranslator, PatchHeads
 from ganzoo.objectives import Objective, WholeLeastSquares, wide
+from ganzoo.system.errors import UserError
 
 __all__ = ["CUT"]
 
@@ -32,7 +31,7 @@ class CUT(FromImages):
         temperature: tau of equation 3.
         head_width: length of a patch's vector.
         flip_equivariance: mirror half of the inputs of G, and the features of what it makes back.
-        translator: the options of every model of this kind; see `ganzoo.from_images.FromImages`. The generator needs
+        translator: the options of every model of this kind; see `ganzoo.game.FromImages`. The generator needs
             `features(x)`, as ResNetTranslator has.
     """
 

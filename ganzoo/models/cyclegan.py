@@ -6,12 +6,12 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
-from ganzoo.errors import UserError
-from ganzoo.from_images import Direction, FromImages
-from ganzoo.game import Batch, Move, Terms
-from ganzoo.image_pool import ImagePool
+from ganzoo.game import Batch, FromImages, Move, Terms
+from ganzoo.game.image_pool import ImagePool
+from ganzoo.game.ways import Direction
 from ganzoo.networks import InstancePatchGAN, ResNetTranslator
 from ganzoo.objectives import Objective, WholeLeastSquares
+from ganzoo.system.errors import UserError
 
 __all__ = ["CycleGAN"]
 
@@ -31,7 +31,7 @@ class CycleGAN(FromImages):
             of the domain already (section 5.2: for paintings to photos 0.5, as the authors' code has it for all). 0 or
             null: none.
         pool_size: images of each domain in the pool; 0 shows D the latest.
-        translator: the options of every model of this kind; see `ganzoo.from_images.FromImages`.
+        translator: the options of every model of this kind; see `ganzoo.game.FromImages`.
     """
 
     paired: ClassVar[bool] = False

@@ -8,15 +8,14 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.utils.parametrizations import spectral_norm as normalised
 
-from ganzoo.errors import UserError
-from ganzoo.from_noise import FromNoise
-from ganzoo.game import Batch, DiscriminatorCallable, GeneratorCallable, Move, Player
+from ganzoo.game import Batch, DiscriminatorCallable, FromNoise, GeneratorCallable, Move, Player
 from ganzoo.networks import JoinedGenerator, MinibatchDiscriminator, MLPDiscriminator, MLPGenerator
 from ganzoo.networks.labels import need_features
 from ganzoo.networks.minibatch import MinibatchDiscrimination
 from ganzoo.objectives import NonSaturating, Objective, wide
-from ganzoo.output import say
 from ganzoo.penalties import Penalty, clip_weights_
+from ganzoo.system.errors import UserError
+from ganzoo.system.output import say
 
 __all__ = ["GAN"]
 
@@ -40,7 +39,7 @@ class GAN(FromNoise):
         instance_noise: standard deviation of normal noise on all that D sees (Sonderby et al. 2017, Arjovsky and
             Bottou 2017), at the first round.
         instance_noise_rounds: the noise falls linearly to nothing over so many rounds. None: it stays.
-        game: the options of every variant; see `ganzoo.from_noise.FromNoise`.
+        game: the options of every variant; see `ganzoo.game.FromNoise`.
     """
 
     default_generator: ClassVar[Callable[..., nn.Module]] = MLPGenerator

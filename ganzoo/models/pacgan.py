@@ -4,8 +4,8 @@ from typing import Any
 
 from torch import Tensor
 
-from ganzoo.errors import UserError
 from ganzoo.models.dcgan import DCGAN
+from ganzoo.system.errors import UserError
 
 __all__ = ["PacGAN"]
 

@@ -6,11 +6,10 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
-from ganzoo.errors import UserError
-from ganzoo.from_images import FromImages
-from ganzoo.game import Batch, Move
+from ganzoo.game import Batch, FromImages, Move
 from ganzoo.networks import PatchGAN, UNet
 from ganzoo.objectives import NonSaturating, Objective
+from ganzoo.system.errors import UserError
 
 __all__ = ["Pix2Pix"]
 
@@ -24,7 +23,7 @@ class Pix2Pix(FromImages):
         lambda_l1: weight of the mean absolute difference from the target (equation 4).
         lambda_gan: weight of the adversarial term. 0: train by the difference alone, without D, for comparison
             (section 4.1).
-        translator: the options of every model of this kind; see `ganzoo.from_images.FromImages`.
+        translator: the options of every model of this kind; see `ganzoo.game.FromImages`.
     """
 
     paired: ClassVar[bool] = True

@@ -2,9 +2,9 @@
 
 from torch import nn
 
-from ganzoo.errors import UserError
 from ganzoo.models.sngan import SNGAN
 from ganzoo.networks import ProjectionDiscriminator, ResNetDiscriminator, ResNetGenerator
+from ganzoo.system.errors import UserError
 
 __all__ = ["ProjectionGAN"]
 

@@ -6,9 +6,9 @@ import torch
 from torch import Tensor
 from torch.func import functional_call
 
-from ganzoo.errors import UserError
 from ganzoo.game import Batch
 from ganzoo.models.gan import GAN
+from ganzoo.system.errors import UserError
 
 __all__ = ["UnrolledGAN"]
 

@@ -2,12 +2,12 @@
 
 from typing import Any, ClassVar
 
-from ganzoo.errors import UserError
 from ganzoo.game import Move, OptimizerCallable, Player
 from ganzoo.models.gan import GAN
 from ganzoo.networks import DCGANDiscriminator, DCGANGenerator
 from ganzoo.objectives import Wasserstein
 from ganzoo.optimizers import RMSprop
+from ganzoo.system.errors import UserError
 
 __all__ = ["WGAN"]
 

@@ -5,7 +5,7 @@ Every name in a file's ``__all__`` can be imported from here, so a new file need
 
 from typing import TYPE_CHECKING, Any
 
-from ganzoo.found import publish
+from ganzoo.system.discovery import publish
 
 __all__ = publish(__name__, __path__, globals())
 

@@ -3,35 +3,17 @@
 from collections.abc import Callable
 from functools import partial
 from itertools import pairwise
-from typing import Literal, NamedTuple
+from typing import Literal
 
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ganzoo.errors import UserError
 from ganzoo.networks.conditional import ConditionalBatchNorm2d, apply_layers
-from ganzoo.networks.unconditional import need_labels, refuse_labels
+from ganzoo.networks.norms import initialise
+from ganzoo.networks.pyramid import plan
+from ganzoo.networks.told import need_labels, refuse_labels
 
 __all__ = ["DCGANDiscriminator", "DCGANGenerator"]
-
-
-class Pyramid(NamedTuple):
-    """How an image is reached: from a ``base`` x ``base`` map by so many ``doublings``."""
-
-    base: int
-    doublings: int
-
-
-# Figure 1 goes 4, 8, 16, 32, 64. Other powers of two have fewer or more doublings; 28 is 7, 14, 28.
-PYRAMIDS = {
-    16: Pyramid(4, 2),
-    28: Pyramid(7, 2),
-    32: Pyramid(4, 3),
-    64: Pyramid(4, 4),
-    128: Pyramid(4, 5),
-    256: Pyramid(4, 6),
-}
-
 
 # Layer norm over a whole map, as Gulrajani et al. 2017 use it, is group norm with one group.
 NORMS: dict[str, Callable[[int], nn.Module]] = {
@@ -130,27 +112,3 @@ class DCGANDiscriminator(nn.Module):
         """Raw scores (N,) of features."""
         # a convolution as large as its map is a matrix product
         return F.linear(features, self.score.weight.flatten(1)).squeeze(1)
-
-
-def plan(shape: tuple[int, ...], width: int) -> tuple[int, int, list[int]]:
-    """An image's channels, the side of its innermost map, and the maps' widths from the image inwards."""
-    channels, *sides = shape
-    if len(sides) != 2 or sides[0] != sides[1] or sides[0] not in PYRAMIDS:
-        size = "x".join(map(str, sides)) + " px" if len(sides) == 2 else f"shape {tuple(shape)}"
-        sizes = ", ".join(map(str, PYRAMIDS))
-        raise UserError(f"DCGAN cannot make samples of {size}: it makes square images of {sizes} px")
-    if width < 1:
-        raise UserError(f"width is {width}: DCGAN needs at least 1 channel")
-    base, doublings = PYRAMIDS[sides[0]]
-    return channels, base, [width * 2**i for i in range(doublings)]
-
-
-def initialise(module: nn.Module) -> None:
-    """Section 4: weights from N(0, 0.02); batch norm's scales, as in the authors' code, from N(1, 0.02)."""
-    if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
-        nn.init.normal_(module.weight, 0.0, 0.02)
-        if module.bias is not None:
-            nn.init.zeros_(module.bias)
-    elif isinstance(module, nn.BatchNorm2d) and module.affine:
-        nn.init.normal_(module.weight, 1.0, 0.02)
-        nn.init.zeros_(module.bias)

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ganzoo.errors import UserError
+from ganzoo.system.errors import UserError
 
 __all__ = ["AuxiliaryClassifier", "JoinedDiscriminator", "JoinedGenerator", "ProjectionDiscriminator", "one_hot"]
 

@@ -6,8 +6,8 @@ from math import prod
 
 from torch import Tensor, nn
 
-from ganzoo.errors import UserError
-from ganzoo.networks.unconditional import refuse_labels
+from ganzoo.networks.told import refuse_labels
+from ganzoo.system.errors import UserError
 
 __all__ = ["MLPDiscriminator", "MLPGenerator"]
 

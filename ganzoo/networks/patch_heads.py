@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ganzoo.networks.to_image import by_xavier
+from ganzoo.networks.norms import by_xavier
 
 __all__ = ["PatchHeads"]
 

@@ -4,9 +4,9 @@ from typing import Literal
 
 from torch import Tensor, nn
 
-from ganzoo.errors import UserError
 from ganzoo.networks.antialiasing import Blur
-from ganzoo.networks.to_image import INITIALISE, image_norm
+from ganzoo.networks.norms import INITIALISE, image_norm
+from ganzoo.system.errors import UserError
 
 __all__ = ["AntialiasedPatchGAN", "InstancePatchGAN", "PatchGAN"]
 

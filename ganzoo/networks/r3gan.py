@@ -6,9 +6,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ganzoo.errors import UserError
-from ganzoo.networks.dcgan import plan
-from ganzoo.networks.unconditional import refuse_labels
+from ganzoo.networks.pyramid import plan
+from ganzoo.networks.told import refuse_labels
+from ganzoo.system.errors import UserError
 
 __all__ = ["R3GANDiscriminator", "R3GANGenerator"]
 

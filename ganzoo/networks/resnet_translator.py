@@ -4,10 +4,10 @@ from typing import Literal
 
 from torch import Tensor, nn
 
-from ganzoo.errors import UserError
 from ganzoo.networks.antialiasing import Blur, Enlarged
-from ganzoo.networks.to_image import INITIALISE, image_norm, image_sides
+from ganzoo.networks.norms import INITIALISE, image_norm, image_sides
 from ganzoo.networks.unet import Noise
+from ganzoo.system.errors import UserError
 
 __all__ = ["AntialiasedTranslator", "ResNetTranslator"]
 

@@ -8,8 +8,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ganzoo.networks.conditional import ConditionalBatchNorm2d, apply_layers
-from ganzoo.networks.dcgan import plan
-from ganzoo.networks.unconditional import need_labels, refuse_labels
+from ganzoo.networks.pyramid import plan
+from ganzoo.networks.told import need_labels, refuse_labels
 
 __all__ = ["ResNetDiscriminator", "ResNetGenerator", "SNGANDiscriminator", "SNGANGenerator"]
 

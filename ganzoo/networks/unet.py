@@ -7,9 +7,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ganzoo.errors import UserError
-from ganzoo.networks.dcgan import initialise
-from ganzoo.networks.to_image import image_norm, image_sides
+from ganzoo.networks.norms import image_norm, image_sides, initialise
+from ganzoo.system.errors import UserError
 
 __all__ = ["UNet"]
 

@@ -5,11 +5,11 @@ import pytest
 import torch
 from sklearn.datasets import load_digits
 
-import ganzoo.data.with_judge
+import ganzoo.data.base.with_judge
 from ganzoo.data import DataModule, Digits, Toy2D
-from ganzoo.data.base import resize
-from ganzoo.errors import UserError
+from ganzoo.data.base.tensors import resize
 from ganzoo.metrics import Judge
+from ganzoo.system.errors import UserError
 
 
 def made(**options):
@@ -51,7 +51,7 @@ def test_the_judge_is_made_of_the_training_digits_once_and_judges_the_metrics(mo
         asked.append((image, label, num_classes))
         return Judge(num_classes)
 
-    monkeypatch.setattr(ganzoo.data.with_judge, "judge_of", judge_of)
+    monkeypatch.setattr(ganzoo.data.base.with_judge, "judge_of", judge_of)
     data = made(image_size=8)
     assert not asked  # nobody has asked for it yet
     judge = data.judge()

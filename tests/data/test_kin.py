@@ -11,8 +11,8 @@ import torchvision
 from fakes import idx
 
 from ganzoo.data import CIFAR10, EMNIST, KMNIST, FashionMNIST
-from ganzoo.errors import UserError
 from ganzoo.models import CGAN, DCGAN
+from ganzoo.system.errors import UserError
 
 
 def ready(cls, root, **options):

@@ -8,7 +8,7 @@ import torch
 import torchvision
 
 from ganzoo.data import MNIST
-from ganzoo.errors import UserError
+from ganzoo.system.errors import UserError
 
 TRAIN, TEST = 12, 5
 
@@ -142,7 +142,7 @@ def test_download_only_if_wanted_and_absent(tmp_path, monkeypatch):
         asked.append((name, root, yes))
         write(tmp_path / "MNIST/raw")
 
-    monkeypatch.setattr("ganzoo.data.idx.get", get)
+    monkeypatch.setattr("ganzoo.data.base.idx.get", get)
     refused(tmp_path)
     assert asked == []
     made(tmp_path, download=True)

@@ -8,7 +8,7 @@ import torch
 from fakes import encoded, picture, write_images, write_pairs, write_unpaired
 
 from ganzoo.data import Horse2Zebra, Paired
-from ganzoo.errors import UserError
+from ganzoo.system.errors import UserError
 
 
 def ready(cls, root, **options):

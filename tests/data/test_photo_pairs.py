@@ -6,10 +6,10 @@ import torch
 from fakes import picture, write_images, write_pairs
 from PIL import Image
 
+from ganzoo.commands.data.prepare import prepare
 from ganzoo.data import Edges2Photo, Grey2Colour, UnpairedHalves
 from ganzoo.data.photo_pairs import edges
-from ganzoo.data.prepare import prepare
-from ganzoo.errors import UserError
+from ganzoo.system.errors import UserError
 
 
 def ready(cls, root, **options):

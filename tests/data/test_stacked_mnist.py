@@ -6,9 +6,9 @@ import torch
 from fakes import write_mnist
 
 from ganzoo.data import MNIST, StackedMNIST
-from ganzoo.data.base import Stream
-from ganzoo.errors import UserError
+from ganzoo.data.base.streams import Stream
 from ganzoo.metrics import StackedDigits
+from ganzoo.system.errors import UserError
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from ganzoo.data import Toy2D
-from ganzoo.errors import UserError
+from ganzoo.system.errors import UserError
 
 NAMES = ["ring", "grid", "spiral", "swiss_roll", "two_moons"]
 

@@ -9,9 +9,10 @@ import torch
 from fakes import Means
 
 from ganzoo.data import Toy2D
-from ganzoo.errors import UserError
-from ganzoo.metrics import FID, Inception, OfDomain, PairScores, extractors
+from ganzoo.metrics import FID, Inception, OfDomain, PairScores
 from ganzoo.models import CycleGAN, Pix2Pix
+from ganzoo.networks.frozen import inception
+from ganzoo.system.errors import UserError
 
 
 def images(seed: int, n: int = 40, channels: int = 3, shift: float = 0.0) -> torch.Tensor:
@@ -112,9 +113,9 @@ def test_models_are_judged_by_it_where_it_is_asked_for():
 
 @pytest.fixture
 def fidelity(monkeypatch):
-    extractors.inception.cache_clear()
+    inception.inception.cache_clear()
     yield pytest.importorskip("torch_fidelity.feature_extractor_inceptionv3")
-    extractors.inception.cache_clear()
+    inception.inception.cache_clear()
 
 
 def test_inception_takes_its_weights_from_a_file(fidelity, tmp_path, monkeypatch):

@@ -8,11 +8,10 @@ import torch
 from lightning.pytorch.plugins.precision import DoublePrecision
 from torch import Tensor, nn
 
-from ganzoo.draws import Draws
-from ganzoo.from_images import FromImages
-from ganzoo.game import Game
+from ganzoo.game import FromImages, Game
 from ganzoo.models import GAN
 from ganzoo.networks import InstancePatchGAN, MLPDiscriminator, MLPGenerator, ResNetTranslator
+from ganzoo.system.draws import Draws
 
 N, LATENT = 8, 2
 

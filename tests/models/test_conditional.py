@@ -4,14 +4,14 @@ from functools import partial
 
 import pytest
 import torch
-from test_game import game, play
+from game.test_game import game, play
 from torch import nn
 
 from ganzoo.data import Toy2D
-from ganzoo.errors import UserError
 from ganzoo.models import ACGAN, CGAN, ProjectionGAN
 from ganzoo.networks import DCGANGenerator, ResNetDiscriminator, ResNetGenerator
 from ganzoo.objectives import Hinge, NonSaturating, RelativisticPairing
+from ganzoo.system.errors import UserError
 
 from . import LATENT, N, assert_equal, batch, gradients, normal, ready
 
@@ -139,7 +139,7 @@ def test_samples_are_of_the_label_asked_for_and_mixtures_lie_between(cls):
 def test_data_without_labels_is_one_message(cls, monkeypatch):
     with pytest.raises(UserError, match=rf"{cls.__name__} is conditional and needs labels, but no data is given"):
         cls(shape=(2,)).configure_model()
-    monkeypatch.setattr("test_game.Toy2D", partial(Toy2D, name="swiss_roll"))
+    monkeypatch.setattr("game.test_game.Toy2D", partial(Toy2D, name="swiss_roll"))
     with pytest.raises(UserError, match=rf"{cls.__name__} is conditional .*the data \(Toy2D\) has none: choose"):
         play(game(cls), 1)
 

@@ -6,12 +6,11 @@ from typing import Any
 import pytest
 import torch
 from conftest import QUIET, last
-from test_game import game, play
+from game.test_game import game, play
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from ganzoo.cli import main
-from ganzoo.errors import UserError
 from ganzoo.models import CGAN, DCGAN, GAN, LSGAN, R3GAN, SNGAN, WGAN, WGANGP, PacGAN
 from ganzoo.models.gan import spectrally_normalised
 from ganzoo.networks import (
@@ -33,6 +32,7 @@ from ganzoo.objectives import (
     Wasserstein,
 )
 from ganzoo.penalties import DRAGAN, R1, R2, GradientPenalty
+from ganzoo.system.errors import UserError
 
 from . import LATENT, N, assert_equal, batch, chance, gradients, normal, ready
 

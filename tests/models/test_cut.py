@@ -7,12 +7,12 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from ganzoo.errors import UserError
 from ganzoo.models import CUT, CycleGAN
 from ganzoo.models.cut import patch_nce
 from ganzoo.networks import AntialiasedPatchGAN, AntialiasedTranslator, PatchHeads, ResNetTranslator, UNet
 from ganzoo.objectives import WholeLeastSquares
-from ganzoo.schedules import ConstantThenLinear
+from ganzoo.optimizers import ConstantThenLinear
+from ganzoo.system.errors import UserError
 from models import N, all_terms, assert_equal, chance, domains, kept_for_gradients, normal, translator
 
 

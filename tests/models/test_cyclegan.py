@@ -3,12 +3,11 @@
 import pytest
 import torch
 
-from ganzoo.errors import UserError
 from ganzoo.models import CycleGAN
 from ganzoo.networks import InstancePatchGAN, ResNetTranslator
 from ganzoo.objectives import WholeLeastSquares
-from ganzoo.optimizers import Adam
-from ganzoo.schedules import ConstantThenLinear
+from ganzoo.optimizers import Adam, ConstantThenLinear
+from ganzoo.system.errors import UserError
 from models import N, all_terms, assert_equal, chance, domains, kept_for_gradients, translator
 
 

@@ -7,12 +7,11 @@ import torch
 import torch.nn.functional as F
 from conftest import last
 
-from ganzoo.errors import UserError
 from ganzoo.models import Pix2Pix
 from ganzoo.networks import PatchGAN, UNet
 from ganzoo.objectives import LeastSquares, NonSaturating, RelativisticPairing, Wasserstein
-from ganzoo.optimizers import Adam
-from ganzoo.schedules import ConstantThenLinear
+from ganzoo.optimizers import Adam, ConstantThenLinear
+from ganzoo.system.errors import UserError
 from models import N, assert_equal, domains, gradients, translator
 
 

@@ -3,12 +3,12 @@
 import pytest
 import torch
 import torch.nn.functional as F
-from test_game import game, play
+from game.test_game import game, play
 from torch import Tensor, nn
 
-from ganzoo.errors import UserError
 from ganzoo.models import GAN, UnrolledGAN
 from ganzoo.objectives import Minimax, NonSaturating, RelativisticPairing
+from ganzoo.system.errors import UserError
 
 from . import LATENT, N, assert_equal, batch, gradients, normal, ready
 

@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from test_game import game, play
+from game.test_game import game, play
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from ganzoo.models import WGAN, WGANGP

@@ -3,8 +3,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from ganzoo.errors import UserError
 from ganzoo.networks import ConditionalBatchNorm2d, DCGANDiscriminator, DCGANGenerator
+from ganzoo.system.errors import UserError
 
 SIZES = [16, 28, 32, 64, 128, 256]
 

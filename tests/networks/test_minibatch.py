@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from ganzoo.errors import UserError
 from ganzoo.networks import MinibatchDiscrimination, MinibatchDiscriminator, MinibatchStdDev, MLPDiscriminator
+from ganzoo.system.errors import UserError
 
 
 def normal(*shape: int) -> Tensor:

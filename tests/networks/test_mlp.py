@@ -5,8 +5,8 @@ import torch
 from jsonargparse import ArgumentParser
 from torch import nn
 
-from ganzoo.errors import UserError
 from ganzoo.networks import MLPDiscriminator, MLPGenerator
+from ganzoo.system.errors import UserError
 
 
 @pytest.mark.parametrize("shape", [(1, 28, 28), (3, 8, 8), (2,)])

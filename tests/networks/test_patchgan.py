@@ -4,10 +4,10 @@ import pytest
 import torch
 from torch import nn
 
-from ganzoo.errors import UserError
 from ganzoo.networks import AntialiasedPatchGAN, InstancePatchGAN, PatchGAN
 from ganzoo.networks.antialiasing import Blur
-from ganzoo.networks.to_image import InstanceNorm
+from ganzoo.networks.norms import InstanceNorm
+from ganzoo.system.errors import UserError
 
 PATCHES = (1, 16, 34, 70, 142, 286)
 

@@ -6,9 +6,9 @@ import torch.nn.functional as F
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from ganzoo.errors import UserError
 from ganzoo.networks import R3GANDiscriminator, R3GANGenerator
 from ganzoo.networks.r3gan import ResidualBlock
+from ganzoo.system.errors import UserError
 
 sizes = pytest.mark.parametrize("shape", [(1, 16, 16), (1, 28, 28), (3, 32, 32)])
 

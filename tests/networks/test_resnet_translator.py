@@ -4,11 +4,11 @@ import pytest
 import torch
 from torch import nn
 
-from ganzoo.errors import UserError
 from ganzoo.networks import AntialiasedTranslator, ResNetTranslator
 from ganzoo.networks.antialiasing import Blur, Enlarged
+from ganzoo.networks.norms import InstanceNorm
 from ganzoo.networks.resnet_translator import ResidualBlock
-from ganzoo.networks.to_image import InstanceNorm
+from ganzoo.system.errors import UserError
 
 SHAPE = (3, 32, 32)
 

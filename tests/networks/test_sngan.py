@@ -6,7 +6,6 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from ganzoo.errors import UserError
 from ganzoo.networks import (
     ConditionalBatchNorm2d,
     ResNetDiscriminator,
@@ -15,6 +14,7 @@ from ganzoo.networks import (
     SNGANGenerator,
 )
 from ganzoo.networks.sngan import DiscriminatorBlock, GeneratorBlock
+from ganzoo.system.errors import UserError
 
 sizes = pytest.mark.parametrize("shape", [(1, 16, 16), (1, 28, 28), (3, 32, 32)])
 

@@ -2,7 +2,6 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from ganzoo.errors import UserError
 from ganzoo.networks import (
     AuxiliaryClassifier,
     DCGANDiscriminator,
@@ -14,6 +13,7 @@ from ganzoo.networks import (
     ProjectionDiscriminator,
     one_hot,
 )
+from ganzoo.system.errors import UserError
 
 Y = torch.tensor([2, 0, 1, 1])
 HOT = [[0.0, 0.0, 1.0], [1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 1.0, 0.0]]

@@ -4,9 +4,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from ganzoo.errors import UserError
 from ganzoo.networks import UNet
 from ganzoo.networks.unet import Noise
+from ganzoo.system.errors import UserError
 
 
 def size(network: nn.Module) -> int:

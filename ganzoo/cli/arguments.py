@@ -1,0 +1,153 @@
+"""What is done to the arguments of a command before they are parsed."""
+
+import inspect
+import itertools
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import ganzoo.data
+from ganzoo.game import Game
+from ganzoo.runs.beside import config_beside
+from ganzoo.runs.checkpoint_file import model_of, read
+from ganzoo.runs.experiments import DEMO, find_experiment
+from ganzoo.runs.folder import rank
+from ganzoo.runs.reader import Reader
+from ganzoo.system.errors import UserError
+from ganzoo.system.moved import moved_in
+from ganzoo.system.output import say
+from ganzoo.system.reading import parse_yaml, read_mapping
+
+__all__ = ["complete", "flags", "underscored"]
+
+TRUST = ("--trust", "--trust=true")  # import what a checkpoint, or the config.yaml beside it, names
+
+
+def complete(args: list[str]) -> list[str]:
+    """Return the arguments of a Lightning command with what they leave to be understood."""
+    args, trust = [arg for arg in args if arg not in TRUST], any(arg in TRUST for arg in args)
+    args = [moved_in(arg) for arg in args]
+    named = values_of(args, "--config", "-c", "--model", "--model.class_path", "--data", "--data.class_path")
+    if args[0] == "fit" and not named and not any(arg == "-h" or arg.endswith("help") for arg in args):
+        if "--print_config" not in args and rank() == 0:
+            say(f"Nothing is named to train, so it is the demo, {DEMO}; see `ganzoo list` and `ganzoo fit --help`.")
+        args = ["fit", "--config", DEMO, *args[1:]]
+    args = alone(args, "--wandb", os.environ.get("WANDB_MODE", "online"))
+    args = alone(args, "--samples.compare", "true")
+    args = [
+        find_experiment(arg) if before in ("--config", "-c") else arg
+        for before, arg in zip(["", *args[:-1]], args, strict=True)
+    ]
+    args = [f"--config={find_experiment(arg[9:])}" if arg.startswith("--config=") else arg for arg in args]
+    args = find_checkpoint(args, trust)
+    refuse_another_model(args)
+    return args
+
+
+def alone(args: list[str], option: str, value: str) -> list[str]:
+    """Give an option that stands alone its value."""
+    stands = [arg == option and after.startswith("-") for arg, after in zip(args, [*args[1:], "--"], strict=True)]
+    return [f"{arg}={value}" if stand else arg for arg, stand in zip(args, stands, strict=True)]
+
+
+def values_of(args: list[str], *options: str) -> list[str]:
+    """Return the values that an option is given in `--option value` and `--option=value`."""
+    values = [args[i + 1] for i, arg in enumerate(args[:-1]) if arg in options]
+    return values + [arg.split("=", 1)[1] for arg in args if arg.split("=", 1)[0] in options and "=" in arg]
+
+
+def find_checkpoint(args: list[str], trust: bool) -> list[str]:
+    """Resolve `--ckpt_path last` (or best) beside `--config`, and what of a lone checkpoint's run is needed."""
+    checkpoints, configs = values_of(args, "--ckpt_path"), values_of(args, "--config", "-c")
+    if checkpoints in (["last"], ["best"]):
+        (word,) = checkpoints
+        folder = Path(configs[-1]).parent if configs else Path()
+        path = folder / "checkpoints" / f"{word}.ckpt"
+        if not configs or not path.is_file():
+            raise UserError(
+                f"--ckpt_path {word}: there is no {path} to go on from; give the --config of a run's folder, "
+                "or leave --ckpt_path out to start afresh."
+            )
+        args = [str(path) if arg == word else arg for arg in args]
+        args = [f"--ckpt_path={path}" if arg == f"--ckpt_path={word}" else arg for arg in args]
+        if args[0] == "fit" and word == "last" and not values_of(args, "--run_dir"):
+            args = [*args, "--run_dir", str(folder)]
+    elif checkpoints and args[0] != "fit" and not configs and not values_of(args, "--model"):
+        config = Path(checkpoints[-1]).parent.parent / "config.yaml"
+        if config.is_file():
+            args = [args[0], "--config", config_beside(config, trust), *args[1:]]
+        elif os.path.isfile(checkpoints[-1]):
+            args = with_model_of(read(checkpoints[-1]), checkpoints[-1], args, trust)
+    elif checkpoints and not configs and not values_of(args, "--model") and os.path.isfile(checkpoints[-1]):
+        checkpoint = read(checkpoints[-1])
+        if "optimizer_states" not in checkpoint:  # imported: there is no run that could have a config
+            args = with_model_of(checkpoint, checkpoints[-1], args, trust)
+    if configs and (checkpoints := values_of(args, "--ckpt_path")):
+        args = [*args, f"--ckpt_path={checkpoints[-1]}"]  # whatever the config says of it, and in any order
+    return args
+
+
+def with_model_of(checkpoint: dict[str, Any], path: str, args: list[str], trust: bool) -> list[str]:
+    """Add the model of a checkpoint, and if it translates the size of its images, unless another one is given."""
+    named = model_of(checkpoint, path, trust, training=args[0] == "fit")
+    try:
+        made = Reader(trust, make=False).read(named, Game)
+    except UserError as error:
+        raise UserError(f"{path} names the model {named['class_path']}, which can't be built here: {error}") from error
+    init_args = made["init_args"]
+    shapes = init_args.pop("shapes", None)
+    names = [name.rpartition(".")[2] for name in values_of(args, "--data")]
+    sized = any(
+        hasattr(getattr(ganzoo.data, name, None), "paired") for name in names
+    )  # a user's own may be of one size
+    size = []
+    if shapes and sized and not values_of(args, "--data.image_size"):
+        size = [f"--data.image_size={list(shapes['b'][1:])}"]
+    model = json.dumps({"class_path": made["class_path"], "init_args": init_args})
+    return [args[0], "--model", model, *args[1:], *size]
+
+
+def refuse_another_model(args: list[str]) -> None:
+    """Refuse to put one model over another's config: jsonargparse would keep the other's settings silently."""
+    asked = values_of(args, "--model", "--model.class_path")
+    for file in values_of(args, "--config", "-c"):
+        config = read_mapping(file) if os.path.isfile(file) else parse_yaml(file) if file.startswith("{") else {}
+        model = config.get("model")
+        named = model.get("class_path") if isinstance(model, dict) else model
+        if isinstance(named, str):  # otherwise the parser has the better words for it
+            asked.insert(0, named)
+    names = [name.rpartition(".")[2] for name in asked]
+    if len(set(names)) > 1:
+        raise UserError(
+            f"the config is for {names[0]}, and {names[-1]} would silently keep settings of it: "
+            f"choose a config of {names[-1]}, or leave --config out."
+        )
+
+
+def underscored(args: list[str]) -> list[str]:
+    """Let an option be written with dashes too: `--image-size` for `--image_size`."""
+    parts = [arg.partition("=") if arg.startswith("--") else (arg, "", "") for arg in args]
+    return [
+        name[:2] + name[2:].replace("-", "_") + sign + value if name[:2] == "--" else name
+        for name, sign, value in parts
+    ]
+
+
+def flags(args: list[str], command: Callable[..., None] | dict[str, Any]) -> list[str]:
+    """Let a command's yes-or-no option stand alone, `--raw` for `--raw true`, and numbers follow: `--labels 3 8`."""
+    function = command.get(args[1]) if isinstance(command, dict) else command
+    if function is None:  # --help
+        return args
+    parameters = inspect.signature(function).parameters.values()
+    names = {f"--{parameter.name}" for parameter in parameters if parameter.annotation is bool}
+    said = [*(value.lower() in ("true", "false") for value in args[1:]), False]  # what follows each argument
+    args = [f"{arg}=true" if arg in names and not value else arg for arg, value in zip(args, said, strict=True)]
+    for parameter in parameters:
+        if parameter.annotation == list[int] | None and (name := f"--{parameter.name}") in args:
+            start = args.index(name) + 1
+            numbers = list(itertools.takewhile(str.isdigit, args[start:]))
+            if numbers:
+                args = [*args[: start - 1], f"{name}=[{','.join(numbers)}]", *args[start + len(numbers) :]]
+    return args

@@ -1,0 +1,277 @@
+"""Lightning's commands, fit, validate, test and predict: its CLI, with one folder for each run."""
+
+import shlex
+from pathlib import Path
+from typing import Any
+
+import lightning as L
+from lightning.pytorch.accelerators import CPUAccelerator
+from lightning.pytorch.callbacks import ProgressBar
+from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
+from lightning.pytorch.plugins.environments import SLURMEnvironment
+from lightning.pytorch.utilities.exceptions import MisconfigurationException
+
+from ganzoo.cli.arguments import complete
+from ganzoo.cli.messages import LightningParser, user_error_in
+from ganzoo.data import DataModule
+from ganzoo.game import Game
+from ganzoo.runs.callbacks import Checkpoints, Pictures, Progress, SampleWriter, Trouble
+from ganzoo.runs.checkpoint_file import read, refuse_unplayable
+from ganzoo.runs.folder import RunFolder, new_folder, rank
+from ganzoo.runs.loggers import MetricsCSV, WandbMode
+from ganzoo.system.errors import UserError
+from ganzoo.system.output import say
+
+__all__ = ["LIGHTNING", "TRAINER", "GanzooCLI", "ParsingCLI", "lightning"]
+
+LIGHTNING = {
+    "fit": "Train a model on a data set.",
+    "validate": "Judge a checkpoint on the validation data.",
+    "test": "Judge a checkpoint on the test data.",
+    "predict": "Make samples from a checkpoint, or translate the validation images, on several devices.",
+}
+TRAINER = {
+    "max_steps": 1000,
+    "max_epochs": -1,
+    "val_check_interval": 500,
+    "check_val_every_n_epoch": None,
+    "num_sanity_val_steps": 0,
+    "log_every_n_steps": 50,
+    "default_root_dir": "runs",
+    "logger": False,
+}
+
+# Options of the data that change neither its images nor their names.
+UNSEEN = {"batch_size", "cache_gb", "download", "extra_metrics", "limit", "num_workers", "on_error", "seed"}
+
+
+class GanzooCLI(LightningCLI):
+    """LightningCLI with one folder for each run."""
+
+    def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
+        """Add what a run has beside its model, data and trainer."""
+        parser.add_argument(
+            "--run_dir",
+            type=str | None,
+            default=None,
+            help="The run's folder. Unless set: <trainer.default_root_dir>/<experiment>/<time>.",
+        )
+        parser.add_argument(
+            "--wandb",
+            type=WandbMode | None,
+            default=None,
+            help="Log to wandb too: online, offline (kept in the run's folder) or disabled; --wandb alone: as "
+            "WANDB_MODE says, or else online. WANDB_PROJECT, WANDB_NAME and the others hold.",
+        )
+        parser.add_lightning_class_args(Checkpoints, "checkpoint")
+        parser.add_lightning_class_args(Pictures, "pictures")
+        parser.add_lightning_class_args(Trouble, "trouble")
+        parser.add_lightning_class_args(SampleWriter, "samples")
+
+    def parse_arguments(self, parser: LightningArgumentParser, args: Any) -> None:
+        """Parse; refuse a seed that NumPy would refuse."""
+        super().parse_arguments(parser, args)
+        seed = self.config[self.config.subcommand].seed_everything
+        if not isinstance(seed, bool) and not 0 <= seed < 2**32:
+            raise UserError(f"--seed_everything is {seed}: give a whole number from 0 to {2**32 - 1}.")
+
+    def _parse_ckpt_path(self) -> None:
+        """Let the command line and its config decide: Lightning would let the checkpoint override them silently."""
+
+    def instantiate_classes(self) -> None:
+        """Make the trainer, the model and the data; dig out what their `__init__` says of a user's mistake."""
+        try:
+            super().instantiate_classes()
+        except ImportError as error:
+            raise UserError(f"something asked for is not installed: {str(error).splitlines()[0]}") from error
+        except ValueError as error:
+            if (mistake := user_error_in(error)) is None:
+                raise
+            raise mistake from error
+
+    def instantiate_trainer(self, **kwargs: Any) -> L.Trainer:
+        """Return a trainer that writes metrics.csv beside whatever else logs."""
+        wanted = self._get(self.config_init, "trainer")
+        given = wanted.callbacks if isinstance(wanted.callbacks, list) else [wanted.callbacks]
+        has_bar = any(isinstance(callback, ProgressBar) for callback in given)
+        if wanted.enable_progress_bar is not False and not has_bar:
+            self.trainer_defaults["callbacks"] = [Progress()]
+        if SLURMEnvironment.detect() and wanted.plugins is None:
+            # Lightning's way saves in the middle of a round; ours is Checkpoints and the scripts in experiments/cluster
+            kwargs["plugins"] = SLURMEnvironment(auto_requeue=False)
+        try:
+            trainer = super().instantiate_trainer(**kwargs)
+        except (MisconfigurationException, ValueError, TypeError) as error:
+            raise UserError(f"trainer: {str(error).splitlines()[0]}") from error
+        refuse_what_lightning_ignores(wanted, trainer)
+        if self.subcommand == "fit":
+            trainer.loggers = [MetricsCSV(self._run_folder()), *trainer.loggers]
+            # the folder is named before the bar is drawn
+            trainer.callbacks.sort(key=lambda callback: not isinstance(callback, RunFolder))  # type: ignore[attr-defined]
+        return trainer
+
+    def _run_folder(self) -> Path:
+        """Return the run's folder, new unless the run goes on. Only rank 0's word counts (`trainer.log_dir`)."""
+        if (folder := self._get(self.config, "run_dir")) is not None:
+            return Path(folder)
+        files = self._get(self.config, "config")
+        names = type(self.datamodule).__name__.lower(), type(self.model).__name__.lower()
+        return new_folder(self._get(self.config, "trainer").default_root_dir, files and files[-1].absolute, names)
+
+    def before_fit(self) -> None:
+        """Check what a run goes on from, and that its folder holds no other."""
+        ckpt, folder = self.config["fit"]["ckpt_path"], Path(self.trainer.loggers[0].save_dir or "")
+        goes_on = ckpt is not None and folder.resolve() == Path(ckpt).resolve().parent.parent
+        if rank() == 0 and not goes_on and (folder / "config.yaml").exists():
+            raise UserError(
+                f"{folder} holds a run already: `ganzoo resume {folder}` goes on with it, or give another --run_dir."
+            )
+        if ckpt is not None:
+            checkpoint = read(ckpt)
+            refuse_unplayable(checkpoint, ckpt)
+            if "optimizer_states" not in checkpoint:
+                self._begin_with(checkpoint, ckpt)
+                return
+            step, made = checkpoint["global_step"], checkpoint["ganzoo"]
+            if step >= self.trainer.max_steps != -1:
+                raise UserError(
+                    f"the run is at round {step} and max_steps is {self.trainer.max_steps}: "
+                    "nothing is left to do; give a larger --trainer.max_steps (resume: --max_steps)."
+                )
+            if rank() == 0:
+                seed, now = made["seed"], self.config["fit"]["seed_everything"]
+                say(f"Going on from round {step:,}: {ckpt}")
+                if seed != now:
+                    say(f"The seed was {seed} and is now {now}: from here on it is another run.")
+
+    def _begin_with(self, checkpoint: dict[str, Any], ckpt: str) -> None:
+        """Start a run at round 0 with the generator of a checkpoint that `ganzoo import` made."""
+        self.model.on_load_checkpoint(checkpoint)  # refuses another model's
+        self.model.begin_with(checkpoint["state_dict"])
+        self.config["fit"]["ckpt_path"] = self.config_init["fit"]["ckpt_path"] = None
+        if rank() == 0:
+            say(f"The generator begins as in {ckpt}; discriminator and optimizers are new.")
+
+    def after_fit(self) -> None:
+        """Say how it went and where the results are."""
+        saver, folder = self.trainer.checkpoint_callback, Path(self.trainer.loggers[0].save_dir or "")
+        if rank() != 0 or not isinstance(saver, Checkpoints):
+            return
+        say(f"Done: {self.trainer.global_step:,} rounds.")
+        if saver.monitor is not None and saver.best is not None:
+            curves = MetricsCSV(folder).curves()
+            scores = curves[saver.monitor]
+            first, last = (f"{value:.4g} at round {step:,}" for step, value in (scores[0], scores[-1]))
+            say(f"{saver.monitor}: {first}, {last}; best {saver.best:.4g}")
+            others = [(name, points[-1][1]) for name, points in curves.items() if name.startswith("val/")]
+            others = [(name, value) for name, value in others if name not in (saver.monitor, f"{saver.monitor}_best")]
+            for name, value in others:
+                say(f"{name}: {value:.4g} at the end")
+        elif self.trainer.max_steps < (interval := self.trainer.val_check_interval or 0):
+            say(f"No score: trainer.val_check_interval is {interval}, and the run ended before.")
+        for name in ("samples.png", "real_vs_fake.png", "progress.gif", "curves.png"):
+            if (folder / name).exists():
+                say(f"  {folder / name}")
+        say(f"More samples: {self.model.made_by} {shlex.quote(saver.last_model_path)}")
+
+    def before_validate(self) -> None:
+        """Refuse to judge weights that were never trained."""
+        self._need_checkpoint()
+
+    def before_test(self) -> None:
+        """Do as for validate."""
+        self._need_checkpoint()
+
+    def after_validate(self) -> None:
+        """Print what was found."""
+        if rank() == 0:
+            for name, value in self.trainer.callback_metrics.items():
+                say(f"{name} {float(value):.6g}")
+
+    after_test = after_validate
+
+    def before_predict(self) -> None:
+        """Write batch by batch; keep nothing in memory."""
+        ckpt = self._need_checkpoint()
+        self.model.check_data(self.datamodule)  # now, before there is a folder
+        for callback in self.trainer.callbacks:  # type: ignore[attr-defined]
+            if isinstance(callback, SampleWriter):
+                data = self._get(self.config, "data").as_dict()
+                options = {f"data.{k}": v for k, v in data.get("init_args", {}).items() if k not in UNSEEN}
+                callback.ckpt, callback.seen = ckpt, {"data": data["class_path"], **options}
+        self.config_init["predict"]["return_predictions"] = False
+
+    def after_predict(self) -> None:
+        """Say where the results are."""
+        if rank() == 0:
+            say(f"Done: {self._get(self.config, 'samples').out}")
+
+    def _need_checkpoint(self) -> str:
+        path = self._get(self.config, "ckpt_path")
+        if path is None:
+            raise UserError(f"{self.subcommand} needs --ckpt_path FILE: the .ckpt of a trained model.")
+        refuse_unplayable(read(path), path)
+        return path
+
+
+def refuse_what_lightning_ignores(wanted: Any, trainer: L.Trainer) -> None:
+    """Refuse trainer options that would raise with a traceback, or do something else than was asked for."""
+    if str(wanted.precision) in ("16", "16-mixed") and isinstance(trainer.accelerator, CPUAccelerator):
+        raise UserError(f"trainer.precision is {wanted.precision}, which needs CUDA: on the CPU use bf16-mixed.")
+    for name in ("max_steps", "log_every_n_steps", "val_check_interval"):
+        if getattr(wanted, name) == 0:
+            never = "; --trainer.limit_val_batches 0 never validates" if name == "val_check_interval" else ""
+            raise UserError(f"trainer.{name} is 0: give 1 or more{never}.")
+    if wanted.gradient_clip_val is not None:
+        raise UserError(
+            "trainer.gradient_clip_val can't tell two players apart: "
+            "use --model.generator_clip and --model.discriminator_clip."
+        )
+    if wanted.accumulate_grad_batches != 1:
+        raise UserError("trainer.accumulate_grad_batches can't tell two players apart: use --model.micro_batches.")
+
+
+class ParsingCLI(GanzooCLI):
+    """Parses a command as GanzooCLI does, makes its model and data, and leaves it at that."""
+
+    def _set_seed(self) -> None:
+        pass
+
+    def instantiate_trainer(self, **kwargs: Any) -> Any:
+        """Make none."""
+
+    def _run_subcommand(self, subcommand: str) -> None:
+        pass
+
+
+def lightning(args: list[str], cls: type[GanzooCLI] = GanzooCLI) -> GanzooCLI:
+    """Run one of Lightning's commands."""
+    args = complete(args)
+    return cls(
+        Game,
+        DataModule,
+        subclass_mode_model=True,
+        subclass_mode_data=True,
+        auto_configure_optimizers=False,
+        seed_everything_default=0,
+        parser_class=LightningParser,
+        parser_kwargs={name: {"description": text, "usage": usage_of(name)} for name, text in LIGHTNING.items()},
+        trainer_defaults=dict(TRAINER),
+        save_config_callback=RunFolder,
+        save_config_kwargs={"save_to_log_dir": False},
+        args=args,
+    )
+
+
+def usage_of(command: str) -> str:
+    """Return the usage of one of Lightning's commands: the few options that matter, not the hundred there are."""
+    if command == "fit":
+        forms = ["--model NAME --data NAME [options]", "--config FILE [options]"]
+        forms.append("--ckpt_path IMPORTED.ckpt --data NAME [--trust] [options]")
+    else:
+        more = {"predict": " --samples.num N --samples.out FOLDER"}.get(command, "")
+        forms = [f"--ckpt_path RUN/checkpoints/last.ckpt{more} [--trust] [options]"]
+    lines = [f"ganzoo {command} {form}" for form in forms]
+    lines.append(f"ganzoo {command} --model.help NAME, --data.help NAME: the options of a model, of a data set")
+    lines.append("--trust: import what a checkpoint, or the config.yaml beside it, names beside ganzoo's own classes")
+    return "\n       ".join(lines)

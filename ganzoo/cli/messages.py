@@ -1,0 +1,229 @@
+"""One clear line for each mistake on the command line, with the nearest name that exists."""
+
+import difflib
+import importlib
+import re
+from argparse import ArgumentError
+from collections.abc import Iterable, Sequence
+from typing import Any, NoReturn
+
+import torch
+import yaml
+from jsonargparse import ArgumentParser, _util, get_loader, set_loader
+from lightning.pytorch import callbacks, loggers
+from lightning.pytorch.cli import LightningArgumentParser
+
+import ganzoo.data
+import ganzoo.models
+import ganzoo.networks
+import ganzoo.objectives
+import ganzoo.optimizers
+import ganzoo.penalties
+from ganzoo.game.record import options_of
+from ganzoo.system.errors import UserError
+from ganzoo.system.moved import moved_in
+from ganzoo.system.output import say
+from ganzoo.system.reading import Refused, bounded, check_files
+
+__all__ = ["CommandParser", "LightningParser", "nearest", "user_error_in"]
+
+# What an option's value must be, in words, by the name of its Python type.
+WORDS = {"int": "a whole number", "float": "a number", "bool": "true or false", "str": "text", "list": "a list"}
+# Of ganzoo's optimizers those that are schedules.
+SCHEDULES = [
+    name
+    for name, value in vars(ganzoo.optimizers).items()
+    if isinstance(value, type) and issubclass(value, torch.optim.lr_scheduler.LRScheduler)
+]
+# The class names that make sense for an option, by the last part of its name.
+CLASSES = {
+    "model": ganzoo.models.__all__,
+    "data": ganzoo.data.__all__,
+    "objective": ganzoo.objectives.__all__,
+    "penalties": [name for name in ganzoo.penalties.__all__ if name[0].isupper()],
+    "generator": ganzoo.networks.__all__,
+    "discriminator": ganzoo.networks.__all__,
+    "optimizer": [name for name, value in vars(torch.optim).items() if isinstance(value, type)],
+    "schedule": [*torch.optim.lr_scheduler.__all__, *SCHEDULES],
+    "callbacks": callbacks.__all__,
+    "logger": loggers.__all__,
+}
+
+
+def nearest(name: str, names: Iterable[str]) -> str:
+    """Return "; did you mean X?", or the names there are if none is near."""
+    names = sorted(set(names))
+    close = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
+    if not close:
+        lower = {n.lower(): n for n in names}
+        close = [lower[n] for n in difflib.get_close_matches(name.lower(), lower, n=1, cutoff=0.5)]
+    if close:
+        return f"; did you mean {close[0]}?"
+    return f"; there are: {', '.join(names)}" if 0 < len(names) <= 30 else ""
+
+
+def explain(message: str, parser: Any) -> str:
+    """Turn jsonargparse's report on types and unions into one line."""
+    key = ".".join(dict.fromkeys(re.findall(r'Parser key "([\w.]+)"', message)))
+    value = found[1] if (found := re.search(r"(?:Got|Given) value: (.+?)(?:\. Got value|$)", message, re.M)) else ""
+    if found := re.search(r"Option '(\w+)\+?' is not accepted", message):
+        owner = import_class(owner_of_option(message))
+        options = options_of(owner) if isinstance(owner, type) else ()
+        return f"{getattr(owner, '__name__', key)} has no option {found[1]}{nearest(found[1], options)}"
+    if found := re.search(r"unrecognized arguments: (\S+)", message):
+        return unknown_argument(found[1], parser)
+    if found := re.search(r"module '([\w.]+)' has no attribute '(\w+)'", message):
+        return f"--{key}: {found[1]} has no {found[2]}{nearest(found[2], dir(import_module(found[1])))}"
+    if found := re.search(r"does not correspond to a subclass of (\w+)", message):
+        return f"--{key}: {value} is no {found[1]}{nearest(value, classes_for(key))}"
+    if found := re.search(r"Expected a dot import path string: (.+)", message):
+        return f"--{key}: {found[1]} is not known{nearest(found[1], classes_for(key))}"
+    if found := re.search(r"the following arguments are required: (.+)", message):
+        return missing(found[1])
+    if found := re.search(r"argument (\S+): expected one argument", message):
+        return f"{found[1]} needs a value"
+    if kinds := expected(message):
+        return f"--{key} takes {' or '.join(kinds)}, not {value}"
+    text = " ".join(re.sub(r'Parser key "([\w.]+)"', r"--\1", message).split())
+    return text if len(text) < 300 else f"{text[:300]} ..."
+
+
+def owner_of_option(message: str) -> str:
+    """Return the import path of the class that does not accept an option."""
+    owners = re.findall(r"class_path[ =]'([\w.]+)'", message)
+    # a network's or an optimizer's option: the innermost class; else the model, or the data set
+    return (owners[-1] if "expects a function or" in message else owners[0]) if owners else ""
+
+
+def unknown_argument(argument: str, parser: Any) -> str:
+    """Name the option that may have been meant, above all the one whose owner was left out: `--batch_size`."""
+    name = argument.split("=")[0].lstrip("-")
+    if not argument.startswith("-"):
+        return f"unknown argument {argument}"
+    known = {option.lstrip("-") for option in parser._option_string_actions}
+    known = {option for option in known if not option.endswith((".help", "+")) and len(option) > 1}
+    known |= {f"model.{option}" for model in ganzoo.models.__all__ for option in options_of_class(model)}
+    known |= {f"data.{option}" for data in ganzoo.data.__all__ for option in options_of_class(data)}
+    if "model" not in parser._option_string_actions and "--model" not in parser._option_string_actions:
+        known = {option for option in known if not option.startswith(("model.", "data."))}
+    meant = sorted(option for option in known if option.endswith(f".{name}"))
+    if meant:
+        return f"unknown option --{name}; did you mean --{meant[0]}?"
+    return f"unknown option --{name}{nearest(f'--{name}', [f'--{option}' for option in known])}"
+
+
+def missing(arguments: str) -> str:
+    """Say what a command needs."""
+    command = " ".join(arguments.split(", ")[0].split(".")[:-1])
+    names = [name.rpartition(".")[2] for name in arguments.split(", ")]
+    if "model" in names or "data" in names:
+        wanted = " and ".join(f"--{name}" for name in reversed(names))
+        return f"{wanted} missing: as in `ganzoo {command} --model DCGAN --data Digits`, or give --config FILE"
+    wanted = " ".join(name.upper() for name in names)
+    return f"{wanted} is missing: see `ganzoo {command} --help`"
+
+
+def expected(message: str) -> list[str]:
+    """Return, in words, the types that a value was tried as."""
+    kinds: list[str] = []
+    for found in re.finditer(r"Expected an? (?:<class '(\w+)'>|typing\.Literal\[(.+?)\])", message):
+        if found[2]:
+            kinds += [choice.strip(" '") for choice in found[2].split(",")]
+        elif found[1] in WORDS:
+            kinds.append(WORDS[found[1]])
+    return list(dict.fromkeys(kinds))
+
+
+def import_module(path: str) -> Any:
+    """Return a module, or None."""
+    try:
+        return importlib.import_module(path)
+    except (ImportError, ValueError):
+        return None
+
+
+def import_class(path: str) -> Any:
+    """Return the class of an import path, or None."""
+    module, _, name = path.rpartition(".")
+    return getattr(import_module(module), name, None)
+
+
+def options_of_class(name: str) -> Iterable[str]:
+    """Return the options of a model or data set, by its name; `__all__` may name functions too."""
+    cls = getattr(ganzoo.models, name, None) or getattr(ganzoo.data, name, None)
+    return options_of(cls) if isinstance(cls, type) else ()
+
+
+def classes_for(key: str) -> list[str]:
+    """Return the class names that make sense for an option."""
+    return next((names for end, names in CLASSES.items() if key.endswith(end)), [])
+
+
+def user_error_in(error: BaseException | None) -> UserError | None:
+    """Return the user's mistake that an error was raised from: jsonargparse buries what a class's `__init__` raises."""
+    while error is not None and not isinstance(error, UserError):
+        error = error.__cause__ or error.__context__
+    return error
+
+
+def load_option(text: str) -> Any:
+    """Return what the text of an option, or of a file that it names, says in YAML.
+
+    Raises:
+        UserError: a file's text is out of bounds.
+        yaml.YAMLError: it is no YAML, or a text of the command line that is out of bounds: it may be meant as it is.
+    """
+    try:
+        return load_within_bounds(text)
+    except Refused as error:
+        stack = getattr(_util, "config_load_stack", None)  # jsonargparse's own note of the files that it is reading
+        if stack is None or not stack.get():
+            raise
+        raise UserError(f"{stack.get()[-1][1]} {error}: mend it, or give another file.") from error
+
+
+load_within_bounds = bounded(get_loader("yaml"))
+set_loader("yaml", load_option, (yaml.YAMLError,))
+
+
+class OneLine:
+    """A parser whose errors are one line, and which takes options by their whole names only."""
+
+    exit_on_error: bool
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **{"allow_abbrev": False, **kwargs})
+
+    def parse_args(self, args: Sequence[str] | None = None, *more: Any, **options: Any) -> Any:
+        """Parse; a config that can't be read is one line that names it."""
+        check_files(args or [])
+        try:
+            return super().parse_args(args, *more, **options)  # type: ignore[misc]
+        except UnicodeDecodeError as error:  # of a file that a config names
+            raise UserError(f"a file that the options name is no text in UTF-8 ({error}): save it in UTF-8.") from error
+
+    def error(self, message: str, ex: Exception | None = None) -> NoReturn:
+        """Print the line and exit with status 2; a parser inside another just raises."""
+        if not self.exit_on_error:
+            raise ArgumentError(None, message) from ex
+        say(f"ganzoo: {explain(message, self)}", error=True)
+        raise SystemExit(2)
+
+
+class CommandParser(OneLine, ArgumentParser):  # type: ignore[misc]  # its overloads of parse_args
+    """The parser of ganzoo's own commands."""
+
+    def format_help(self, *args: Any) -> str:
+        """Return the help, with a usage line that is short."""
+        arguments = [action.dest.upper() for action in self._actions if not action.option_strings]
+        words = [word for word in self.prog.split()[1:] if word != "[options]"]  # "- [options] data [options] check"
+        self.usage = " ".join(["ganzoo", *words, *arguments, "[options]"])
+        return super().format_help(*args)
+
+
+class LightningParser(OneLine, LightningArgumentParser):  # type: ignore[misc]  # as above
+    """The parser of Lightning's commands."""
+
+    def parse_string(self, content: str, *args: Any, **kwargs: Any) -> Any:
+        """Parse a configuration, of any version: paths of classes that have moved since are made those of today."""
+        return super().parse_string(moved_in(content), *args, **kwargs)

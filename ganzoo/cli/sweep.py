@@ -1,0 +1,196 @@
+"""Checking a wandb sweep file before any agent runs it, without a network."""
+
+import re
+import shlex
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+from rich.progress import track
+
+from ganzoo import metrics
+from ganzoo.cli.fit import ParsingCLI, lightning
+from ganzoo.cli.messages import import_class, nearest
+from ganzoo.runs.experiments import find_experiment
+from ganzoo.system.errors import UserError
+from ganzoo.system.output import say
+from ganzoo.system.reading import read_yaml
+
+__all__ = ["agent_commands", "check_metric", "check_sweep", "read_sweep"]
+
+START = "${env}, ${interpreter}, -m"
+MACROS = ("env", "interpreter", "program", "args")
+METHODS = ("grid", "random", "bayes")
+# wandb's distributions that make sense for options, and the keys each needs
+# (docs.wandb.ai/models/sweeps/sweep-config-keys).
+DISTRIBUTIONS = {
+    "constant": ("value",),
+    "categorical": ("values",),
+    "int_uniform": ("min", "max"),
+    **{f"{q}{name}": ("min", "max") for q in ("", "q_") for name in ("uniform", "log_uniform_values")},
+    "inv_log_uniform_values": ("min", "max"),
+    **{f"{q}{name}": ("mu", "sigma") for q in ("", "q_") for name in ("normal", "log_normal")},
+}
+KEYS = (
+    *("program", "command", "method", "metric", "parameters", "name", "description", "project", "entity"),
+    *("early_terminate", "run_cap"),
+)
+NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?")  # as everywhere but in YAML, where 1e-5 is a text
+
+
+def read_sweep(file: str) -> dict[str, Any]:
+    """Return a sweep file's content, with its form checked.
+
+    Raises:
+        UserError: it can't be read, or is no sweep.
+    """
+    sweep = read_yaml(find_experiment(file))
+    if not isinstance(sweep, dict) or not isinstance(sweep.get("parameters"), dict):
+        raise UserError(f"{file} is no sweep: it needs method, metric, parameters and command.")
+    if unknown := [key for key in sweep if key not in KEYS]:
+        raise UserError(f"{file}: {unknown[0]} is no key of a sweep; there are: {', '.join(KEYS)}")
+    if sweep.get("method") not in METHODS:
+        raise UserError(f"{file}: method is {sweep.get('method')}; choose one of {', '.join(METHODS)}.")
+    command = sweep.get("command")
+    if not isinstance(command, list) or "ganzoo" not in command or "fit" not in command or "${args}" not in command:
+        form = f'[{START}, ganzoo, fit, --config=FILE, --wandb, "${{args}}"]'
+        raise UserError(f"{file}: command is {command}; the agent needs {form}.")
+    for word in command:
+        macro = re.fullmatch(r"\$\{(\w+)\}", str(word))
+        if macro and macro[1] not in MACROS:
+            raise UserError(f"{file}: command has {word}, which is no macro of wandb{nearest(macro[1], MACROS)}")
+    if command[: command.index("ganzoo")] not in (["${env}", "${interpreter}", "-m"], ["${interpreter}", "-m"], []):
+        raise UserError(
+            f"{file}: command starts with {command[: command.index('ganzoo')]}; give [{START}, ganzoo, ...]."
+        )
+    for name, parameter in sweep["parameters"].items():
+        check_parameter(file, name, parameter, sweep["method"])
+    return sweep
+
+
+def check_metric(file: str, sweep: dict[str, Any], data: str, monitor: str | None) -> None:
+    """Refuse a metric that no run reports: a sweep without one waits for ever. `data` is the class path of the data."""
+    metric = sweep.get("metric")
+    if metric is None and sweep["method"] != "bayes":
+        return
+    if monitor == "auto":
+        monitor = f"val/{import_class(data).main_score}"
+    found = metric if isinstance(metric, dict) else {}
+    classes = [getattr(metrics, name) for name in metrics.__all__]
+    known = {f"val/{name}": higher for cls in classes for name, higher in getattr(cls, "scores", {}).items()}
+    if monitor not in known:
+        raise UserError(
+            f"{file}: checkpoint.monitor is {monitor}, which no run reports; there are: {', '.join(known)}."
+        )
+    if found.get("name") != f"{monitor}_best":
+        raise UserError(
+            f"{file}: metric.name is {found.get('name')}; the runs report {monitor}_best, the best value so far "
+            "(a sweep goes by the value logged last)."
+        )
+    goal = "maximize" if known[monitor] else "minimize"
+    if found.get("goal", "minimize") != goal:
+        raise UserError(f"{file}: metric.goal is {found.get('goal', 'minimize')}, but {monitor} wants {goal}.")
+
+
+def check_parameter(file: str, name: str, parameter: Any, method: str) -> None:
+    """Refuse a parameter that wandb would refuse, or would hand on as something else than it looks like."""
+    where = f"{file}: parameter {name}"
+    if not isinstance(parameter, dict):
+        raise UserError(f"{where} is {parameter}; give it value, values, or min and max.")
+    for value in [parameter.get(key) for key in ("value", "min", "max", "mu", "sigma")] + listed(parameter):
+        if isinstance(value, str) and NUMBER.fullmatch(value):
+            raise UserError(f"{where}: YAML reads {value} as text, not as a number; write {with_point(value)}.")
+    distribution = parameter.get("distribution") or distribution_of(parameter)
+    if distribution not in DISTRIBUTIONS:
+        raise UserError(f"{where}: distribution {distribution}; there are: {', '.join(DISTRIBUTIONS)}.")
+    if missing := [key for key in DISTRIBUTIONS[distribution] if key not in parameter]:
+        raise UserError(f"{where}: {distribution} needs {' and '.join(missing)}.")
+    if "values" in DISTRIBUTIONS[distribution] and not listed(parameter):
+        raise UserError(f"{where}: values must be a list of at least one.")
+    if "min" in DISTRIBUTIONS[distribution]:
+        low, high = parameter["min"], parameter["max"]
+        if not all(isinstance(value, (int, float)) for value in (low, high)) or not low < high:
+            raise UserError(f"{where}: min is {low} and max {high}; give two numbers, the smaller first.")
+        if "log" in distribution and low <= 0:
+            raise UserError(f"{where}: min is {low}; a logarithmic distribution needs one above 0.")
+    if method == "grid" and distribution not in ("constant", "categorical", "int_uniform", "q_uniform"):
+        raise UserError(f"{where}: a grid can't try all of {distribution}; give values, or choose random or bayes.")
+
+
+def distribution_of(parameter: dict[str, Any]) -> str:
+    """Return the distribution that wandb takes when none is named."""
+    if "value" in parameter:
+        return "constant"
+    if "values" in parameter:
+        return "categorical"
+    whole = all(isinstance(parameter.get(key), int) for key in ("min", "max"))
+    return "int_uniform" if whole else "uniform"
+
+
+def listed(parameter: dict[str, Any]) -> list[Any]:
+    """Return the values of a list of choices."""
+    values = parameter.get("values")
+    return values if isinstance(values, list) else []
+
+
+def with_point(text: str) -> str:
+    """Return a number as YAML reads one: 1.0e-5 for 1e-5."""
+    digits, e, exponent = text.lower().partition("e")
+    sign = "" if exponent[:1] in ("+", "-") else "+"
+    return f"{digits if '.' in digits else f'{digits}.0'}e{sign}{exponent}" if e else text
+
+
+def values_of_parameter(parameter: dict[str, Any]) -> list[Any]:
+    """Return the values to try: all of a list, both ends of a range."""
+    if "value" in parameter:
+        return [parameter["value"]]
+    if values := listed(parameter):
+        return values
+    if "mu" in parameter:
+        return [float(parameter["mu"])]
+    ends = [parameter["min"], parameter["max"]]
+    whole = "int" in (parameter.get("distribution") or distribution_of(parameter))
+    return ends if whole else [float(end) for end in ends]
+
+
+def agent_commands(sweep: dict[str, Any]) -> Iterator[list[str]]:
+    """Yield commands as wandb's agent puts them together, so many that every value is in one of them."""
+    from wandb.sdk.launch.sweeps.utils import create_sweep_command, create_sweep_command_args
+
+    values = {name: values_of_parameter(parameter) for name, parameter in sweep["parameters"].items()}
+    runs = max(map(len, values.values()), default=1)
+    for run in range(runs):
+        chosen = {name: {"value": options[run % len(options)]} for name, options in values.items()}
+        filled = {
+            **create_sweep_command_args({"args": chosen}),
+            **{"env": ["/usr/bin/env"], "interpreter": ["python"], "program": [sweep.get("program", "")]},
+        }
+        words = [str(word) for word in create_sweep_command(list(sweep["command"]))]
+        is_macro = [word.startswith("${") and word.endswith("}") for word in words]
+        parts = [filled.get(w[2:-1], []) if m else [w] for w, m in zip(words, is_macro, strict=True)]
+        yield [part for some in parts for part in some]
+
+
+def check_sweep(file: str) -> None:
+    """Check a wandb sweep file offline: its form, each parameter and its type, and the commands that an agent will run.
+
+    Args:
+        file: the YAML file of the sweep.
+    """
+    sweep = read_sweep(file)
+    checked = list(agent_commands(sweep))
+    for command in track(checked, "Parsing", transient=True, disable=not sys.stdout.isatty()):
+        run_by = f"in the agent's command: {shlex.join(command)}"
+        try:
+            config = lightning(command[command.index("ganzoo") + 1 :], ParsingCLI).config["fit"]
+        except SystemExit:  # the parser has said what is wrong
+            say(run_by, error=True)
+            raise
+        except UserError as error:
+            raise UserError(f"{error} ({run_by})") from error
+        check_metric(file, sweep, config["data"]["class_path"], config["checkpoint"]["monitor"])
+        if config["wandb"] is None:
+            raise UserError(f"{file}: the command has no --wandb, so the agent would never hear of the run: add it.")
+    say(f"{file}: {len(checked)} commands parse, with every value of {', '.join(sweep['parameters'])}; such as")
+    say(f"  {shlex.join(checked[0])}")
+    say(f"Start: wandb sweep {file}, then on each machine the `wandb agent ...` that it names.")

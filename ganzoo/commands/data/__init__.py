@@ -1,0 +1,1 @@
+"""Images: ganzoo data get NAME (download), check ROOT, prepare SRC DEST."""

@@ -1,0 +1,230 @@
+"""`ganzoo data check`: what is in a set of images, and what is wrong with it, before a run finds out."""
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import torch
+from rich.progress import track
+from rich.table import Table
+from torch.utils.data import DataLoader, Dataset
+
+from ganzoo.commands.data.prepare import Kind, data_set, workers_for
+from ganzoo.data.files.pixels import Unreadable, in_channels, pixels
+from ganzoo.data.files.sources import Source
+from ganzoo.data.prepared.manifest import data_files, is_prepared, read_manifest
+from ganzoo.pictures.grids import save_grid
+from ganzoo.system.errors import UserError
+from ganzoo.system.files import sha256, writable
+from ganzoo.system.output import described, harmless, say, say_table
+
+__all__ = ["check"]
+
+MOST_NAMED = 20
+SHOWN = 64  # images of a contact sheet
+
+
+@dataclass
+class Seen:
+    """What an image is."""
+
+    size: tuple[int, int] = (0, 0)  # width, height
+    mode: str = ""
+    digest: bytes = b""  # of its pixels
+    problem: str = ""
+
+
+class Looker(Dataset[list[Seen]]):
+    """Looks at images by number; runs in processes of its own."""
+
+    def __init__(self, source: Source, size: tuple[int, int], channels: int):
+        self.source, self.size, self.channels = source, size, channels
+
+    def __getitem__(self, rows: list[int]) -> list[Seen]:
+        return [self.look(row) for row in rows]
+
+    def look(self, row: int) -> Seen:
+        """Return what an image is, decoded to the last pixel."""
+        try:
+            images = self.source.open(row)
+            digest = hashlib.sha1(usedforsecurity=False)
+            for image in images:
+                pixels(image, self.size, self.channels)  # as a run will
+                digest.update(repr(image.size).encode() + in_channels(image, self.channels).tobytes())
+            return Seen(images[0].size, images[0].mode, digest.digest())
+        except Unreadable as error:
+            return Seen(problem=str(error))
+
+
+def check(
+    root: str,
+    kind: Kind = "folder",
+    image_size: int | list[int] = 64,
+    channels: Literal[1, 3] = 3,
+    category: str = "bedroom",
+    out: str = "contact-sheet.png",
+    num_workers: int | None = None,
+) -> None:
+    """Look at every image of a set: sizes, modes, duplicates, files that can't be read, leakage; draw a contact sheet.
+
+    Exits with 1 if there are files that a run would stop at.
+
+    Args:
+        root: the set: a folder, a zip, a folder of LMDBs, or a prepared set, whose checksums are verified.
+        kind: folder (any; folders at the top are classes), faces, lsun, unpaired (trainA, trainB, ...) or paired.
+        image_size: what the images are wanted at, in pixels; smaller ones are counted.
+        channels: 3 for colour, 1 for grey.
+        category: of LSUN: bedroom, church_outdoor, cat, ...
+        out: the contact sheet, a .png.
+        num_workers: processes. Unless given: one for each core.
+    """
+    if Path(out).suffix != ".png":
+        raise UserError(f"out is {out}: give a .png.")
+    if Path(out).resolve().is_relative_to(Path(root).resolve()):
+        raise UserError(f"out is {out}, inside of {root}: a contact sheet there would become an image of the set.")
+    writable(out)
+    if is_prepared(Path(root)):
+        verify(Path(root))
+        return
+    data = data_set(root, kind, image_size, channels, category)
+    sources, workers = data.sources(), workers_for(num_workers)
+    found = {part: look_at(part, Looker(source, data.size, channels), workers) for part, source in sources.items()}
+    say_table(overview(root, sources, found, data.size))
+    looked = [(sources[part].names[i], seen) for part, all_ in found.items() for i, seen in enumerate(all_)]
+    problems = [f"{name} {seen.problem}" for name, seen in looked if seen.problem]
+    name_some("can't be read", problems)
+    name_some("have the same pixels as another", duplicates(sources, found))
+    name_some("are in two parts (leakage: validation would reward learning by heart)", leaks(sources, found))
+    draw(data.size, channels, sources, found, out)
+    if problems:
+        raise UserError(
+            f"{len(problems)} of {sum(map(len, found.values()))} images can't be used: mend or remove them"
+            + (", or train with --data.on_error skip." if 2 * len(problems) < sum(map(len, found.values())) else ".")
+        )
+
+
+def look_at(part: str, looker: Looker, workers: int) -> list[Seen]:
+    """Return what each image of a part is."""
+    rows = torch.arange(len(looker.source)).split(64)
+    chunks = DataLoader(looker, sampler=[chunk.tolist() for chunk in rows], batch_size=None, num_workers=workers)
+    return [
+        seen
+        for chunk in track(chunks, f"Looking at {described(part)}", total=len(rows), transient=True)
+        for seen in chunk
+    ]
+
+
+def overview(root: str, sources: dict[str, Source], found: dict[str, list[Seen]], size: tuple[int, int]) -> Table:
+    """Return the table of a set: a column a part."""
+    table = Table(
+        "", *found, title=f"{described(root)} ({type(next(iter(sources.values()))).__name__})", title_justify="left"
+    )
+    good = {part: [seen for seen in all_ if not seen.problem] for part, all_ in found.items()}
+    rows: dict[str, list[str]] = {
+        "images": [f"{len(all_):,}" for all_ in found.values()],
+        "can't be read": [f"{len(found[part]) - len(good[part]):,}" for part in found],
+        "width: least, median, most": [spread([seen.size[0] for seen in all_]) for all_ in good.values()],
+        "height: least, median, most": [spread([seen.size[1] for seen in all_]) for all_ in good.values()],
+        f"smaller than {size[1]}x{size[0]}": [smaller(all_, size) for all_ in good.values()],
+        "modes": [counted(seen.mode for seen in all_) for all_ in good.values()],
+        "duplicates": [f"{len(all_) - len({seen.digest for seen in all_}):,}" for all_ in good.values()],
+    }
+    for name, cells in rows.items():
+        table.add_row(name, *cells)
+    if any(source.classes for source in sources.values()):
+        table.add_row("classes", *(described(classes(source)) for source in sources.values()))
+    return table
+
+
+def smaller(all_: list[Seen], size: tuple[int, int]) -> str:
+    """Return how many images are smaller than (H, W), and so would be enlarged."""
+    return f"{sum(seen.size[0] < size[1] or seen.size[1] < size[0] for seen in all_):,}"
+
+
+def counted(values: Iterable[str]) -> str:
+    """Return how often there is each value."""
+    return ", ".join(f"{value} {count:,}" for value, count in Counter(values).most_common())
+
+
+def spread(values: list[int]) -> str:
+    """Return the least, the median and the largest."""
+    return f"{min(values)}, {int(np.median(values))}, {max(values)}" if values else ""
+
+
+def classes(source: Source) -> str:
+    """Return how many images each class has."""
+    if source.label is None:
+        return "none"
+    counts = np.bincount(source.label, minlength=len(source.classes))
+    named = [f"{name} {count:,}" for name, count in zip(source.classes, counts, strict=True)]
+    return ", ".join(named) if len(named) <= 12 else f"{len(named)} of {counts.min():,} to {counts.max():,} images"
+
+
+def by_digest(sources: dict[str, Source], found: dict[str, list[Seen]]) -> list[list[tuple[str, str]]]:
+    """Return the groups of images, as part and name, that have the same pixels."""
+    groups: dict[bytes, list[tuple[str, str]]] = {}
+    for part, all_ in found.items():
+        for i, seen in enumerate(all_):
+            if seen.digest:
+                groups.setdefault(seen.digest, []).append((part, sources[part].names[i]))
+    return [group for group in groups.values() if len(group) > 1]
+
+
+def duplicates(sources: dict[str, Source], found: dict[str, list[Seen]]) -> list[str]:
+    """Return each group of images with the same pixels."""
+    return [" = ".join(name for _, name in group) for group in by_digest(sources, found)]
+
+
+def leaks(sources: dict[str, Source], found: dict[str, list[Seen]]) -> list[str]:
+    """Return the groups of same pixels that are in more than one part."""
+    groups = [group for group in by_digest(sources, found) if len({part for part, _ in group}) > 1]
+    return [" = ".join(f"{part}: {name}" for part, name in group) for group in groups]
+
+
+def name_some(what: str, lines: list[str]) -> None:
+    """Print a few lines of a list, and how many there are."""
+    if lines:
+        say(f"{len(lines)} {what}:")
+        for line in lines[:MOST_NAMED]:
+            say(f"  {harmless(line)}")
+        if len(lines) > MOST_NAMED:
+            say(f"  ... and {len(lines) - MOST_NAMED} more")
+
+
+def draw(
+    size: tuple[int, int], channels: int, sources: dict[str, Source], found: dict[str, list[Seen]], out: str
+) -> None:
+    """Draw images from all over each part, as a run will see them."""
+    shown = []
+    for part, source in sources.items():
+        good = [i for i, seen in enumerate(found[part]) if not seen.problem]
+        for place in np.linspace(0, len(good) - 1, min(len(good), SHOWN // len(sources))).round().astype(int):
+            shown += [torch.from_numpy(pixels(image, size, channels)) for image in source.open(good[place])]
+    if shown:
+        save_grid(torch.stack(shown).float() / 127.5 - 1, Path(out))
+        say(f"  {out}")
+
+
+def verify(root: Path) -> None:
+    """Compare the checksums of a prepared set with its manifest's.
+
+    Raises:
+        UserError: they differ.
+    """
+    manifest = read_manifest(root)
+    for name, part in manifest.parts.items():
+        try:
+            files = data_files(root, name, manifest.store)
+            right = sha256(*files) == part.sha256
+        except (OSError, ValueError, KeyError, TypeError):  # not there, or an index that is none
+            files, right = [root / name], False
+        if not right:
+            raise UserError(
+                f"{files[0] if len(files) == 1 else root / name} is not what the manifest says: "
+                f"prepare the set again from {manifest.source}."
+            )
+        say(f"{name}: {part.count:,} images of {manifest.image_size[0]}x{manifest.image_size[1]}, checksum right")

@@ -1,0 +1,112 @@
+"""`ganzoo data prepare`: a set of images in the form that loads without decoding."""
+
+import shlex
+from pathlib import Path
+from typing import Any, Literal
+
+from ganzoo.data.base.images import Images
+from ganzoo.data.base.streams import Stream
+from ganzoo.data.faces import Faces
+from ganzoo.data.files.pixels import height_and_width
+from ganzoo.data.horse2zebra import Horse2Zebra
+from ganzoo.data.image_folder import ImageFolder
+from ganzoo.data.lsun import LSUN
+from ganzoo.data.paired import Paired
+from ganzoo.data.prepared.manifest import Manifest, contents_of, is_prepared
+from ganzoo.data.prepared.remote import litdata
+from ganzoo.data.prepared.writing import make
+from ganzoo.system.errors import UserError
+from ganzoo.system.machine import cores
+from ganzoo.system.output import harmless, say
+
+__all__ = ["Kind", "data_set", "prepare", "workers_for"]
+
+Kind = Literal["folder", "faces", "lsun", "unpaired", "paired"]
+KINDS: dict[Kind, type[Images]] = {
+    "folder": ImageFolder,
+    "faces": Faces,
+    "lsun": LSUN,
+    "unpaired": Horse2Zebra,
+    "paired": Paired,
+}
+
+
+def prepare(
+    src: str,
+    dest: str,
+    kind: Kind = "folder",
+    image_size: int | list[int] = 64,
+    channels: Literal[1, 3] = 3,
+    category: str = "bedroom",
+    store: Literal["array", "lmdb", "litdata"] = "array",
+    on_error: Literal["raise", "skip"] = "raise",
+    num_workers: int | None = None,
+) -> None:
+    """Decode, crop and resize a set of images once, so that it loads at once.
+
+    What is done is safe: stopped or killed, the same command goes on. DEST appears when it is whole.
+
+    Args:
+        src: the set: a folder, a zip, or a folder of LMDBs.
+        dest: the new folder: give it as --data.root to fit.
+        kind: folder (any; folders at the top are classes), faces, lsun, unpaired (trainA, trainB, ...) or paired.
+        image_size: side in pixels, or height and width.
+        channels: 3 for colour, 1 for grey.
+        category: of LSUN: bedroom, church_outdoor, cat, ...
+        store: array: the quickest, a byte a pixel and channel; lmdb: a third to a half of that, decoded when read;
+            litdata: the same in chunks of 64 MB, to be copied to object storage and streamed from there.
+        on_error: raise: stop at a file that can't be read; skip: leave such files out and list them in the manifest.
+        num_workers: processes. Unless given: one for each core.
+    """
+    made = data_set(src, kind, image_size, channels, category)
+    if is_prepared(Path(src)):
+        raise UserError(f"{src} is prepared already: give the set that it was made from.")
+    if store == "litdata":
+        litdata()
+        if made.stream is not Stream:
+            raise UserError(
+                f"--kind {kind} can't be streamed, as its stream needs any image at any time: use an array."
+            )
+    height, width = height_and_width(image_size)
+    sources = made.sources()
+    wanted = Manifest(type(made).__name__, str(Path(src).resolve()), [height, width], channels, store)
+    wanted.contents, wanted.category = contents_of(sources), category if kind == "lsun" else ""
+    workers = workers_for(num_workers)
+    target = Path(dest)
+    companions = [Path(src, name) for name in made.companions if Path(src, name).is_file()]
+    manifest = make(sources, wanted, target, workers, on_error == "skip", companions)
+    parts = ", ".join(f"{name} {part.count:,}" for name, part in manifest.parts.items())
+    left_out = [name for part in manifest.parts.values() for name in part.skipped]
+    size = sum(file.stat().st_size for file in target.rglob("*") if file.is_file())
+    say(f"{target}: {parts} images of {height}x{width}, {size / 1e6:,.1f} MB")
+    if left_out:
+        say(f"{len(left_out)} files could not be read and are left out: {harmless(', '.join(left_out[:5]))}")
+    say(f"Train: {how_to_train(made, dest)}")
+
+
+def how_to_train(made: Images, dest: str) -> str:
+    """Return the command that trains on a prepared set."""
+    model = "CycleGAN" if isinstance(made, Horse2Zebra) else "Pix2Pix" if isinstance(made, Paired) else "DCGAN"
+    height, width = made.size
+    options = {"root": dest, "image_size": height if height == width else f"[{height},{width}]"}
+    if made.channels != 3:
+        options["channels"] = made.channels
+    if isinstance(made, LSUN) and made.category != "bedroom":
+        options["category"] = made.category
+    given = [f"--data.{name}={value}" for name, value in options.items()]
+    return shlex.join(["ganzoo", "fit", f"--model={model}", f"--data={type(made).__name__}", *given])
+
+
+def data_set(src: str, kind: Kind, image_size: int | list[int], channels: Literal[1, 3], category: str) -> Images:
+    """Return the data set of a kind."""
+    options: dict[str, Any] = {"root": src, "image_size": image_size, "channels": channels}
+    if kind == "lsun":
+        options["category"] = category
+    return KINDS[kind](**options)
+
+
+def workers_for(num_workers: int | None) -> int:
+    """Return how many processes to use: one for each core, unless it is said."""
+    if num_workers is not None and num_workers < 0:
+        raise UserError(f"num_workers is {num_workers}: give 0 or more.")
+    return cores() if num_workers is None else num_workers

@@ -1,0 +1,145 @@
+"""`ganzoo export`: a trained generator as a file that runs without ganzoo, and makes what the model makes."""
+
+import importlib
+import io
+import logging
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ganzoo.commands.export.tracing import Traced, first_line, trace
+from ganzoo.game.ways import Direction
+from ganzoo.runs.checkpoint_file import load
+from ganzoo.system.errors import UserError
+from ganzoo.system.files import writable, written
+from ganzoo.system.output import say
+
+__all__ = ["export"]
+
+TOLERANCE = 1e-3  # an eighth of a grey level; relative where points are larger than 1
+
+
+def export(
+    ckpt: str, out: str | None = None, direction: Direction = "AtoB", raw: bool = False, trust: bool = False
+) -> None:
+    """Write a checkpoint's generator into a file that runs without ganzoo, compared with the model.
+
+    It makes what `ganzoo sample` and `ganzoo translate` make: of latents z (N, latent_dim), of a conditional model with
+    labels (N,), int64; or of images (N, C, H, W) in [-1, 1]. Dropout that stays on at test time (pix2pix) is left out:
+    of an image the file makes the same each time, where `translate` makes another for each seed.
+
+    Args:
+        ckpt: a .ckpt file; the checkpoint knows its model.
+        out: a .pt2 for PyTorch, torch.export.load(FILE).module(), or an .onnx (pip install 'ganzoo[onnx]'), in a folder
+            that exists; replaced if it is there. Unless given: the checkpoint's name as .pt2, in the current folder.
+        direction: from a to b, or from b to a, for a model that translates.
+        raw: use the generator's raw weights even where the checkpoint holds their moving average.
+        trust: import what the checkpoint names beside ganzoo's own classes, such as your own network: code may run.
+    """
+    path = Path(out or f"{Path(ckpt).stem}.pt2")
+    if path.suffix not in (".pt2", ".onnx"):
+        raise UserError(f"out is {path}: give a .pt2, for PyTorch, or an .onnx.")
+    if not path.parent.is_dir():
+        raise UserError(f"out is {path}, but there is no folder {path.parent}: make it, or give another path.")
+    writable(path)
+    if path.suffix == ".onnx":
+        need_onnx(path)
+    model = load(ckpt, trust)
+    with quiet():
+        traced = trace(model, direction, raw or None)
+        content = packed(traced, path.suffix)
+        with written(path) as beside:
+            beside.write_bytes(content)
+            off = furthest(traced, beside)
+    say(f"{type(model).__name__}, {traced.what}, largest difference from the model {off:.2g}: {path}")
+    if traced.chance:
+        say("Left out: dropout, the chance in the network. Of an image the file makes the same each time.")
+
+
+def packed(traced: Traced, suffix: str) -> bytes:
+    """Return the contents of the file.
+
+    Raises:
+        UserError: ONNX lacks something of it, or has no room.
+    """
+    if suffix == ".pt2":
+        file = io.BytesIO()
+        torch.export.save(traced.program, file)
+        return file.getvalue()
+    try:
+        names: Any = {"input_names": list(traced.free), "output_names": ["made"]}
+        sizes = (tuple(traced.free.values()),)  # for their names
+        made: Any = torch.onnx.export(traced.program, dynamo=True, verbose=False, dynamic_shapes=sizes, **names)
+        return made.model_proto.SerializeToString()
+    except Exception as error:  # of any kind
+        raise UserError(f"the generator can't be put into ONNX ({first_line(error)}): give a .pt2.") from error
+
+
+def furthest(traced: Traced, path: Path) -> float:
+    """Return the largest difference between what the file makes and what the model makes.
+
+    Raises:
+        UserError: it is too large, or the file can't be run.
+    """
+    try:
+        run = runner(path)
+        made = [run(*inputs) for inputs in traced.tries]
+    except Exception as error:  # of any kind
+        raise UserError(f"what was exported can't be run, so it is not kept: {first_line(error)}") from error
+    most = 0.0
+    for found, inputs in zip(made, traced.tries, strict=True):
+        expected = traced.expected(*inputs)
+        off = float((found - expected).abs().max()) if found.shape == expected.shape else float("inf")
+        if not off <= TOLERANCE * max(1.0, float(expected.abs().max())):  # nan, too
+            raise UserError(
+                f"what was exported is {off:.2g} from what the model makes, over {TOLERANCE:g}, so it is not kept: "
+                "is there chance in its network?"
+            )
+        most = max(most, off)
+    return most
+
+
+def runner(path: Path) -> Callable[..., Tensor]:
+    """Return what runs a file, on the CPU."""
+    if path.suffix == ".pt2":
+        return torch.export.load(path).module()
+    from onnxruntime import InferenceSession
+
+    session = InferenceSession(path, providers=["CPUExecutionProvider"])
+    names = [given.name for given in session.get_inputs()]
+
+    def run(*inputs: Tensor) -> Tensor:
+        return torch.from_numpy(session.run(None, {name: x.numpy() for name, x in zip(names, inputs, strict=True)})[0])
+
+    return run
+
+
+def need_onnx(path: Path) -> None:
+    """Find out early whether there is what ONNX needs.
+
+    Raises:
+        UserError: it is not installed.
+    """
+    try:
+        for package in ("onnx", "onnxscript", "onnxruntime"):
+            importlib.import_module(package)
+    except ImportError as error:
+        raise UserError(f"{path}: ONNX needs more packages, pip install 'ganzoo[onnx]'.") from error
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Keep what torch says while it traces from the user; what goes wrong is raised too."""
+    before = logging.root.manager.disable
+    logging.disable(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logging.disable(before)

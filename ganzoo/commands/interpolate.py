@@ -1,0 +1,104 @@
+"""`ganzoo interpolate`: walks through a trained generator's latent space."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from rich.progress import track
+from torch import Tensor
+
+from ganzoo.game import FromNoise
+from ganzoo.latent import walk
+from ganzoo.pictures.films import save_film, save_video, video_writer
+from ganzoo.pictures.grids import grid, save_picture
+from ganzoo.pictures.planes import plane_of_walks
+from ganzoo.runs.checkpoint_file import load
+from ganzoo.system.errors import UserError
+from ganzoo.system.files import writable
+from ganzoo.system.output import say
+
+__all__ = ["interpolate"]
+
+
+def interpolate(
+    ckpt: str,
+    kind: Literal["slerp", "lerp"] = "slerp",
+    out: str = "walk.gif",
+    num: int = 16,
+    stops: int = 5,
+    steps: int = 12,
+    seed: int = 0,
+    raw: bool = False,
+    labels: list[int] | None = None,
+    trust: bool = False,
+) -> None:
+    """Walk through a checkpoint's latent space: a film, or a strip of pictures.
+
+    Args:
+        ckpt: a .ckpt file; the checkpoint knows its model.
+        kind: along great arcs, which keep the latents' length, or along straight lines.
+        out: a .gif or .mp4 of walks that come back to their start, side by side; or a .png with one walk a row, from
+            its first stop to its last (for points in the plane: each walk is a line).
+        num: how many walks.
+        stops: latents that a walk visits; the first of them are those of `ganzoo sample` with this seed.
+        steps: pictures from one stop to the next.
+        seed: the same seed gives the same walks.
+        raw: use the generator's raw weights even where the checkpoint holds their moving average.
+        labels: walk from class to class with the noise held fixed: two labels or more, for a conditional model.
+        trust: import what the checkpoint names beside ganzoo's own classes, such as your own network: code may run.
+    """
+    if num < 1 or stops < 2 or steps < 1:
+        raise UserError(f"num is {num}, stops {stops}, steps {steps}: give at least 1, 2 and 1.")
+    if seed < 0:
+        raise UserError(f"seed is {seed}: give 0 or more.")
+    path = Path(out)
+    if path.suffix not in (".gif", ".png", ".mp4"):
+        raise UserError(f"out is {out}: give a .gif, a .png or an .mp4.")
+    if labels is not None and len(labels) < 2:
+        raise UserError(f"labels is {labels}: give two or more, such as --labels 3 8.")
+    writable(path)
+    if path.suffix == ".mp4":
+        video_writer(path)  # find out now, not after the walk, whether there is one
+    model = load(ckpt, trust)
+    if not isinstance(model, FromNoise) or not model.has_latent_space:
+        raise UserError(f"{type(model).__name__} has no latent space to walk in: it makes images from images.")
+    for label in labels or []:
+        model.check_label(label)
+    model.to("cuda" if torch.cuda.is_available() else "cpu")
+    film = path.suffix != ".png"
+    latents, classes = stations(model, num, stops, steps, seed, kind, film, labels)
+    frames_of = track(list(zip(latents, classes, strict=True)), "Walking", transient=True)
+    samples = torch.stack([model.generate(z, raw, label=y).cpu() for z, y in frames_of])
+    if samples.ndim == 3:
+        frames = plane_of_walks(samples, film)
+    elif film:
+        frames = [grid(images) for images in samples]
+    else:
+        frames = [grid(samples.transpose(0, 1).flatten(0, 1), columns=len(samples))]
+    if path.suffix == ".mp4":
+        save_video(frames, path)
+    elif film:
+        save_film(frames, path, seconds=1 / 12)
+    else:
+        save_picture(frames[0], path)
+    between = kind if labels is None else f"labels {', '.join(map(str, labels))}"
+    say(f"{num} walks ({between}) of {type(model).__name__}, seed {seed}: {out}")
+
+
+def stations(
+    model: FromNoise, num: int, stops: int, steps: int, seed: int, kind: Any, closed: bool, labels: list[int] | None
+) -> tuple[Tensor, Sequence[Tensor | None]]:
+    """Return the latents (frames, num, latent_dim) of walks and, for a conditional model, the labels at each frame.
+
+    Either the latents move and each walk keeps its class, or the labels move, on lines between one-hot classes, and
+    each walk keeps its latents.
+    """
+    if labels is None:
+        visited = model.latents(torch.arange(num * stops), seed).view(stops, num, -1)
+        latents = walk(visited, steps, kind, closed)
+        kept = torch.arange(num) % model.num_classes if model.conditional and model.num_classes else None
+        return latents, [kept] * len(latents)
+    one_hot = torch.eye(model.num_classes or 0)[labels]  # (stops, classes)
+    mixtures = walk(one_hot[:, None].expand(-1, num, -1), steps, "lerp", closed)
+    return model.latents(torch.arange(num), seed).expand(len(mixtures), -1, -1), list(mixtures)

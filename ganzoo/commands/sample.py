@@ -1,0 +1,103 @@
+"""`ganzoo sample`: samples of a trained generator."""
+
+import os
+import shlex
+from pathlib import Path
+
+import torch
+from rich.progress import track
+
+from ganzoo.game import FromNoise, Game
+from ganzoo.pictures.grids import save_grid, save_samples
+from ganzoo.pictures.planes import save_points
+from ganzoo.runs.checkpoint_file import load
+from ganzoo.system.errors import UserError
+from ganzoo.system.files import empty_folder
+from ganzoo.system.output import say
+
+__all__ = ["sample"]
+
+
+def sample(
+    ckpt: str,
+    num: int = 64,
+    seed: int = 0,
+    out: str = "samples.png",
+    raw: bool = False,
+    batch_size: int = 64,
+    label: int | None = None,
+    trust: bool = False,
+) -> None:
+    """Draw samples from a checkpoint: a grid, or a folder of them.
+
+    Args:
+        ckpt: a .ckpt file; the checkpoint knows its model.
+        num: how many samples; of a conditional model a grid with a row a class has as many more as fill its rows.
+        seed: the same seed gives the same samples; sample 7 is the same however many are asked for.
+        out: a .png for one picture of all, a folder for one PNG each; for points .npy or .csv too.
+        raw: use the generator's raw weights even where the checkpoint holds their moving average.
+        batch_size: samples made at once.
+        label: the class of all samples, for a conditional model. Unless given: each class in turn.
+        trust: import what the checkpoint names beside ganzoo's own classes, such as your own network: code may run.
+    """
+    if num < 1 or batch_size < 1:
+        raise UserError(f"num is {num} and batch_size {batch_size}: give 1 or more of each.")
+    if seed < 0:
+        raise UserError(f"seed is {seed}: give 0 or more.")
+    path, folder = where(out)
+    model = that_samples(load(ckpt, trust), ckpt)
+    assert model.shape is not None
+    points = len(model.shape) == 1
+    if path.suffix in (".npy", ".csv") and not folder and not points:
+        raise UserError(f"{type(model).__name__} makes images {model.shape}, not points: give a .png or a folder.")
+    model.check_label(label)
+    model.to("cuda" if torch.cuda.is_available() else "cpu")
+    columns = None
+    if label is None and not folder and not points:
+        num, order, columns = model.by_class(num)
+    batches = model.samples(num, seed, raw, batch_size, label)
+    if folder:
+        empty_folder(path)
+        start = 0
+        for batch in track(batches, "Samples", total=-(-num // batch_size), transient=True):
+            save_samples(batch.cpu(), range(start, start + len(batch)), path)
+            start += len(batch)
+    else:
+        samples = torch.cat([batch.cpu() for batch in batches])
+        if points:
+            save_points(samples, path)
+        else:
+            save_grid(samples if columns is None else samples[order], path, columns)
+    what = "" if label is None else f" of label {label}"
+    rows = "" if columns is None else ", a row a class"
+    say(f"{num} samples{what} of {type(model).__name__}, seed {seed}{rows}: {out}")
+
+
+def that_samples(model: Game, ckpt: str) -> FromNoise:
+    """Return a checkpoint's model.
+
+    Raises:
+        UserError: it makes no samples from noise.
+    """
+    if not isinstance(model, FromNoise):
+        raise UserError(
+            f"{type(model).__name__} makes images from images, not from noise: "
+            f"use `{model.made_by} {shlex.quote(ckpt)}`."
+        )
+    return model
+
+
+def where(out: str) -> tuple[Path, bool]:
+    """Return the path to write to, and whether it is to be a folder.
+
+    Raises:
+        UserError: it can be neither a folder nor a file of a kind that is known.
+    """
+    path = Path(out)
+    if path.suffix in (".png", ".npy", ".csv") and not out.endswith("/"):
+        if os.path.isdir(path):
+            raise UserError(f"{out} is a folder: give the path of a file, or a new folder without a suffix.")
+        return path, False
+    if path.suffix and not out.endswith("/") and not os.path.isdir(path):
+        raise UserError(f"out is {out}: give a .png, a folder (no suffix), or for points a .npy or .csv.")
+    return path, True

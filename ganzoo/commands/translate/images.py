@@ -1,0 +1,118 @@
+"""Files of images, translated: read ahead, in groups of one size, and written behind."""
+
+import sys
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+import torch
+from PIL import Image
+from rich.progress import Progress
+
+from ganzoo.commands.translate.tiles import LARGE
+from ganzoo.commands.translate.translation import Translation
+from ganzoo.data.files.pixels import Unreadable
+from ganzoo.game.fitting import one_at_a_time
+from ganzoo.pictures.grids import save_picture
+from ganzoo.system.machine import cores
+
+__all__ = ["ahead", "alike", "translate_files"]
+
+HELD = 4  # batches that are read ahead, and that wait to be written
+
+Item = TypeVar("Item")
+Made = TypeVar("Made")
+
+
+def translate_files(work: Translation, paths: dict[str, tuple[Path, Path]]) -> dict[str, str]:
+    """Translate images: files are read and decoded, encoded and written, in threads beside the network.
+
+    On the CPU the network runs on each core by itself, each with images of its own: quicker than all on one.
+
+    Args:
+        work: how they are translated.
+        paths: where each is, and where its translation goes, by its name.
+
+    Returns:
+        Why images could not be translated, by their names.
+    """
+    left_out: dict[str, str] = {}
+    count, threads = cores(), torch.get_num_threads()
+    bar = Progress(transient=True, disable=not sys.stdout.isatty())
+    network = work.model.translator(work.direction, work.raw)
+    alone = count == 1 or work.model.device.type != "cpu" or one_at_a_time(network)  # chance is the process's own
+    at_work = (
+        ThreadPoolExecutor(1) if alone else ThreadPoolExecutor(count, initializer=partial(torch.set_num_threads, 1))
+    )
+    with (
+        bar,
+        ThreadPoolExecutor(max(2, count)) as readers,
+        at_work as networks,
+        ThreadPoolExecutor(max(2, count)) as writers,
+    ):
+        task = bar.add_task("Translating", total=len(paths))
+        writing: deque[Future[None]] = deque()
+        try:
+            groups = alike(readable(work, paths, readers, left_out), work.batch_size)
+            for group, made in ahead(networks, work.of_group, groups, 1 if alone else count):
+                for (name, image), pixels in zip(group, made.result(), strict=True):
+                    writing.append(writers.submit(write, work, image, pixels, paths[name][1]))
+                while len(writing) > HELD * work.batch_size:
+                    writing.popleft().result()
+                bar.update(task, advance=len(group))
+            for done in writing:
+                done.result()
+        except BaseException:  # a full disk, Ctrl-C
+            for pool in (readers, networks):
+                pool.shutdown(cancel_futures=True)
+            writers.shutdown(cancel_futures=True)
+            raise
+        finally:
+            torch.set_num_threads(threads)  # what the workers set holds for every thread that is yet to come
+    return left_out
+
+
+def readable(
+    work: Translation, paths: dict[str, tuple[Path, Path]], pool: ThreadPoolExecutor, left_out: dict[str, str]
+) -> Iterator[tuple[str, Image.Image]]:
+    """Yield the images that can be read, with their names; note in `left_out` why others can't be."""
+    sources = ((name, source) for name, (source, _) in paths.items())
+    for (name, _), opened in ahead(pool, lambda item: work.read(item[1]), sources, HELD * work.batch_size):
+        try:
+            yield name, opened.result()
+        except Unreadable as error:
+            left_out[name] = str(error)
+
+
+def write(work: Translation, before: Image.Image, pixels: np.ndarray, target: Path) -> None:
+    """Write what was made of an image."""
+    save_picture(work.picture(before, pixels), target, work.origin)
+
+
+def ahead(
+    pool: ThreadPoolExecutor, function: Callable[[Item], Made], items: Iterable[Item], most: int
+) -> Iterator[tuple[Item, Future[Made]]]:
+    """Yield each item with the promise of what the function gives for it; at most so many are worked on ahead."""
+    waiting: deque[tuple[Item, Future[Made]]] = deque()
+    for item in items:
+        waiting.append((item, pool.submit(function, item)))
+        if len(waiting) > most:
+            yield waiting.popleft()
+    yield from waiting
+
+
+def alike(images: Iterable[tuple[str, Image.Image]], most: int) -> Iterator[list[tuple[str, Image.Image]]]:
+    """Yield images in groups of one size, at most so many in each, and all of them with few held back."""
+    groups: dict[tuple[int, int], list[tuple[str, Image.Image]]] = {}
+    for name, image in images:
+        group = groups.setdefault(image.size, [])
+        group.append((name, image))
+        if len(group) == max(1, min(most, LARGE // (image.width * image.height))):
+            yield groups.pop(image.size)
+        elif sum(map(len, groups.values())) >= HELD * most:
+            yield groups.pop(max(groups, key=lambda size: len(groups[size])))
+    yield from groups.values()

@@ -1,0 +1,148 @@
+"""A model and how it is used on images in memory: fitted, whole or in tiles, side by side or alone."""
+
+import os
+import zlib
+from contextlib import nullcontext
+from pathlib import Path
+from threading import Lock
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from ganzoo.commands.translate.tiles import LARGE, blended
+from ganzoo.data.base.tensors import to_float
+from ganzoo.data.files.pixels import SMALLEST, Unreadable, fitted, in_channels, open_image
+from ganzoo.game import FromImages
+from ganzoo.game.ways import DOMAINS, Direction
+from ganzoo.pictures.grids import to_uint8
+from ganzoo.system.errors import UserError
+from ganzoo.system.output import say
+
+__all__ = ["Translation"]
+
+WHOLE = 2**22  # pixels: what has more is translated in tiles, unless the user says otherwise
+TILE = 1024  # px a side
+FAR = 2  # times the size that the model was trained on
+
+
+class Translation:
+    """A model and how it is to be used; the arguments are those of `translate`, `size` is (H, W).
+
+    `origin` is a note of all that, for the files that it makes.
+    """
+
+    def __init__(
+        self,
+        model: FromImages,
+        direction: Direction,
+        compare: bool,
+        size: tuple[int, int] | None,
+        tile: int | None,
+        batch_size: int,
+        seed: int,
+        raw: bool,
+        origin: str,
+    ) -> None:
+        self.model, self.direction, self.compare, self.size, self.tile = model, direction, compare, size, tile
+        self.batch_size, self.seed, self.raw, self.origin = batch_size, seed, raw or None, origin
+        self.said: set[str] = set()  # remarks that were made
+        self.saying, self.large = Lock(), Lock()
+        assert model.shapes is not None
+        self.channels, channels = (model.shapes[domain][0] for domain in DOMAINS[direction])
+        for number in (self.channels, channels):
+            if number not in (1, 3):
+                raise UserError(f"{type(model).__name__} is for images of {number} channels: files have 1 or 3.")
+
+    def prepared(self, image: Image.Image) -> Image.Image:
+        """Return an image as the network takes it; Unreadable if it can't be."""
+        image = in_channels(image, self.channels)
+        if self.size is not None:
+            return fitted(image, self.size)
+        if min(image.size) < SMALLEST:
+            raise Unreadable(f"is {image.width}x{image.height} pixels: {SMALLEST} a side are the least")
+        return image
+
+    def read(self, source: Path) -> Image.Image:
+        """Return the image of a file as the network takes it; Unreadable if it can't be."""
+        try:
+            return self.prepared(open_image(source.read_bytes()))
+        except OSError as error:
+            raise Unreadable(f"can't be read ({error.strerror or error})") from error
+
+    def of(self, images: list[Image.Image], rows: list[int]) -> list[np.ndarray]:
+        """Return what the model makes of images of one size, uint8 (H, W, C) each."""
+        pixels = np.stack([np.asarray(image).reshape(image.height, image.width, self.channels) for image in images])
+        x = torch.from_numpy(pixels).permute(0, 3, 1, 2)
+        self.remark_on_size(*x.shape[2:])
+        tile = self.tile_for(x)
+        try:
+            with self.large if tile is None and x[0, 0].numel() > LARGE else nullcontext():  # a gigabyte a megapixel
+                if tile is None:
+                    made = self.made(x, rows)
+                else:
+                    made = torch.cat([self.in_tiles(x[i : i + 1], row, tile) for i, row in enumerate(rows)])
+        except RuntimeError as error:
+            if "memory" not in str(error):
+                raise
+            height, width = x.shape[2:]
+            raise UserError(
+                f"{len(x)} images of {width}x{height} pixels need more memory than there is: give --batch_size 1, "
+                "or --tile 512 or less."
+            ) from error
+        return list(to_uint8(made).cpu().permute(0, 2, 3, 1).numpy())
+
+    def of_group(self, group: list[tuple[str, Image.Image]]) -> list[np.ndarray]:
+        """Return what the model makes of named images of one size."""
+        return self.of([image for _, image in group], [zlib.crc32(os.fsencode(name)) for name, _ in group])
+
+    def made(self, x: Tensor, rows: list[int]) -> Tensor:
+        """Return what the model makes of images (N, C, H, W), uint8, with these numbers."""
+        numbers = torch.tensor(rows)
+        return self.model.translate(to_float(x, torch.float32), self.direction, self.seed, self.raw, numbers)
+
+    def tile_for(self, x: Tensor) -> int | None:
+        """Return the side of the tiles for images (N, C, H, W), or None to translate them whole."""
+        if self.tile is not None or x[0, 0].numel() <= WHOLE:
+            return self.tile
+        self.say_once(
+            "tiled",
+            f"Images of more than {WHOLE / 2**20:.0f} megapixels are translated in overlapping tiles of {TILE} px, to "
+            "save memory: --tile gives another side.",
+        )
+        return TILE
+
+    def remark_on_size(self, height: int, width: int) -> None:
+        """Say if images are far from the size that the model was trained on."""
+        assert self.model.shapes is not None
+        trained = self.model.shapes["a"][1:]
+        if not 1 / FAR <= min(height, width) / min(trained) <= FAR:
+            rows, columns = trained
+            self.say_once(
+                "size",
+                f"The model was trained on images of {columns}x{rows} px, and there are some of {width}x{height}: at "
+                f"another scale it knows less. --image_size [{rows},{columns}] takes their largest central part of "
+                "that form, and fits it.",
+            )
+
+    def say_once(self, about: str, remark: str) -> None:
+        """Print a remark, of several threads and many images once."""
+        with self.saying:
+            if about not in self.said:
+                say(remark)
+            self.said.add(about)
+
+    def in_tiles(self, x: Tensor, row: int, tile: int) -> Tensor:
+        """Return what the model makes of an image (1, C, H, W), uint8, tile by tile."""
+        return blended(x, tile, self.batch_size, lambda tiles: self.made(tiles, [row] * len(tiles)).cpu())
+
+    def picture(self, before: Image.Image, pixels: np.ndarray) -> Image.Image:
+        """Return what is written: what was made, or the input and that side by side."""
+        after = Image.fromarray(pixels.squeeze(2) if pixels.shape[2] == 1 else pixels)
+        if not self.compare:
+            return after
+        both = Image.new("L" if before.mode == after.mode == "L" else "RGB", (2 * after.width, after.height))
+        both.paste(before, (0, 0))
+        both.paste(after, (after.width, 0))
+        return both

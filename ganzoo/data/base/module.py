@@ -1,0 +1,217 @@
+"""What all data sets share: a DataModule, and an endless training stream in it."""
+
+import os
+import warnings
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Set
+from typing import Any, ClassVar
+
+import lightning as L
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader
+
+from ganzoo.data.base.sets import Numbered, SampleSet
+from ganzoo.data.base.streams import Blocks, Rows, Stream
+from ganzoo.data.base.tensors import to_float
+from ganzoo.metrics import Judge, SampleMetric, SlicedWassersteinDistance
+from ganzoo.system.errors import UserError
+
+__all__ = ["DataModule"]
+
+NUM_SAMPLES = 64  # that `predict` makes of noise
+
+# The sets are in memory and a batch is one indexing: workers, which Lightning would advise, only cost.
+warnings.filterwarnings("ignore", ".*does not have many workers.*")
+
+
+class DataModule(L.LightningDataModule, ABC):
+    """A data set for `ganzoo fit --data NAME`: a subclass says only how to `load` it.
+
+    Batches are dicts. Once on the device, every uint8 tensor becomes floats in [-1, 1] and floats (points)
+    keep their values; both get the run's dtype. After `setup`: `train` and `val` (also the test set),
+    `shape`, which is (C, H, W) or (D,), and `num_classes`, None without labels.
+
+    `position` counts the training samples used so far by all ranks together. It is all that a checkpoint
+    keeps, and it moves when a batch reaches the device, not when a worker fetches it: a resume loses and
+    repeats nothing. Raises UserError for a batch size that cannot be, or a checkpoint from a training set of
+    another size.
+
+    Args:
+        batch_size: samples a batch on each device.
+        num_workers: processes that fetch batches; 0 is quickest for a set in memory.
+        seed: of the order of the samples (and of what a data set draws). None: the run's `seed_everything`.
+        extra_metrics: what samples are judged by beside the set's own `metrics`, such as `FID`.
+    """
+
+    main_score: ClassVar[str] = "swd"  #: what runs go by: the first score of the first metric
+    num_classes: int | None = None
+    stream: type[Stream] = Stream  #: in which order the training samples come
+    num_samples: int | None = None  #: that `predict` makes; None: 64 of noise, all of the validation images
+    samples_done: Set[int] = frozenset()  #: of them, which are there already
+    train: SampleSet
+    val: SampleSet
+    shape: tuple[int, ...]
+
+    def __init__(
+        self,
+        batch_size: int = 64,
+        num_workers: int = 0,
+        seed: int | None = None,
+        extra_metrics: list[SampleMetric] | None = None,
+    ):
+        super().__init__()
+        self.batch_size = batch_size
+        self.num_workers = num_workers
+        self.seed = seed
+        self.extra_metrics = extra_metrics or []
+        self.position = 0
+        self._n_of_checkpoint: int | None = None
+
+    @abstractmethod
+    def load(self) -> tuple[SampleSet, SampleSet]:
+        """Return the training and the validation set; called once in each process."""
+
+    def setup(self, stage: str | None = None) -> None:
+        """Load the sets, unless an earlier stage did."""
+        if self.batch_size < 1:
+            raise UserError(f"--data.batch_size is {self.batch_size}; it must be at least 1")
+        if self.num_workers < 0:
+            raise UserError(f"--data.num_workers is {self.num_workers}; it must be 0 or more")
+        if self.run_seed < 0:
+            raise UserError(f"--data.seed is {self.run_seed}; it must be 0 or more")
+        if not hasattr(self, "train"):
+            self.train, self.val = self.load()
+            self.shape = self.sample_shape()
+
+    def sample_shape(self) -> tuple[int, ...]:
+        """Return (C, H, W) of an image, or (D,) of a point."""
+        return tuple(self.train[0]["image"].shape)
+
+    def metrics(self) -> list[SampleMetric]:
+        """Return how generated samples are judged, by `main_score` first."""
+        return [SlicedWassersteinDistance()]
+
+    def judge(self) -> Judge | None:
+        """Return the classifier that sees which label a sample looks like, or None where there is none."""
+        return None
+
+    def on_rank_0(self, make: Callable[[], Any]) -> Any:
+        """Return what `make` gives on rank 0, on every rank."""
+        made = make() if self.rank == 0 else None
+        return self.trainer.strategy.broadcast(made) if self.trainer else made
+
+    @property
+    def run_seed(self) -> int:
+        """The seed in force: `seed`, or the one that Lightning's `seed_everything` left for all ranks."""
+        return self.seed if self.seed is not None else int(os.environ.get("PL_GLOBAL_SEED", 0))
+
+    @property
+    def world(self) -> int:
+        """The number of processes that share a global batch."""
+        return self.trainer.world_size if self.trainer else 1
+
+    @property
+    def rank(self) -> int:
+        """This process's number among them."""
+        return self.trainer.global_rank if self.trainer else 0
+
+    def train_dataloader(self) -> DataLoader[dict[str, Tensor]]:
+        """Return the endless stream of training batches, from `position` on."""
+        self._check_stream()
+        place = lambda: self.position, self.run_seed, self.world, self.rank
+        return self._loader(self.train, self.stream(self.train, self.batch_size, *place))
+
+    def val_dataloader(self) -> DataLoader[dict[str, Tensor]]:
+        """Return this rank's rows of the validation set, in order."""
+        return self._loader(self.val, Rows(self.val, self.batch_size, self.world, self.rank))
+
+    def test_dataloader(self) -> DataLoader[dict[str, Tensor]]:
+        """Return the same as `val_dataloader`."""
+        return self.val_dataloader()
+
+    def predict_dataloader(self) -> DataLoader[Any]:
+        """Return this rank's batches of what `predict` is to make samples of.
+
+        That is the numbers of the samples to draw, or with two domains (`paired`) the validation images themselves,
+        each with its number as `row`; without those batches of which all are in `samples_done`.
+        """
+        place = self.batch_size, self.world, self.rank
+        if hasattr(self, "paired"):
+            images = Numbered(self.val)
+            numbers = torch.arange(min(self.num_samples or len(images), len(images)))
+            return self._loader(images, Blocks(numbers, *place, self.samples_done))  # type: ignore[arg-type]
+        numbers = torch.arange(self.num_samples or NUM_SAMPLES)
+        blocks = Blocks(numbers, *place)  # type: ignore[arg-type]
+        return DataLoader(numbers, sampler=blocks, batch_size=None)  # type: ignore[arg-type]
+
+    def names_of(self, domain: str) -> list[str]:
+        """Return the name of each validation image of a domain, `a` or `b`: their numbers, where there are no files."""
+        return [f"{row:06d}" for row in range(len(self.val))]
+
+    def could_read(self, domain: str, row: int) -> bool:
+        """Say whether a validation image that has come was its own, not another in the place of a broken one."""
+        return True
+
+    def _loader(self, dataset: SampleSet, sampler: Stream | Rows) -> DataLoader[dict[str, Tensor]]:
+        return DataLoader(
+            dataset,
+            sampler=sampler,
+            batch_size=None,  # the sampler's items are whole batches already
+            num_workers=self.num_workers,
+            persistent_workers=self.num_workers > 0,
+            pin_memory=self.trainer is not None and self.trainer.strategy.root_device.type == "cuda",
+            generator=torch.Generator(),  # an iteration draws a number: not from the run's own generator
+        )
+
+    def _check_stream(self) -> None:
+        n, size = len(self.train), self.world * self.batch_size
+        if size > n:
+            raise UserError(
+                f"--data.batch_size {self.batch_size} on {self.world} device(s) makes batches of {size}, more"
+                f" than the {n} training samples; lower it"
+            )
+        if len(self.val) < self.world:
+            raise UserError(
+                f"{len(self.val)} validation samples can't be shared out to {self.world} devices: hold out more, or"
+                " use fewer devices"
+            )
+        if self._n_of_checkpoint not in (None, n):
+            raise UserError(
+                f"the checkpoint was trained on {self._n_of_checkpoint} samples, this training set has {n}:"
+                " its place in the data means nothing here; resume with the same data"
+            )
+        if self.trainer and self.trainer.overfit_batches:  # type: ignore[attr-defined]
+            raise UserError("--trainer.overfit_batches replaces the training stream; leave it out")
+
+    def on_after_batch_transfer(self, batch: Any, dataloader_idx: int) -> Any:
+        """Convert a dict batch to floats, on the device; while training, move `position` past it."""
+        if not isinstance(batch, dict):
+            return batch  # predict: sample numbers
+        batch = self.arranged(batch)
+        if self.training:
+            self.position += self.world * len(next(iter(batch.values())))
+        dtype = self._dtype()
+        return {name: to_float(tensor, dtype) for name, tensor in batch.items()}
+
+    def arranged(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Return a batch on the device as it is to be used, still in bytes: here a data set augments."""
+        return batch
+
+    @property
+    def training(self) -> bool:
+        """Whether batches are for training now: neither for validation nor for the sanity check."""
+        return bool(self.trainer and self.trainer.training)
+
+    def _dtype(self) -> torch.dtype:
+        """Return the run's dtype: during validation Lightning does not make it the default one, so ask."""
+        like = torch.empty(0)
+        return self.trainer.precision_plugin.convert_input(like).dtype if self.trainer else like.dtype
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return what a resume needs: `position`, and the size `n` of the set that it counts in."""
+        return {"position": self.position, "n": len(self.train)}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Go to a checkpoint's position; `n` is checked when training starts: validation does not care."""
+        self.position, self._n_of_checkpoint = state_dict["position"], state_dict["n"]

@@ -1,0 +1,174 @@
+"""Sets of pixels, by row: decoded when they are asked for, or mapped from a prepared array."""
+
+import os
+from abc import ABC, abstractmethod
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+from torchvision.transforms.v2.functional import center_crop
+
+from ganzoo.data.base.sets import SampleSet
+from ganzoo.data.files.pixels import Unreadable, pixels
+from ganzoo.data.files.sources import Names, Source
+
+__all__ = ["Decoded", "ImageSet", "Mapped", "Store"]
+
+
+class Store(ABC):
+    """N items of pixels, uint8: images (C, H, W), or pairs of them (2, C, H, W).
+
+    Attributes:
+        names: of the items.
+        label: int64 (N,), or None.
+        classes: the names of the classes, or none.
+    """
+
+    names: Names
+    label: np.ndarray | None
+    classes: list[str]
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    @abstractmethod
+    def load(self, rows: np.ndarray) -> tuple[Tensor, list[int]]:
+        """Return the items with these numbers, (len(rows), ...), and the places of those that can't be read: zeros."""
+
+    def reason(self, row: int) -> str:
+        """Return why an item can't be read."""
+        return ""
+
+
+class Decoded(Store):
+    """The images of a source, decoded and fitted each time they are asked for.
+
+    Args:
+        source: the encoded images.
+        size: (H, W) in pixels.
+        channels: 3 or 1.
+    """
+
+    def __init__(self, source: Source, size: tuple[int, int], channels: int = 3):
+        self.source, self.size, self.channels = source, size, channels
+        self.names, self.label, self.classes = source.names, source.label, source.classes
+
+    def item(self, row: int) -> np.ndarray:
+        """Return the pixels of an item; raises Unreadable."""
+        views = [pixels(image, self.size, self.channels) for image in self.source.open(row)]
+        return views[0] if len(views) == 1 else np.stack(views)
+
+    def load(self, rows: np.ndarray) -> tuple[Tensor, list[int]]:
+        """Decode the items."""
+        views = (self.source.views,) if self.source.views > 1 else ()
+        items = np.zeros((len(rows), *views, self.channels, *self.size), np.uint8)
+        bad = []
+        for place, row in enumerate(rows):
+            try:
+                items[place] = self.item(int(row))
+            except Unreadable:
+                bad.append(place)
+        return torch.from_numpy(items), bad
+
+    def reason(self, row: int) -> str:
+        """Return why an item can't be read."""
+        try:
+            self.item(row)
+        except Unreadable as error:
+            return str(error)
+        return "could not be read, and now can: is its disk sound?"
+
+
+class Mapped(Store):
+    """An array file of items, mapped: processes share its pages, and memory holds those that are used.
+
+    Args:
+        file: a .npy of uint8 (N, C, H, W), or of pairs (N, 2, C, H, W).
+        names, label, classes: as a store has them.
+    """
+
+    def __init__(self, file: Path, names: Names, label: np.ndarray | None, classes: list[str]):
+        self.file, self.names, self.label, self.classes = file, names, label, classes
+        self._pid, self._array = -1, np.empty(0)
+
+    @property
+    def array(self) -> np.ndarray:
+        """The array, opened by each process for itself."""
+        if self._pid != os.getpid():
+            self._array, self._pid = np.load(self.file, mmap_mode="r"), os.getpid()
+        return self._array
+
+    def load(self, rows: np.ndarray) -> tuple[Tensor, list[int]]:
+        """Copy the rows."""
+        return torch.from_numpy(self.array[rows]), []
+
+    def __getstate__(self) -> dict[str, object]:
+        return {**vars(self), "_pid": -1, "_array": np.empty(0)}
+
+
+class ImageSet(SampleSet):
+    """Rows of a store as samples: `image`, `label` if there are labels, and `bad`, the rows that could not be read.
+
+    A pair is `a` and `b` instead of `image`.
+
+    Args:
+        store: the pixels.
+        rows: which of its items, int64, in the set's order.
+        window: (H, W), the central part of the store's items to give. None: all of them.
+        reverse: `a` is the second image of a pair, `b` the first.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        rows: np.ndarray,
+        window: tuple[int, int] | None = None,
+        reverse: bool = False,
+    ):
+        self.store, self.rows, self.window, self.reverse = store, rows, window, reverse
+        self.label = store.label
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, index: int | Tensor) -> dict[str, Tensor]:
+        if not isinstance(index, Tensor):
+            return {name: value[0] for name, value in self.batch(torch.tensor([index])).items() if name != "bad"}
+        return self.batch(index)
+
+    def batch(self, index: Tensor) -> dict[str, Tensor]:
+        """Return the samples with these numbers, (n,), as one batch."""
+        chosen = index.numpy().copy()
+        items, places = self.store.load(self.rows[chosen])
+        bad = [row for place in places for row in self.stand_in(items, chosen, place)]
+        rows = self.rows[chosen]
+        if self.window is not None:
+            items = center_crop(items, list(self.window))
+        if items.ndim == 5:
+            first, second = items.unbind(1)
+            batch = {"a": second, "b": first} if self.reverse else {"a": first, "b": second}
+        else:
+            batch = {"image": items}
+        if self.label is not None:
+            batch["label"] = torch.from_numpy(self.label[rows].astype(np.int64))
+        if bad:
+            batch["bad"] = torch.tensor(bad)
+        return batch
+
+    def stand_in(self, items: Tensor, index: np.ndarray, place: int) -> list[int]:
+        """Put the set's next sample that can be read in the place of one that can't; return the rows that can't."""
+        bad = []
+        for _ in range(len(self)):
+            bad.append(int(self.rows[index[place]]))
+            index[place] = (index[place] + 1) % len(self)
+            item, broken = self.store.load(self.rows[index[place : place + 1]])
+            if not broken:
+                items[place] = item[0]
+                break
+        return bad  # all of them, if none can be read: whoever asked for the batch stops
+
+    @property
+    def labels(self) -> Tensor | None:
+        """The label of each sample, int64 (N,), or None."""
+        return None if self.label is None else torch.from_numpy(self.label[self.rows].astype(np.int64))

@@ -1,0 +1,84 @@
+"""What a network sees in images: the features that FID and KID compare."""
+
+import pickle
+from functools import cache
+from typing import Any, ClassVar
+from urllib.error import URLError
+
+from torch import Tensor, nn
+
+from ganzoo.system.errors import UserError
+from ganzoo.system.weights import plain_contents
+
+__all__ = ["Extractor", "Inception"]
+
+
+class Extractor(nn.Module):
+    """Turns images, uint8 (N, 3, H, W), into features (N, num_features), float."""
+
+    num_features: int
+
+    suffix: ClassVar[str] = ""
+    """What the scores get behind their names: figures of two extractors must not be taken for one another."""
+
+    recipe: ClassVar[str]
+    """Whose weights, and how images are resized: in a few words, for people who compare figures."""
+
+    def load(self) -> None:
+        """Get the weights, which may be a download; called before they are needed."""
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Return the features of images."""
+        raise NotImplementedError
+
+
+class Inception(Extractor):
+    """Inception-v3 as in Heusel et al. 2017: TensorFlow's weights of 2015, the pooled 2,048 features.
+
+    The network and its weights (95 MB, fetched once into torch's cache) are torch-fidelity's, and images are resized to
+    299 px as TensorFlow 1 did, so that figures compare with the papers'. It needs `pip install "ganzoo[fid]"`.
+
+    Args:
+        weights: a file with torch-fidelity's weights, `weights-inception-2015-12-05-6726825d.pth`. None: fetch it.
+
+    Raises:
+        UserError: by `load`, if torch-fidelity or the weights are missing.
+    """
+
+    num_features = 2048
+    recipe = "Inception-v3, TensorFlow's weights of 2015 by torch-fidelity, bilinear to 299 px without antialiasing"
+
+    def __init__(self, weights: str | None = None) -> None:
+        super().__init__()
+        self.weights = weights
+
+    def load(self) -> None:
+        """Fetch the weights, if they are not there."""
+        inception(self.weights)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Return the pooled features."""
+        return inception(self.weights).to(images.device)(images)
+
+
+@cache  # one network for all metrics of a process; outside of them, so that no checkpoint or copy has it
+def inception(weights: str | None) -> Any:
+    """Return torch-fidelity's network, frozen."""
+    try:
+        import torch_fidelity
+        from torchmetrics.image.fid import NoTrainInceptionV3
+    except ImportError as error:
+        raise UserError('FID needs torch-fidelity: pip install "ganzoo[fid]".') from error
+    try:
+        if weights is not None:
+            plain_contents(weights)  # torch-fidelity would run what code is in it
+        network = NoTrainInceptionV3("inception-v3-compat", ["2048"], weights, antialias=False)
+    except (URLError, OSError, EOFError, RuntimeError, KeyError, pickle.UnpicklingError) as error:
+        where = weights or torch_fidelity.feature_extractor_inceptionv3.URL_INCEPTION_V3
+        reason = " ".join(str(error).split())[:120]
+        raise UserError(
+            f"can't have Inception's weights from {where} ({reason}). Fetch that file where there is a network and "
+            "give its path: --data.extra_metrics+=FID --data.extra_metrics.extractor=Inception "
+            "--data.extra_metrics.extractor.weights=FILE."
+        ) from error
+    return network.requires_grad_(False)

@@ -1,0 +1,1 @@
+"""Pictures: grids, films, points in the plane, figures, and what made them."""

@@ -1,0 +1,9 @@
+"""What watches a run."""
+
+from ganzoo.runs.callbacks.checkpoints import Checkpoints, Stopped
+from ganzoo.runs.callbacks.pictures import Pictures
+from ganzoo.runs.callbacks.progress import Progress
+from ganzoo.runs.callbacks.samples import SampleWriter
+from ganzoo.runs.callbacks.trouble import Trouble
+
+__all__ = ["Checkpoints", "Pictures", "Progress", "SampleWriter", "Stopped", "Trouble"]

@@ -1,0 +1,248 @@
+"""Trouble that can be seen while it happens: each kind is named once, in words, with its figures and what mends it."""
+
+import math
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+import lightning as L
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from ganzoo.data.base.tensors import to_float
+from ganzoo.game import FromNoise, Game, Player
+from ganzoo.game.move import PLAYERS
+from ganzoo.system.draws import seed_networks
+from ganzoo.system.errors import UserError
+from ganzoo.system.output import harmless, say
+
+__all__ = ["Trouble", "mean_distance", "travel"]
+
+START = 10  # rounds whose largest gradient norm is the generator's start: D may be sure of itself within a few
+SURE = 0.98  # D(accuracy) of a discriminator that is sure of itself
+WARM_UP = 500  # rounds that a generator has to spread its samples
+PATIENCE = 3  # checks in a row that show the same
+WINDOW = 10  # moves between checks over which an oscillation shows
+FAR = 0.5  # mean length of a move, against the mean distance of two real samples
+STILL_MOVING = 0.7  # length of the later half's moves against that of the earlier half's
+TRACKED, SIDE = 16, 8  # samples that are followed, and the largest side of what is kept of an image
+WEIGHTS = 64  # weights of each tensor that are compared
+
+
+class Trouble(L.Callback):
+    """Warns, once a run for each kind, and never stops it. The run is bitwise the same without.
+
+    * The discriminator is saturated (Arjovsky and Bottou 2017, theorem 2.4): D(accuracy) is 0.98 or
+      more, and the generator's gradient norm is less than 1/`saturation` of its start, which is
+      the largest of the first 10 rounds.
+    * The generator has collapsed: the diversity of its samples is below `collapse`, after 500 rounds. Diversity is the
+      mean distance of two samples divided by that of two validation samples: 0 if all are the same, 1 as the data. It
+      sees a collapse to one place; a few modes far apart keep their distance.
+    * The game oscillates: over 10 moves from check to check the samples of the same noise went `oscillation` times as
+      far as they got (path over net displacement, `travel`), each move at least half the mean distance of two real
+      samples, and the moves don't get shorter. So a generator that settles, or quivers where it is, is none. What
+      comes back much more slowly, or between two checks, isn't seen.
+    * A player is idle: between two checks its weights change by less than `idle` of their norm.
+
+    All but the oscillation must show at three checks in a row. Samples are those of the raw weights. `diversity` is
+    logged at each check; the gradient norms and D(accuracy), which the game logs, are read.
+
+    Args:
+        every_n_steps: rounds between two checks; 0 checks nothing.
+        num: samples to take the diversity of.
+        saturation: how many times the generator's gradient norm may fall from its start.
+        collapse: the least diversity, against that of the data.
+        oscillation: the path of the samples against the displacement: 1 is straight, a random walk comes to 3.
+        idle: the least relative change of a player's weights between two checks.
+    """
+
+    def __init__(
+        self,
+        every_n_steps: int = 100,
+        num: int = 64,
+        saturation: float = 100.0,
+        collapse: float = 0.3,
+        oscillation: float = 4.0,
+        idle: float = 1e-5,
+    ) -> None:
+        if every_n_steps < 0 or num < 2:
+            raise UserError(f"trouble: every_n_steps is {every_n_steps} and num {num}; give at least 0 and 2.")
+        thresholds = {"saturation": saturation, "collapse": collapse, "oscillation": oscillation, "idle": idle}
+        for name, value in thresholds.items():
+            if not value >= 0:
+                raise UserError(f"trouble.{name} is {value}: give 0 or more.")
+        self.every_n_steps, self.num = every_n_steps, num
+        self.saturation, self.collapse, self.oscillation, self.idle = saturation, collapse, oscillation, idle
+        self.start: list[float] = []  # the generator's first gradient norms
+        self.weights: dict[str, Tensor] = {}  # of each player, some, at the last check
+        self.track: list[Tensor] = []  # where the samples of the same noise were at the last checks
+        self.checks: dict[str, int] = {}  # in a row, that show a kind of trouble
+        self.warned: list[str] = []  # kinds
+
+    def on_train_start(self, trainer: L.Trainer, pl_module: Game) -> None:  # type: ignore[override]
+        """Measure the data."""
+        self.spread = self.spread_tracked = 0.0  # mean distance of two real samples, whole and as they are followed
+        real = real_samples(trainer, 4 * self.num) if self.every_n_steps and pl_module.has_latent_space else None
+        if real is not None and len(real) > 1:
+            self.spread, self.spread_tracked = mean_distance(real), mean_distance(small(real))
+
+    def on_train_batch_end(self, trainer: L.Trainer, pl_module: Game, *args: Any) -> None:  # type: ignore[override]
+        """Check after a round: before it is saved, so that a resumed run knows."""
+        if not self.every_n_steps:
+            return
+        if len(self.start) < START and math.isfinite(norm := gradient_norm(pl_module, "generator")):
+            self.start.append(norm)
+        step = trainer.global_step
+        if step % self.every_n_steps == 0:
+            for kind, message in self._found(pl_module, step):
+                if kind not in self.warned:
+                    self.warned.append(kind)
+                    announce(trainer, f"Trouble, round {step:,}: {message}")
+
+    def _found(self, model: Game, step: int) -> Iterator[tuple[str, str]]:
+        """Yield the kinds of trouble that this check shows, in words; all ranks see the same samples and weights."""
+        yield from self._saturated(model)
+        if self.spread > 0 and isinstance(model, FromNoise):
+            samples = fixed_samples(model, self.num)
+            diversity = mean_distance(samples) / self.spread
+            model.report({"diversity": diversity}, step)
+            yield from self._collapsed(diversity, step)
+            yield from self._oscillates(small(samples[:TRACKED]))
+        asked = {move.player for move in model.moves(step)}
+        for player in (player for player in PLAYERS if player in asked):
+            yield from self._idle(model, player)
+
+    def _again(self, kind: str, shows: bool) -> bool:
+        """Count the checks in a row that show a kind of trouble; say whether they are enough."""
+        self.checks[kind] = self.checks.get(kind, 0) + 1 if shows else 0
+        return self.checks[kind] >= PATIENCE
+
+    def _saturated(self, model: Game) -> Iterator[tuple[str, str]]:
+        accuracy = float(model.terms.get("D(accuracy)", math.nan))
+        now, start = gradient_norm(model, "generator"), max(self.start, default=math.nan)
+        if self._again("saturated", accuracy >= SURE and now * self.saturation < start):
+            yield (
+                "saturated",
+                f"the {model.logged_as['discriminator']} is saturated. It is right in {accuracy:.0%} of the cases "
+                f"(D(accuracy)), and the generator's gradient norm is {now:.2g}, which was {start:.2g} at the "
+                "start: the generator hardly learns. What helps: an objective whose gradient stays (NonSaturating, "
+                "or Wasserstein with a GradientPenalty), R1 among model.penalties, a lower "
+                "model.discriminator_optimizer.lr.",
+            )
+
+    def _collapsed(self, diversity: float, step: int) -> Iterator[tuple[str, str]]:
+        if self._again("collapsed", step > WARM_UP and diversity < self.collapse):
+            yield (
+                "collapsed",
+                f"the generator has collapsed. The mean distance of two samples is {diversity:.2g} of that of two "
+                f"real ones (below {self.collapse:g} since {PATIENCE} checks): they are much alike. What helps: "
+                "model.minibatch discrimination, PacGAN, WGANGP, or the relativistic pairing with R1 and R2 "
+                "(R3GAN); a lower model.generator_optimizer.lr.",
+            )
+
+    def _oscillates(self, positions: Tensor) -> Iterator[tuple[str, str]]:
+        self.track = [*self.track, positions][-WINDOW - 1 :]
+        if len(self.track) <= WINDOW:
+            return
+        moves, detour = travel(torch.stack(self.track))
+        moves = moves / self.spread_tracked
+        earlier, later = float(moves[: WINDOW // 2].mean()), float(moves[-(WINDOW // 2) :].mean())
+        far = float(moves.mean())
+        if far >= FAR and detour >= self.oscillation and later >= STILL_MOVING * earlier:
+            yield (
+                "oscillates",
+                f"the game goes in circles. In {WINDOW * self.every_n_steps:,} rounds the samples of the same noise "
+                f"went {detour:.1f} times as far as they got, each {self.every_n_steps} rounds {far:.2g} of the mean "
+                "distance of two real samples, and it doesn't get less. What helps: lower learning rates, Adam with "
+                "beta1 0 or 0.5, R1 or a GradientPenalty among model.penalties, samples of an average (model.ema).",
+            )
+
+    def _idle(self, model: Game, player: Player) -> Iterator[tuple[str, str]]:
+        before, now = self.weights.get(player), some_weights(model, player)
+        self.weights[player] = now
+        if before is None:
+            return
+        change = float((now - before).norm() / before.norm().clamp_min(1e-30))
+        name = model.logged_as[player]
+        if self._again(f"idle {player}", change < self.idle):
+            yield (
+                f"idle {player}",
+                f"the {name} is idle. In {self.every_n_steps:,} rounds its weights changed by {change:.2g} of their "
+                f"norm; its gradient norm is {gradient_norm(model, player):.2g}. What helps: look at "
+                f"model.{player}_optimizer.lr, model.{player}_schedule and model.{player}_clip; where the gradient "
+                "is 0, another objective or another start (seed_everything).",
+            )
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return what a resumed run must know, the warnings that were given too."""
+        kept = {"start": self.start, "weights": self.weights, "track": self.track}
+        return {**kept, "checks": dict(self.checks), "warned": list(self.warned)}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Take it back."""
+        for name, value in state_dict.items():
+            setattr(self, name, value)
+
+
+def mean_distance(x: Tensor) -> float:
+    """Return the mean Euclidean distance of two of the samples (N, ...), N at least 2."""
+    return float(F.pdist(x.flatten(1)).mean())
+
+
+def travel(track: Tensor) -> tuple[Tensor, float]:
+    """Return how long the moves of samples were, and how many times as far they went as they got.
+
+    `track` (T + 1, N, D) are N samples at T + 1 times. The length of a move, (T,), is the mean over samples of
+    |x_t+1 - x_t|. The path is the sum of the moves, the displacement the mean of |x_T - x_0|; path / displacement is 1
+    on a straight line, infinite on a circle that closes, about sqrt(T) on a random walk, and about T for noise.
+    """
+    moves = (track[1:] - track[:-1]).norm(dim=2).mean(1)
+    displacement = float((track[-1] - track[0]).norm(dim=1).mean())
+    return moves, float(moves.sum()) / displacement if displacement > 0 else math.inf
+
+
+def small(x: Tensor) -> Tensor:
+    """Return samples as a checkpoint keeps them, (N, D): points as they are, images at 8 x 8 or less."""
+    if x.ndim == 4:
+        x = F.adaptive_avg_pool2d(x, (min(SIDE, x.shape[2]), min(SIDE, x.shape[3])))
+    return x.flatten(1).clone()
+
+
+def real_samples(trainer: L.Trainer, num: int) -> Tensor | None:
+    """Return validation samples as the networks see them, from all over the set, which may be sorted."""
+    val = getattr(getattr(trainer, "datamodule", None), "val", None)
+    if val is None:
+        return None
+    rows = torch.linspace(0, len(val) - 1, min(num, len(val))).long()
+    return to_float(val[rows]["image"], torch.float32)
+
+
+def fixed_samples(model: FromNoise, num: int) -> Tensor:
+    """Return the samples of the same noise as ever by the raw weights, on the CPU; chance goes on as if not asked."""
+    with torch.random.fork_rng(devices=[model.device] if model.device.type == "cuda" else []):
+        seed_networks(0, model.device)  # a generator may have noise of its own
+        return model.sample(num, raw=True).detach().cpu()
+
+
+def some_weights(model: Game, player: Player) -> Tensor:
+    """Return up to 127 weights of each tensor of a player, on the CPU, always the same ones."""
+    tensors = [p.detach().flatten() for p in getattr(model, player).parameters()]
+    return torch.cat([t[:: max(1, t.numel() // WEIGHTS)] for t in tensors]).float().cpu()
+
+
+def gradient_norm(model: Game, player: Player) -> float:
+    """Return the norm of a player's gradient in the last round; NaN if it made no move."""
+    return float(model.terms.get(f"{model.logged_as[player]}/gradient_norm", math.nan))
+
+
+def announce(trainer: L.Trainer, line: str) -> None:
+    """Print a line on rank 0, above the progress bar if there is one."""
+    if not trainer.is_global_zero:
+        return
+    bar = trainer.progress_bar_callback
+    if bar is not None and getattr(bar, "is_enabled", False):
+        bar.print(harmless(line))
+        sys.stdout.flush()
+    else:
+        say(line)

@@ -1,0 +1,185 @@
+"""Writing checkpoints that a full disk or a kill can't spoil, and loading a model from one alone."""
+
+import os
+import pickle
+from pathlib import Path
+from typing import Any
+
+import torch
+from lightning.pytorch.plugins.io import TorchCheckpointIO
+from torch import Tensor
+
+from ganzoo.game import Game
+from ganzoo.game.building import FORMAT
+from ganzoo.runs.bounded import bounded
+from ganzoo.runs.naming import first_line, names_in, refuse_unpublished, without_training
+from ganzoo.runs.reader import Reader
+from ganzoo.system.errors import UserError
+from ganzoo.system.weights import plain_contents
+
+__all__ = ["SafeCheckpointIO", "load", "model_of", "read", "refuse_unplayable"]
+
+MOST_NAMED = 3  # weights that don't fit
+LOOPS = {"fit_loop", "validate_loop", "test_loop", "predict_loop"}  # Lightning's, whose states it keeps
+
+
+class SafeCheckpointIO(TorchCheckpointIO):
+    """Writes a checkpoint beside the old one and renames it over it; reads nothing but tensors and plain values."""
+
+    def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None) -> None:
+        """Write the checkpoint; on failure (a full disk) the one that was there stays whole.
+
+        Raises:
+            UserError: it can't be written.
+        """
+        path = Path(path)
+        beside = path.with_name(f".{path.name}.writing")
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with open(beside, "wb") as file:
+                torch.save(checkpoint, file)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(beside, path)
+        except (OSError, RuntimeError) as error:  # torch's zip writer turns a full disk into a RuntimeError
+            beside.unlink(missing_ok=True)
+            kept = f"the previous checkpoint is whole: {path}" if path.exists() else "no checkpoint was written before"
+            reason = error.__context__ if isinstance(error.__context__, OSError) else error
+            raise UserError(f"can't write the checkpoint {path} ({str(reason).splitlines()[0]}); {kept}.") from error
+
+    def load_checkpoint(self, path: Any, map_location: Any = None, weights_only: Any = None) -> dict[str, Any]:
+        """Read a checkpoint; see `read`."""
+        return read(path)
+
+
+def read(path: str | Path) -> dict[str, Any]:
+    """Return the contents of a ganzoo checkpoint, on the CPU. Pickled code is refused (`weights_only`).
+
+    Raises:
+        UserError: it is missing, truncated, no checkpoint, not ganzoo's, or holds more than tensors and plain values.
+    """
+    path = Path(path)
+    if os.path.isdir(path):  # not path.is_dir(), which raises in a folder that is closed to the user
+        raise UserError(f"{path} is a folder: give a .ckpt file, such as {path}/checkpoints/last.ckpt of a run.")
+    if not os.path.isfile(path):
+        raise UserError(f"there is no checkpoint {path}: give the path of a .ckpt file of a run.")
+    try:
+        checkpoint = plain_contents(path)
+    except UserError:
+        raise
+    except pickle.UnpicklingError as error:
+        raise UserError(
+            f"{path} is no checkpoint, or holds pickled code, which is never run: give a .ckpt file of a ganzoo run."
+        ) from error
+    except Exception as error:  # random bytes make the unpickler fail in any way
+        raise UserError(
+            f"{path} ({path.stat().st_size:,} bytes) is truncated or no checkpoint: give a whole .ckpt file of a run."
+        ) from error
+    if not isinstance(checkpoint, dict) or "ganzoo" not in checkpoint:
+        raise UserError(f"{path} is not a checkpoint of ganzoo: give a .ckpt file of a ganzoo run.")
+    written_by = checkpoint["ganzoo"].get("format", 0) if isinstance(checkpoint["ganzoo"], dict) else 0
+    if not isinstance(written_by, int) or written_by > FORMAT:
+        raise UserError(
+            f"{path} has format {str(written_by)[:20]} and this ganzoo reads up to {FORMAT}: update ganzoo "
+            "(pip install --upgrade ganzoo)."
+        )
+    return checkpoint
+
+
+def refuse_unplayable(checkpoint: dict[str, Any], path: str | Path) -> None:
+    """Refuse a checkpoint that Lightning can't go on from, or judge: it has a model's weights, but not its place.
+
+    Raises:
+        UserError: it says where its loops are, but not of all.
+    """
+    loops = checkpoint.get("loops")
+    if not isinstance(checkpoint.get("state_dict"), dict) or (
+        loops is not None and not (isinstance(loops, dict) and loops.keys() >= LOOPS)
+    ):
+        raise UserError(f"{path} does not say where its run is: give a .ckpt file as a run of ganzoo wrote it.")
+
+
+def record_of(checkpoint: dict[str, Any], path: str | Path) -> dict[str, Any]:
+    """Return what a checkpoint says of its model, or refuse it with a UserError."""
+    made = checkpoint["ganzoo"]
+    if not isinstance(made, dict) or not {"class_path", "init_args", "unrecorded"} <= made.keys():
+        raise UserError(f"{path} does not say which model it holds: give a .ckpt file of a ganzoo run.")
+    return made
+
+
+def model_of(checkpoint: dict[str, Any], path: str | Path, trust: bool, training: bool) -> dict[str, Any]:
+    """Return the class path and options of a checkpoint's model; each name in it is published, or trusted.
+
+    Args:
+        checkpoint: its contents.
+        path: of its file, for messages.
+        trust: let it name classes that ganzoo doesn't publish.
+        training: with its optimizers and schedules, too.
+
+    Raises:
+        UserError: it says none, or names a class that is neither published nor trusted.
+    """
+    made = record_of(checkpoint, path)
+    init_args = made["init_args"] if training else without_training(made["init_args"])
+    model = {"class_path": made["class_path"], "init_args": init_args}
+    try:
+        names = names_in(model)
+    except UserError as error:
+        raise UserError(f"{path}: {error}") from error
+    refuse_unpublished(names, str(path), trust)
+    return model
+
+
+def load(path: str | Path, trust: bool = False) -> Game:
+    """Return the model of a checkpoint, of the very class that was trained, in evaluation mode on the CPU.
+
+    Args:
+        path: the .ckpt file.
+        trust: let it name classes of others than ganzoo, such as a network of your own. They are imported, which runs
+            their code: give it for checkpoints whose maker you trust.
+
+    Raises:
+        UserError: the checkpoint can't be read, names what is not trusted, or its model can't be built from it alone.
+    """
+    checkpoint = read(path)
+    unrecorded = record_of(checkpoint, path)["unrecorded"]
+    networks = [name for name in ("generator", "discriminator") if isinstance(unrecorded, list) and name in unrecorded]
+    if networks:
+        raise UserError(
+            f"{path} was trained with a {networks[0]} built in Python, which a checkpoint can't record: "
+            "build the model as then, call its configure_model() and "
+            'load_state_dict(ganzoo.runs.checkpoint_file.read(path)["state_dict"]).'
+        )
+    named = model_of(checkpoint, path, trust, training=False)
+    weights = checkpoint.get("state_dict")
+    if not isinstance(weights, dict) or not all(isinstance(value, Tensor) for value in weights.values()):
+        raise UserError(f"{path} holds no weights: give a .ckpt file of a ganzoo run.")
+    try:
+        model: Game = Reader(trust).read(named, Game)
+        with bounded(model, sum(value.numel() for value in weights.values())):
+            model.configure_model()
+        fit_weights(model, weights)
+    except UserError as error:
+        raise UserError(f"{path} names the model {named['class_path']}, which can't be built here: {error}") from error
+    except Exception as error:  # wrong values fail in any way
+        reason = first_line(error)
+        raise UserError(f"{path} names the model {named['class_path']}, which can't be built here: {reason}") from error
+    return model.eval()
+
+
+def fit_weights(model: Game, weights: dict[str, Tensor]) -> None:
+    """Give a model its weights.
+
+    Raises:
+        UserError: they are others than the model's, by name.
+    """
+    mine = model.state_dict()
+    wrong = {
+        "unknown": [key for key in weights if key not in mine],
+        "missing": [key for key in mine if key not in weights],
+        "of another shape": [key for key in mine if key in weights and mine[key].shape != weights[key].shape],
+    }
+    said = [f"{len(keys)} {what}: {', '.join(map(str, keys[:MOST_NAMED]))}" for what, keys in wrong.items() if keys]
+    if said:
+        raise UserError(f"its weights do not fit: {'; '.join(said)} (a checkpoint of another version, or changed).")
+    model.load_state_dict(weights)

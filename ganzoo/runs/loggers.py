@@ -1,0 +1,191 @@
+"""Where a run's values go: the CSV file that every run writes, and wandb."""
+
+import csv
+import os
+from argparse import Namespace
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, Literal
+
+from lightning.pytorch.loggers import Logger, WandbLogger
+from lightning.pytorch.utilities import rank_zero_only
+
+from ganzoo.system.errors import UserError
+from ganzoo.system.output import say
+
+__all__ = ["MetricsCSV", "Wandb", "WandbMode", "start_wandb"]
+
+WandbMode = Literal["online", "offline", "disabled"]
+SERVER_TIMEOUT = 30  # seconds; how long the start and the end of a run wait for wandb's server
+
+
+class MetricsCSV(Logger):
+    """Writes `metrics.csv` into the run's folder, each row at once, so that a kill loses none.
+
+    When a run goes on, the rows from the step at which it does so are dropped and written again: the file of an
+    interrupted run is that of an uninterrupted one, to the byte. (Lightning's CSVLogger deletes the file instead.)
+    """
+
+    def __init__(self, folder: str | Path) -> None:
+        super().__init__()
+        self.path = Path(folder) / "metrics.csv"
+        self.columns: list[str] | None = None  # None: nothing was written yet by this process
+
+    @property
+    def name(self) -> str:
+        """The experiment's name: the folder's parent."""
+        return self.path.parent.parent.name
+
+    @property
+    def version(self) -> str:
+        """The run's name: its folder."""
+        return self.path.parent.name
+
+    @property
+    def save_dir(self) -> str:
+        """The run's folder; Lightning takes `trainer.log_dir` from here."""
+        return str(self.path.parent)
+
+    @rank_zero_only
+    def log_hyperparams(self, params: dict[str, Any] | Namespace, *args: Any, **kwargs: Any) -> None:
+        """Do nothing: config.yaml has them."""
+
+    @rank_zero_only
+    def log_metrics(self, metrics: dict[str, float], step: int | None = None) -> None:
+        """Add a row.
+
+        Raises:
+            UserError: the file can't be written.
+        """
+        row = {"step": step, **{name: float(value) for name, value in metrics.items()}}
+        try:
+            if self.columns is None:
+                self._open(step or 0)
+            assert self.columns is not None
+            if not row.keys() <= set(self.columns):
+                rows = self._rows()
+                self.columns += [name for name in row if name not in self.columns]
+                self._rewrite(rows)
+            with open(self.path, "a", newline="") as file:
+                csv.DictWriter(file, self.columns).writerow(row)
+        except OSError as error:
+            raise UserError(f"can't write {self.path} ({error.strerror}): make room, or set another folder.") from error
+
+    def curves(self) -> dict[str, list[tuple[int, float]]]:
+        """Return what was logged so far: for each name the steps and values, in order."""
+        rows = self._rows()
+        names = [name for name in (rows[0] if rows else ()) if name != "step"]
+        return {name: [(int(row["step"]), float(row[name])) for row in rows if row[name]] for name in names}
+
+    def _open(self, step: int) -> None:
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        rows = [row for row in self._rows() if row["step"] and int(row["step"]) < step]
+        self.columns = list(rows[0]) if rows else ["step"]
+        self._rewrite(rows)
+
+    def _rows(self) -> list[dict[str, str]]:
+        if not self.path.is_file():
+            return []
+        with open(self.path, newline="") as file:
+            return list(csv.DictReader(file))
+
+    def _rewrite(self, rows: list[dict[str, str]]) -> None:
+        """Write beside and rename."""
+        assert self.columns is not None
+        beside = self.path.with_suffix(".writing")
+        try:
+            with open(beside, "w", newline="") as file:
+                writer = csv.DictWriter(file, self.columns)
+                writer.writeheader()
+                writer.writerows(rows)
+            os.replace(beside, self.path)
+        finally:
+            beside.unlink(missing_ok=True)
+
+
+class Wandb(WandbLogger):
+    """A WandbLogger that can't stop a run: if wandb's own process is lost, a line says so, and training goes on."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self._wandb_init.pop("anonymous", None)  # Lightning hands it on, and wandb warns of it as if the user had
+        self.lost = False
+
+    @rank_zero_only
+    def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
+        """Log values, and pictures too."""
+        self._while_there(lambda: super(Wandb, self).log_metrics(metrics, step))
+
+    @rank_zero_only
+    def finalize(self, status: str) -> None:
+        """Close the run, so that another in this process is one of its own. Lightning calls it after all that logs."""
+        self._while_there(lambda: self.experiment.finish(0 if status == "success" else 1))
+
+    def _while_there(self, act: Callable[[], None]) -> None:
+        if self.lost:
+            return
+        try:
+            act()
+        except Exception as error:  # of sockets, of wandb's mailboxes, ...: they have no base in common
+            import wandb
+
+            self.lost = True
+            say(f"wandb has stopped ({type(error).__name__}): this run goes on without it.")
+            with suppress(Exception):
+                wandb.teardown(1)  # or it would try at the end of the process, with a traceback
+            wandb.run = None  # another run in this process starts its own
+
+
+def start_wandb(mode: WandbMode, folder: Path) -> Wandb:
+    """Return a logger whose wandb run has started; a run that goes on in its folder goes on under its id.
+
+    The project is `$WANDB_PROJECT`, or else ganzoo; the other variables of wandb hold too. A server that can't be
+    used doesn't stop the run: it is logged offline, and a line says so.
+
+    Args:
+        mode: online, offline (kept in the run's folder, to be uploaded by `wandb sync`), or disabled.
+        folder: the run's.
+
+    Raises:
+        UserError: wandb has no key, or one that can be none.
+    """
+    import wandb  # a second that runs without it need not wait for
+
+    options: dict[str, Any] = {
+        "project": os.environ.get("WANDB_PROJECT", "ganzoo"),
+        "id": wandb_id(folder),
+        "name": os.environ.get("WANDB_NAME") or "/".join(folder.absolute().parts[-3:]),
+        "save_dir": folder,
+    }
+
+    def start(mode: WandbMode) -> Wandb:
+        settings = wandb.Settings(silent=True, console="off", x_save_requirements=False)
+        if mode == "online":  # what is only written here takes the time that it takes
+            settings.init_timeout = settings.finish_timeout = SERVER_TIMEOUT
+        logger = Wandb(**options, mode=mode, settings=settings)
+        _ = logger.experiment
+        return logger
+
+    try:
+        logger = start(mode)
+    except (wandb.errors.UsageError, wandb.errors.AuthenticationError) as error:
+        raise UserError(
+            f"--wandb {mode}: {str(error).splitlines()[0]} Or keep the run here: --wandb offline."
+        ) from error
+    except wandb.errors.CommError as error:
+        say(f"wandb's server can't be used ({str(error).splitlines()[0]}): this run is logged offline.")
+        wandb.teardown()  # or the id, if there is one already, would be "in use" by what was tried
+        logger = start("offline")
+    run = logger.experiment
+    if run.settings.mode == "online":
+        say(f"wandb: {run.url}")
+    elif run.settings.mode != "disabled":
+        say(f"wandb: offline; upload with `wandb sync {Path(run.dir).parent}`")
+    return logger
+
+
+def wandb_id(folder: Path) -> str | None:
+    """Return the id that a run's folder has at wandb, or None; wandb names its own folders in it by date and id."""
+    names = sorted(path.name.partition("run-")[2] for path in folder.glob("wandb/*run-*-*"))
+    return names[-1].partition("-")[2] if names else None

@@ -1,0 +1,1 @@
+"""The ground: errors, files, chance, the machine."""

@@ -1,0 +1,288 @@
+"""Sweep files: those that are shipped work from the check to the metric of a run, and a mistake is found offline."""
+
+import copy
+import os
+import re
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import wandb
+import wandb.wandb_agent
+import yaml
+from conftest import QUIET
+from fakes import write_mnist
+
+from ganzoo.cli import main
+from ganzoo.cli.sweep import agent_commands, read_sweep
+
+FILES = sorted((Path(__file__).parents[2] / "experiments" / "sweeps").glob("*.yaml"))
+SHIPPED = pytest.mark.parametrize("file", FILES, ids=[path.stem for path in FILES])
+TINY = [
+    *("--trainer.max_steps", "2", "--trainer.val_check_interval", "2", "--trainer.limit_val_batches", "1", *QUIET),
+    *("--data.batch_size", "8", "--pictures.every_n_steps", "0"),
+]
+COMMAND = [
+    *("${env}", "${interpreter}", "-m", "ganzoo", "fit", "--config=experiments/toy2d/gan_ring.yaml", "--wandb"),
+    "${args}",
+]
+MODES = "--checkpoint.monitor=val/modes"
+SWEEP: dict[str, Any] = {
+    "method": "random",
+    "metric": {"name": "val/swd_best", "goal": "minimize"},
+    "command": COMMAND,
+    "parameters": {"model.n_critic": {"values": [1, 5]}},
+}
+
+
+@pytest.fixture(autouse=True)
+def place(tmp_path, monkeypatch):
+    """A folder to stand in, in an environment without a sweep, with digits where the shipped sweeps look for them."""
+    for name in ("MODE", "RUN_ID", "SWEEP_ID", "SWEEP_PARAM_PATH", "PROJECT", "NAME"):
+        monkeypatch.delenv(f"WANDB_{name}", raising=False)
+    monkeypatch.setenv("WANDB_DIR", str(tmp_path / "agent"))
+    monkeypatch.setenv("MNIST_ROOT", str(tmp_path / "mnist"))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))  # the judge of these digits is no other's
+    monkeypatch.chdir(tmp_path)
+    write_mnist(tmp_path / "mnist")
+    yield tmp_path
+    wandb.teardown()  # it remembers the sweep
+
+
+@pytest.fixture
+def refused(place, capsys):
+    """Check a sweep that must be refused; return what is said."""
+
+    def refused(sweep: Any) -> str:
+        file = place / "sweep.yaml"
+        file.write_text(sweep if isinstance(sweep, str) else yaml.safe_dump(sweep))
+        return refused_file(str(file), capsys)
+
+    return refused
+
+
+def refused_file(file: str, capsys: pytest.CaptureFixture) -> str:
+    capsys.readouterr()
+    with pytest.raises(SystemExit) as stop:
+        main(["sweep", "check", file])
+    out, error = capsys.readouterr()
+    assert stop.value.code in (1, 2), error
+    assert "Traceback" not in out + error
+    mistake, *command = error.splitlines()
+    assert mistake.startswith("ganzoo: "), error
+    assert [line.partition(":")[0] for line in command] in ([], ["in the agent's command"])
+    assert "commands parse" not in out
+    return mistake
+
+
+def changed(**parts: Any) -> dict[str, Any]:
+    """The sweep above with other parts; None leaves a part out."""
+    return {name: part for name, part in {**copy.deepcopy(SWEEP), **parts}.items() if part is not None}
+
+
+def over(name: str, **parameter: Any) -> dict[str, Any]:
+    """The sweep above with one parameter more."""
+    return changed(parameters={**SWEEP["parameters"], name: parameter})
+
+
+def agents_own(sweep: dict[str, Any], values: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Return the command that wandb's own agent starts a run with, leaving this process in that run's environment."""
+    started = []
+
+    def process(command: list[str], env: dict[str, str], **kwargs: Any) -> Any:
+        started.append(command)
+        for name in ("WANDB_RUN_ID", "WANDB_SWEEP_PARAM_PATH"):
+            value = os.environ.pop(name)  # set again by monkeypatch, which undoes it after the test
+            monkeypatch.setenv(name, value)
+        return SimpleNamespace()
+
+    monkeypatch.setattr(wandb.wandb_agent, "AgentProcess", process)
+    monkeypatch.setenv("WANDB_SWEEP_ID", "abc")
+    agent = wandb.wandb_agent.Agent(api=None, queue=None, sweep_id="abc")
+    agent._sweep_command = list(sweep["command"])
+    args = {name: {"value": value} for name, value in values.items()}
+    agent._command_run({"run_id": "run1", "program": sweep.get("program"), "args": args})
+    return started[0]
+
+
+def first_values(sweep: dict[str, Any]) -> dict[str, Any]:
+    """The values of a sweep's first command."""
+    return {
+        name: parameter["values"][0] if "values" in parameter else parameter["min"]
+        for name, parameter in sweep["parameters"].items()
+    }
+
+
+def test_there_are_sweeps():
+    assert len(FILES) >= 2
+
+
+@SHIPPED
+def test_says_what_it_is(file):
+    first = file.read_text().splitlines()[0]
+    assert first.startswith("# ")
+    assert len(first) > 20
+
+
+@SHIPPED
+def test_shipped_sweep_is_accepted(file, capsys):
+    main(["sweep", "check", str(file)])
+    out, error = capsys.readouterr()
+    sweep = yaml.safe_load(file.read_text())
+    assert error == ""
+    assert re.search(r": (\d+) commands parse", out)[1] == str(len(list(agent_commands(sweep))))
+    assert all(name in out for name in sweep["parameters"])
+    assert f"wandb sweep {file}" in out
+
+
+@SHIPPED
+def test_a_run_of_the_agent_reports_the_metric_under_its_id(file, place, monkeypatch):
+    sweep = read_sweep(str(file))
+    command = agents_own(sweep, first_values(sweep), monkeypatch)
+    assert command == next(agent_commands(sweep))
+    assert command[:5] == ["/usr/bin/env", "python", "-m", "ganzoo", "fit"]
+    monkeypatch.setenv("WANDB_MODE", "offline")
+    main([*command[4:], *TINY, "--run_dir", "run"])
+    rows = (place / "run" / "metrics.csv").read_text().splitlines()
+    column = rows[0].split(",").index(sweep["metric"]["name"])
+    assert any(row.split(",")[column] for row in rows[1:])
+    assert len(list(place.glob("run/wandb/offline-run-*-run1"))) == 1
+
+
+LINES = {
+    "misspelt parameter": (over("model.n_critics", values=[1]), "GAN has no option n_critics; did you mean n_critic?"),
+    "misspelt owner": (over("modl.n_critic", values=[1]), "did you mean --model.n_critic?"),
+    "value of a wrong type": (
+        over("model.n_critic", values=[1, 2.5]),
+        "--model.n_critic takes a whole number, not 2.5",
+    ),
+    "value that is none": (over("model.objective", values=["Minmax"]), "did you mean Minimax?"),
+    "end of a range": (over("data.batch_size", min=1.0, max=64), "--data.batch_size takes a whole number, not 1.0"),
+    "impossible value": (over("trainer.max_steps", values=["many"]), "--trainer.max_steps takes a whole number"),
+    "method": (changed(method="bayesian"), "method is bayesian; choose one of grid, random, bayes."),
+    "no method": (changed(method=None), "method is None"),
+    "key": (changed(metrics={}), "metrics is no key of a sweep; there are: program, command, method, metric"),
+    "min above max": (over("model.ema", min=2.0, max=1.0), "min is 2.0 and max 1.0; give two numbers, the smaller"),
+    "min equal to max": (over("model.ema", min=2.0, max=2.0), "min is 2.0 and max 2.0"),
+    "range of text": (over("model.ema", min="few", max="many"), "min is few and max many"),
+    "log from 0": (
+        over("model.ema", distribution="log_uniform_values", min=0, max=1.0),
+        "parameter model.ema: min is 0; a logarithmic distribution needs one above 0",
+    ),
+    "distribution": (over("model.ema", distribution="loguniform", min=1, max=2), "distribution loguniform; there are"),
+    "half a range": (over("model.ema", min=1.0), "uniform needs max"),
+    "no values": (over("model.ema", values=[]), "values must be a list of at least one"),
+    "bare value": (changed(parameters={"model.ema": 3}), "parameter model.ema is 3; give it value, values, or min"),
+    "grid over a range": (
+        {**over("model.ema", min=0.5, max=2.5), "method": "grid"},
+        "a grid can't try all of uniform; give values, or choose random or bayes",
+    ),
+    "no args": (changed(command=COMMAND[:-1]), '--wandb, "${args}"]'),
+    "no command": (changed(command=None), "command is None; the agent needs [${env}, ${interpreter}, -m, ganzoo"),
+    "another program": (changed(command=["python", "train.py", "${args}"]), "the agent needs"),
+    "no wandb": (changed(command=[word for word in COMMAND if word != "--wandb"]), "the command has no --wandb"),
+    "metric of no run": (
+        changed(metric={"name": "val/fid_best", "goal": "minimize"}),
+        "metric.name is val/fid_best; the runs report val/swd_best",
+    ),
+    "the last value, not the best": (changed(metric={"name": "val/swd", "goal": "minimize"}), "report val/swd_best"),
+    "bayes without metric": (changed(metric=None, method="bayes"), "metric.name is None"),
+    "goal": (changed(metric={"name": "val/swd_best", "goal": "maximize"}), "but val/swd wants minimize."),
+    "goal of a score that is to be high": (
+        changed(command=[*COMMAND[:-1], MODES, "${args}"], metric={"name": "val/modes_best", "goal": "minimize"}),
+        "but val/modes wants maximize.",
+    ),
+    "monitor of no run": (
+        changed(command=[*COMMAND[:-1], "--checkpoint.monitor=val/mode", "${args}"]),
+        "checkpoint.monitor is val/mode, which no run reports; there are: val/asked, val/fid_digits,",
+    ),
+    "macro of no agent": (
+        changed(command=["${interp}", *COMMAND]),
+        "${interp}, which is no macro of wandb; did you mean",
+    ),
+    "start of no agent": (changed(command=["time", *COMMAND]), "command starts with ['time'"),
+    "value that the model refuses": (over("model.n_critic", values=[0]), "n_critic is 0: give 1 or more."),
+    "no config": (changed(command=["ganzoo", "fit", "--config=none.yaml", "--wandb", "${args}"]), "none.yaml"),
+    "no YAML": ("method: [grid", "sweep.yaml is no YAML: "),
+    "no sweep": ("model: GAN\n", "is no sweep: it needs method, metric, parameters and command."),
+    "a list": ("- 1\n", "is no sweep"),
+    "empty": ("", "is no sweep"),
+}
+
+
+@pytest.mark.parametrize(("sweep", "words"), LINES.values(), ids=LINES.keys())
+def test_a_mistake_is_one_line(refused, sweep, words):
+    assert words in refused(sweep)
+
+
+def test_the_sweep_that_the_mistakes_are_made_in_is_none(place, capsys):
+    (place / "sweep.yaml").write_text(yaml.safe_dump(SWEEP))
+    main(["sweep", "check", "sweep.yaml"])
+    assert "2 commands parse, with every value of model.n_critic" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("text", ["1e-5", "1E-5", "2e5", "-3e-4", "2.5e4"])
+@pytest.mark.parametrize("key", ["value", "values", "min", "max"])
+def test_a_number_that_yaml_takes_for_text(refused, text, key):
+    other = {"min": {"max": 1.0}, "max": {"min": -1.0}}.get(key, {})
+    said = refused(over("model.generator_optimizer.lr", **{key: [0.1, text] if key == "values" else text}, **other))
+    found = re.search(r"parameter model\.generator_optimizer\.lr: YAML reads (\S+) as text.*; write (\S+)\.$", said)
+    assert yaml.safe_load(text) == found[1] == text
+    assert yaml.safe_load(found[2]) == float(text)
+
+
+@pytest.mark.parametrize("path", ["none.yaml", "mnist"])
+def test_a_file_that_cannot_be_read(place, capsys, path):
+    assert f"{path} can't be read" in refused_file(path, capsys)
+
+
+def test_every_value_and_both_ends_are_in_some_command():
+    parameters = {
+        "seed_everything": {"values": [0, 1, 2]},
+        "model.ema": {"min": 1.0e-4, "max": 1.0e-3, "distribution": "log_uniform_values"},
+        "model.n_critic": {"min": 1, "max": 7},
+        "model.latent_dim": {"value": 3},
+        "model.objective": {"values": ["Minimax", "NonSaturating"]},
+    }
+    commands = list(agent_commands(changed(parameters=parameters)))
+    given = {word for command in commands for word in command}
+    assert given - {*COMMAND, "/usr/bin/env", "python"} == {
+        *("--seed_everything=0", "--seed_everything=1", "--seed_everything=2"),
+        *("--model.ema=0.0001", "--model.ema=0.001", "--model.n_critic=1", "--model.n_critic=7"),
+        *("--model.latent_dim=3", "--model.objective=Minimax", "--model.objective=NonSaturating"),
+    }
+    assert len(commands) == 3
+    assert all(len(command) == len(COMMAND) + 2 + 5 - 3 for command in commands)  # each parameter once in each
+
+
+def test_commands_are_those_of_wandbs_agent(monkeypatch):
+    monkeypatch.setenv("PLACE", "/a b")
+    monkeypatch.delenv("NOWHERE", raising=False)
+    places = ["--data.root=${envvar:PLACE}/mnist", "--run_dir=${envvar:NOWHERE}", "--x=${envvar:PLACE}:${envvar:PLACE}"]
+    macros = ["${env}", "${interpreter}", "${program}", "${args}", "${args_no_equals}", "${args_no_hyphens}"]
+    more = ["${args_no_boolean_flags}", "${args_json}", "${unknown}", "not ${args} alone", "5"]
+    values = {"a.lr": 1e-5, "betas": [0.0, 0.999], "n": 5, "on": True, "off": False, "text": "two words", "none": None}
+    sweep = {
+        "program": "train.py",
+        "command": [*macros, "ganzoo", "fit", *places, *more],
+        "parameters": {name: {"value": value} for name, value in values.items()},
+    }
+    (command,) = agent_commands(sweep)
+    assert command == agents_own(sweep, values, monkeypatch)
+    assert "--data.root=/a b/mnist" in command
+    assert "--run_dir=NOWHERE" in command
+    assert "--betas=[0.0, 0.999]" in command
+    assert sweep["command"][2] == "${program}"  # the sweep is as it was
+
+
+def test_a_score_that_is_to_be_high_can_be_the_metric(place):
+    metric = {"name": "val/modes_best", "goal": "maximize"}
+    (place / "sweep.yaml").write_text(yaml.safe_dump(changed(command=[*COMMAND[:-1], MODES, "${args}"], metric=metric)))
+    main(["sweep", "check", "sweep.yaml"])
+
+
+def test_a_shipped_sweep_is_found_from_any_folder(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    main(["sweep", "check", "experiments/sweeps/toy2d.yaml"])
+    assert "commands parse" in capsys.readouterr().out

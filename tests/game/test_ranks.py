@@ -1,0 +1,90 @@
+"""Two ranks with half the batch each play the game of one process with the whole batch."""
+
+import functools
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from conftest import MODELS_OR_SLOW, assert_equal, data_of, environment, last
+from torch.nn.modules.batchnorm import _BatchNorm
+from two_ranks import GROUPS, IN_BOTH, args_for
+
+import ganzoo
+from ganzoo.cli import main
+
+
+def coupled(run: Path) -> bool:
+    """What lets the samples of a batch see each other is not synchronised: such models are held to equal ranks only."""
+    model = ganzoo.load(run / "checkpoints" / "last.ckpt")
+    return bool(model.couples_batch) or any(isinstance(module, _BatchNorm) for module in model.modules())
+
+
+@pytest.fixture(scope="module")
+def folder_of(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """Where the runs of a model on two ranks are: those of its group are made by one pair of processes."""
+
+    @functools.cache
+    def train(group: str) -> Path:
+        folder = tmp_path_factory.mktemp("ranks")
+        script = Path(__file__).parents[1] / "two_ranks.py"
+        command = [sys.executable, str(script), str(folder), group]
+        done = subprocess.run(command, env=environment(), capture_output=True, text=True, timeout=280)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return folder
+
+    return lambda model: train(next(group for group, models in GROUPS.items() if model in models))
+
+
+def numbers(row: str) -> list[float]:
+    return [float(x) for x in row.split(",") if re.fullmatch(r"-?[\d.]+(e-?\d+)?", x)]
+
+
+@pytest.mark.parametrize("model", MODELS_OR_SLOW)
+def test_two_ranks_equal_one_process(folder_of, tmp_path, model):
+    pair = folder_of(model)
+    main(args_for(model, tmp_path / "one", "64-true", 1))
+    one, two = last(tmp_path / "one"), last(pair / f"{model}-64-true")
+    assert one["global_step"] == two["global_step"] == 12
+    assert one[data_of(model)] == two[data_of(model)]  # the same data, counted once
+    furthest = max(float((one["state_dict"][k] - two["state_dict"][k]).abs().max()) for k in one["state_dict"])
+    if coupled(tmp_path / "one"):
+        assert furthest > 1e-9  # or the model is stricter than it says
+    else:
+        assert furthest < 1e-9
+        runs = tmp_path / "one", pair / f"{model}-64-true"
+        rows = [(run / "metrics.csv").read_text().split() for run in runs]
+        assert len(rows[0]) == len(rows[1]) > 8
+        for a, b in zip(*rows, strict=True):
+            assert numbers(a) == pytest.approx(numbers(b), abs=1e-5)
+
+
+@pytest.mark.parametrize("model", MODELS_OR_SLOW)
+def test_ranks_are_the_same_to_the_bit(folder_of, model):
+    same_to_the_bit(folder_of(model), model, "64-true")
+
+
+@pytest.mark.parametrize("model", IN_BOTH)
+def test_ranks_are_the_same_to_the_bit_in_float32(folder_of, model):
+    same_to_the_bit(folder_of(model), model, "32-true")
+
+
+def same_to_the_bit(pair: Path, model: str, precision: str) -> None:
+    ranks = [torch.load(pair / f"{model}-{precision}" / f"rank{r}.pt", weights_only=True) for r in (0, 1)]
+    assert_equal(ranks[0], ranks[1], "rank 0 and 1")
+    assert any(name.startswith("ema.") for name in ranks[0]["state_dict"])
+
+
+def test_a_loss_spoiled_on_one_rank_stops_both(folder_of):
+    pair = folder_of("GAN")
+    for rank in (0, 1):
+        assert "is nan in round 2: stopped before" in (pair / f"spoiled-{rank}.txt").read_text()
+
+
+def test_batch_norm_is_known_to_couple(folder_of):
+    pair = folder_of("GAN")
+    assert coupled(pair / "DCGAN-32-true")
+    assert not coupled(pair / "GAN-32-true")
