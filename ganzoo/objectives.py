@@ -5,7 +5,7 @@ critic's score is taken as it is.
 """
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar
 
 import torch
@@ -15,6 +15,7 @@ from torch import Tensor
 from ganzoo.system.errors import UserError
 
 __all__ = [
+    "FeatureMatching",
     "Hinge",
     "LeastSquares",
     "Minimax",
@@ -43,8 +44,14 @@ class Objective(ABC):
     needs_bound: ClassVar[bool] = False
     """Whether the discriminator's loss has no minimum unless its slope is bounded."""
 
+    term: ClassVar[str] = "adversarial"
+    """The name of the generator's loss in logs."""
+
+    on_features: ClassVar[bool] = False
+    """Whether the generator's loss is given D's features (N, F) in place of its scores."""
+
     couples_batch: ClassVar[str] = ""
-    """Why the samples of a batch see each other, if they do."""
+    """Reason why samples of a batch depend on each other; empty if they do not."""
 
     @abstractmethod
     def discriminator(self, real: Tensor, fake: Tensor) -> Tensor:
@@ -55,7 +62,7 @@ class Objective(ABC):
         """The generator's loss, a scalar, from raw scores (N,); ``real`` is None unless ``relativistic``."""
 
     def distance(self, real: Tensor, fake: Tensor) -> Tensor | None:
-        """What the discriminator's loss estimates, if it is a distance of the two distributions: to be logged."""
+        """The distance of the two distributions that the discriminator's loss estimates, for logs. None: it is none."""
         return None
 
 
@@ -67,7 +74,7 @@ class Minimax(Objective):
     itself.
 
     Attributes:
-        real_target: what D is to say of real samples. Salimans et al. 2016, section 3.4 (one-sided label smoothing):
+        real_target: the target of D for real samples. Salimans et al. 2016, section 3.4 (one-sided label smoothing):
             0.9 keeps D from being sure of itself. The target of fakes stays 0.
     """
 
@@ -105,15 +112,52 @@ class NonSaturating(Minimax):
 
 
 @dataclass(frozen=True)
+class FeatureMatching(Objective):
+    """Salimans et al. 2016, section 3.1: G matches the mean of D's features, and does not try to be taken for real.
+
+    Attributes:
+        adversary: the objective that D plays.
+    """
+
+    adversary: Objective = field(default_factory=NonSaturating)
+    relativistic: ClassVar[bool] = True
+    term: ClassVar[str] = "feature_matching"
+    on_features: ClassVar[bool] = True
+    couples_batch: ClassVar[str] = "the mean of the features is taken over each device's part of the batch alone"
+
+    @property
+    def probability(self) -> bool:  # type: ignore[override]
+        """Whether a score is the logit of a probability."""
+        return self.adversary.probability
+
+    @property
+    def needs_bound(self) -> bool:  # type: ignore[override]
+        """Whether the adversary's loss has no minimum unless its slope is bounded."""
+        return self.adversary.needs_bound
+
+    def discriminator(self, real: Tensor, fake: Tensor) -> Tensor:
+        """The adversary's loss."""
+        return self.adversary.discriminator(real, fake)
+
+    def distance(self, real: Tensor, fake: Tensor) -> Tensor | None:
+        """The adversary's distance."""
+        return self.adversary.distance(real, fake)
+
+    def generator(self, real: Tensor | None, fake: Tensor) -> Tensor:
+        """||E f(x) - E f(G(z))||^2 of D's features f (N, F)."""
+        return (wide(needed(real)).mean(0) - wide(fake).mean(0)).square().sum()
+
+
+@dataclass(frozen=True)
 class LeastSquares(Objective):
-    """Mao et al. 2017, equation 9: scores are to be 1 for real samples and 0 for fakes, and G wants 1.
+    """Mao et al. 2017, equation 9: scores should be 1 for real samples and 0 for fakes, and G wants 1.
 
     Equation 8's other choice, -1, 1 and 0, makes it Pearson's chi-squared divergence.
 
     Attributes:
-        fake_target: a, what D is to score fakes.
-        real_target: b, what D is to score real samples; 0.9 is one-sided label smoothing.
-        generator_target: c, what G wants its samples to be scored.
+        fake_target: a, D's target for fakes.
+        real_target: b, D's target for real samples; 0.9 is one-sided label smoothing.
+        generator_target: c, the score that G wants for its samples.
     """
 
     fake_target: float = 0.0
@@ -230,7 +274,7 @@ def log_one_minus_d(score: Tensor) -> Tensor:
 
 
 def needed(real: Tensor | None) -> Tensor:
-    """The scores of real samples, which a relativistic generator's loss can't do without."""
+    """The scores of real samples, which a relativistic generator's loss needs."""
     if real is None:
         raise ValueError("a relativistic objective compares with real samples: give their scores")
     return real

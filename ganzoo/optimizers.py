@@ -65,8 +65,8 @@ class ConstantThenLinear(torch.optim.lr_scheduler.LambdaLR):
         optimizer: whose rate it is.
         constant: rounds before the rate begins to fall. None: the share of the run.
         decay: rounds over which it falls; from then on it is zero. None: the rest of the run.
-        share: part of trainer.max_steps that is constant, where the rounds aren't given. A run that goes on to another
-            max_steps then has another schedule from there on.
+        share: the part of trainer.max_steps with a constant rate, if the rounds aren't given. A run that goes on to
+            another max_steps then has another schedule from there on.
     """
 
     def __init__(
@@ -88,7 +88,7 @@ class ConstantThenLinear(torch.optim.lr_scheduler.LambdaLR):
         super().__init__(optimizer, self.factor)
 
     def play_until(self, max_steps: int) -> None:
-        """Tell the schedule how long the run is, in rounds; of use if its own rounds aren't given."""
+        """Tell the schedule the length of the run, in rounds. It needs this if its own rounds aren't given."""
         if self.constant is not None:
             return
         if max_steps < 1:
@@ -100,13 +100,13 @@ class ConstantThenLinear(torch.optim.lr_scheduler.LambdaLR):
         self.decay = max(1, max_steps - self.constant)
 
     def factor(self, step: int) -> float:
-        """Return what the rate of round `step` is multiplied by."""
+        """Return the factor of the rate in round `step`."""
         if self.constant is None or self.decay is None:  # round 0, before the length of the run is known
             return 1.0
         return max(0.0, min(1.0, (self.constant + self.decay - step) / self.decay))
 
     def state_dict(self) -> dict[str, object]:
-        """Return where the schedule is; its lengths are options, and the lambda is no plain value."""
+        """Return the state: only plain values, without the lambda. The lengths are options."""
         return {"last_epoch": self.last_epoch, "_step_count": self._step_count, "_last_lr": self._last_lr}
 
     def load_state_dict(self, state_dict: dict[str, object]) -> None:

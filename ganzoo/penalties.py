@@ -1,12 +1,12 @@
 """What keeps the discriminator smooth: terms on the gradient of its scores by its input, and a bound on its weights.
 
-A gradient's gradient loses too much in bfloat16, so every penalty is computed in float32 at least, whatever
-the run's precision. A sample's gradient is taken from the sum of all scores, which supposes that samples do
-not see each other: with batch norm in the discriminator it mixes them, which is why Gulrajani et al. 2017,
-section 4, leave it out. Minibatch discrimination and standard deviation mix samples too, on purpose: Karras
-et al. 2018 have the latter beside a gradient penalty, and it stays allowed.
+The gradient of a gradient loses too much in bfloat16, so every penalty is computed in float32 at least, whatever
+the run's precision. A sample's gradient is taken from the sum of all scores, so a sample's score must not depend
+on other samples. Batch norm in the discriminator mixes them, so Gulrajani et al. 2017, section 4, leave it out.
+Minibatch discrimination and standard deviation mix samples too, on purpose: Karras et al. 2018 have the latter beside
+a gradient penalty, and it stays allowed.
 
-A penalty that is computed every k rounds only is k times as strong then. Karras et al. 2020 also scale Adam's rate and
+A penalty that is computed only every k rounds is k times as strong then. Karras et al. 2020 also scale Adam's rate and
 betas by k / (k + 1), for their penalty has a step of its own; here it is part of D's loss, and Adam stays as it is.
 """
 
@@ -16,12 +16,13 @@ from dataclasses import dataclass, field
 from typing import ClassVar
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+from torch.nn.utils.parametrizations import spectral_norm
 
 from ganzoo.system.draws import Draws
 from ganzoo.system.errors import UserError
 
-__all__ = ["DRAGAN", "R1", "R2", "GradientPenalty", "Penalty", "clip_weights_"]
+__all__ = ["DRAGAN", "R1", "R2", "Bound", "GradientPenalty", "Penalty", "SpectralNorm", "WeightClip"]
 
 Discriminator = Callable[[Tensor], Tensor]
 
@@ -33,15 +34,18 @@ class Penalty(ABC):
     A frozen dataclass, so that a checkpoint can record it as a class path and its fields.
 
     Attributes:
-        every: a lazy penalty (Karras et al. 2020, section 3.1) is computed in every so many rounds only, and is then so
-            many times as strong: its mean strength stays.
+        every: a lazy penalty (Karras et al. 2020, section 3.1) is computed once in so many rounds, and is then as many
+            times as strong: its mean strength stays.
     """
 
     couples_batch: ClassVar[str] = ""
-    """Why the samples of a batch see each other, if they do."""
+    """Reason why samples of a batch depend on each other; empty if they do not."""
+
+    is_term: ClassVar[bool] = True
+    """Whether it is a term of D's loss."""
 
     at_samples: ClassVar[bool] = False
-    """Whether the gradient is taken at the very samples that the discriminator scores anyway."""
+    """Whether the gradient is taken at the samples that the discriminator scores anyway."""
 
     every: int = field(default=1, kw_only=True)
 
@@ -52,13 +56,24 @@ class Penalty(ABC):
             if value < 0:
                 raise UserError(f"{type(self).__name__}'s {name} is {value}: a penalty is 0 or more.")
 
+    def at_each_sample(self, needs_bound: bool) -> bool:
+        """Say whether D's score of a sample must depend on this sample alone; `needs_bound` as in Objective."""
+        return True
+
+    def prepare(self, discriminator: nn.Module) -> nn.Module:
+        """Return the discriminator, which has just been built, as this penalty needs it."""
+        return discriminator
+
+    def after_move(self, weights: Iterable[Tensor]) -> None:  # noqa: B027
+        """Act after a move of D: a bound may, a term does nothing."""
+
     def __call__(self, discriminator: Discriminator, real: Tensor, fake: Tensor, draws: Draws) -> Tensor:
         """The penalty, a scalar, differentiable by the discriminator's weights.
 
         Args:
             discriminator: samples (N, *shape) to raw scores (N,); its weights are float32 or float64.
             real: real samples (N, *shape). Leaves that require gradients stay as they are, so that `discriminator` can
-                know them again and give scores that it has.
+                recognise them and return scores that are known.
             fake: generated samples (N, *shape); the same.
             draws: chance, which belongs to the sample, not to the rank that happens to hold it.
         """
@@ -140,11 +155,65 @@ class DRAGAN(Penalty):
         return self.weight * (torch.linalg.vector_norm(gradient(discriminator, around), dim=1) - 1).square().mean()
 
 
-@torch.no_grad()
-def clip_weights_(weights: Iterable[Tensor], bound: float) -> None:
-    """Bring every weight into [-bound, bound]: Arjovsky et al. 2017, algorithm 1, line 7."""
-    for weight in weights:
-        weight.clamp_(-bound, bound)
+@dataclass(frozen=True)
+class Bound(Penalty):
+    """A bound on D's weights in place of a term of its loss."""
+
+    is_term: ClassVar[bool] = False
+
+    def value(self, discriminator: Discriminator, real: Tensor, fake: Tensor, draws: Draws) -> Tensor:
+        """Return 0: it is no term."""
+        return torch.zeros((), device=real.device)
+
+
+@dataclass(frozen=True)
+class WeightClip(Bound):
+    """Every weight stays in [-bound, bound]: Arjovsky et al. 2017, algorithm 1, line 7.
+
+    Attributes:
+        bound: c in the paper.
+    """
+
+    bound: float = 0.01
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.bound <= 0:
+            raise UserError(f"WeightClip's bound is {self.bound}: give one above 0, such as 0.01.")
+
+    def at_each_sample(self, needs_bound: bool) -> bool:
+        """Say no: WGAN's own critic has batch norm."""
+        return False
+
+    @torch.no_grad()
+    def after_move(self, weights: Iterable[Tensor]) -> None:
+        """Clip the weights."""
+        for weight in weights:
+            weight.clamp_(-self.bound, self.bound)
+
+
+@dataclass(frozen=True)
+class SpectralNorm(Bound):
+    """Each linear and convolutional weight is divided by its largest singular value: Miyato et al. 2018, algorithm 1.
+
+    There is one power iteration at each use. A layer may name more of its weights in `spectral`, as minibatch
+    discrimination does its T.
+    """
+
+    def at_each_sample(self, needs_bound: bool) -> bool:
+        """Say yes if the objective has no other bound."""
+        return needs_bound
+
+    def prepare(self, discriminator: nn.Module) -> nn.Module:
+        """Return the discriminator with its weights normalised."""
+        for module in list(discriminator.modules()):
+            if isinstance(module, (nn.Linear, nn.Conv2d, nn.ConvTranspose2d)):
+                if not module.weight.any():  # a layer that starts at zero has no singular value to divide by
+                    nn.init.xavier_uniform_(module.weight)
+                spectral_norm(module)
+            for name in getattr(module, "spectral", ()):
+                spectral_norm(module, name)
+        return discriminator
 
 
 def gradient(discriminator: Discriminator, x: Tensor) -> Tensor:

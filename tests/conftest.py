@@ -1,7 +1,9 @@
 """What the tests share: how to run ganzoo small and quickly."""
 
+import inspect
 import os
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,7 @@ import torch
 import ganzoo.models
 from ganzoo.cli import main
 from ganzoo.game import FromImages, Game
+from ganzoo.game.record import options_of
 from ganzoo.runs.checkpoint_file import read
 
 # judges of digits, trained once for all tests, and not in the user's own cache
@@ -24,32 +27,41 @@ TRANSLATORS = [name for name in MODELS if issubclass(getattr(ganzoo.models, name
 FROM_NOISE = [name for name in MODELS if name not in TRANSLATORS]
 DATA = ["--data", "Digits", "--data.image_size", "16", "--data.batch_size", "8"]
 DOMAINS = ["--data.image_size", "24", "--data.batch_size", "8"]
-# Where the tests of a game take long these are `slow`: others, which are tried always, play the same kind of game.
-ALIKE = ("LSGAN", "WGANGP", "SNGAN", "CGAN", "ACGAN", "R3GAN", "PacGAN", "UnrolledGAN", "CUT")
+# Where the tests of a game take long these are `slow`: their classes say so.
+EXPENSIVE = [name for name in MODELS if getattr(ganzoo.models, name).expensive]
 
 
-def alike_slow(names: list[str]) -> list[Any]:
-    """Names of models as a test's parameters, those that play the same kind of game as others being slow."""
-    return [pytest.param(name, marks=pytest.mark.slow) if name in ALIKE else name for name in names]
+def expensive_slow(names: list[str]) -> list[Any]:
+    """Names of models as a test's parameters, the expensive ones being slow."""
+    return [pytest.param(name, marks=pytest.mark.slow) if name in EXPENSIVE else name for name in names]
 
 
-MODELS_OR_SLOW = alike_slow(MODELS)
-NARROW = [f"--model.{player}.width=16" for player in ("generator", "discriminator")]
-QUICKER = {  # what makes a variant's default game too long for a test
-    "WGAN": ["--model.long_rounds", "2"],
-    "SNGAN": ["--model.generator", "SNGANGenerator", "--model.discriminator", "SNGANDiscriminator", *NARROW],
-    "ProjectionGAN": ["--model.generator", "ResNetGenerator", "--model.discriminator", "ResNetDiscriminator", *NARROW],
-    **{
-        name: [
-            *("--model.generator", "ResNetTranslator", "--model.generator.blocks=1", "--model.generator.width=4"),
-            *("--model.discriminator", "PatchGAN", "--model.discriminator.patch=34", "--model.discriminator.width=4"),
-            *("--model.discriminator.norm=instance", "--model.discriminator_schedule.constant=4"),
-            "--model.discriminator_schedule.decay=20",
-        ]
-        for name in TRANSLATORS
-    },
-    "R3GAN": ["--model.generator", "R3GANGenerator", "--model.discriminator", "R3GANDiscriminator", *NARROW],
-}
+MODELS_OR_SLOW = expensive_slow(MODELS)
+TRANSLATOR = [
+    *("--model.generator", "ResNetTranslator", "--model.generator.blocks=1", "--model.generator.width=4"),
+    *("--model.discriminator", "PatchGAN", "--model.discriminator.patch=34", "--model.discriminator.width=4"),
+    "--model.discriminator.norm=instance",
+]
+SCHEDULE = ["--model.discriminator_schedule.constant=4", "--model.discriminator_schedule.decay=20"]
+
+
+def quicker(model: str) -> list[str]:
+    """Options that make a model's game small: narrow networks, where they have a width, and no long rounds."""
+    cls = getattr(ganzoo.models, model, None)
+    if cls is None:  # a test's own
+        return []
+    if model in TRANSLATORS:
+        return [*TRANSLATOR, *SCHEDULE]
+    options = ["--model.long_rounds=2"] if "long_rounds" in options_of(cls) else []
+    for player in ("generator", "discriminator"):
+        default = getattr(cls, f"default_{player}")
+        made = default.func if isinstance(default, partial) else default
+        if "width" in inspect.signature(made).parameters:
+            given = {"width": 16, **(default.keywords if isinstance(default, partial) else {})}
+            options += [f"--model.{player}={made.__name__}", *(f"--model.{player}.{k}={v}" for k, v in given.items())]
+    return options
+
+
 QUIET = ["--trainer.enable_progress_bar", "false", "--trainer.enable_model_summary", "false"]
 
 
@@ -92,7 +104,7 @@ def fit_args(model: str, run: Path, steps: int, *more: str) -> list[str]:
             f"--model.generator_schedule.{schedule[1]}={schedule[2]}",
         ),
         *("--checkpoint.every_n_steps", "5", "--pictures.every_n_steps", "0", "--trouble.every_n_steps", "0"),
-        *QUICKER.get(model, []),
+        *quicker(model),
         *more,
     ]
 
@@ -139,7 +151,7 @@ def last(run: Path) -> dict[str, Any]:
 def assert_same_run(a: Path, b: Path) -> None:
     """The two runs are bitwise the same: weights, averages, optimizers, schedules, data, metrics."""
     first, second = last(a), last(b)
-    data = [name for name in first if name in ("Digits", "FakePairs", "FakeDomains")]
+    data = [name for name, value in first.items() if isinstance(value, dict) and "position" in value]
     assert data
     for part in ("global_step", "state_dict", "optimizer_states", "lr_schedulers", "callbacks", "ganzoo", *data):
         assert_equal(first[part], second[part], part)

@@ -13,9 +13,9 @@ import torch
 from PIL import Image
 from torch.nn import functional as F
 
-from ganzoo.data import DataModule
+from ganzoo.data import DataModule, Digits
 from ganzoo.data.base.sets import TensorSet
-from ganzoo.metrics import Extractor
+from ganzoo.metrics import Extractor, SampleMetric, SlicedWassersteinDistance
 
 
 def write_mnist(folder: Path, train: int = 40, test: int = 16) -> list[str]:
@@ -103,6 +103,21 @@ def write_pairs(folder: Path, train: int = 40, val: int = 8) -> list[str]:
     return ["--data.root", str(folder)]
 
 
+class PlainDigits(Digits):
+    """Digits of 16 px without a judge, which takes a while to train."""
+
+    main_score = "swd"
+
+    def __init__(self, image_size: int = 16, **kwargs) -> None:
+        super().__init__(image_size, **kwargs)
+
+    def metrics(self) -> list[SampleMetric]:
+        return [SlicedWassersteinDistance()]
+
+    def judge(self) -> None:
+        return None
+
+
 class FakePairs(DataModule):
     """Pairs: `a` is random blobs, `b` the same, dark where `a` is bright."""
 
@@ -121,12 +136,6 @@ class FakePairs(DataModule):
         a = F.interpolate(blobs, size=(self.image_size,) * 2, mode="bilinear").mul(255).round().to(torch.uint8)
         return TensorSet(a=a, b=255 - a[:, :1].expand(-1, self.channels_b, -1, -1))
 
-    def setup(self, stage: str | None = None) -> None:
-        if not hasattr(self, "train"):
-            self.train, self.val = self.load()
-        self.shapes = {name: tuple(x.shape[1:]) for name, x in self.train.tensors.items()}
-        self.shape = self.shapes["b"]
-
 
 class FakeDomains(FakePairs):
     """The same without pairs: each image of `a` is beside another's `b`."""
@@ -137,6 +146,14 @@ class FakeDomains(FakePairs):
     def images(self, n: int, seed: int) -> TensorSet:
         pairs = super().images(n, seed).tensors
         return TensorSet(a=pairs["a"], b=pairs["b"].roll(n // 2, 0))
+
+
+class ThreeDomains(FakeDomains):
+    """The same, and as `c` those of `a`, turned."""
+
+    def images(self, n: int, seed: int) -> TensorSet:
+        two = super().images(n, seed).tensors
+        return TensorSet(**two, c=two["a"].flip(3))
 
 
 # Data sets that need files: how to fake them. The others run as they are.

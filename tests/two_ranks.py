@@ -10,16 +10,16 @@ from pathlib import Path
 
 import lightning as L
 import torch
-from conftest import ALIKE, FROM_NOISE, TRANSLATORS, fit_args
+from conftest import EXPENSIVE, FROM_NOISE, TRANSLATORS, fit_args
 
 from ganzoo.cli.main import run
 from ganzoo.game import NonFiniteLoss
 from ganzoo.models import GAN
 
 GROUPS = {  # each is a pair of processes, so that none takes too long
-    "noise": [name for name in FROM_NOISE if name not in ALIKE],
-    "images": [name for name in TRANSLATORS if name not in ALIKE],
-    "alike": list(ALIKE),
+    "noise": [name for name in FROM_NOISE if name not in EXPENSIVE],
+    "images": [name for name in TRANSLATORS if name not in EXPENSIVE],
+    "expensive": EXPENSIVE,
 }
 FID_TOO = ("--data.extra_metrics", '[{"class_path": "FID", "init_args": {"extractor": {"class_path": "fakes.Means"}}}]')
 IN_BOTH = ("GAN", "DCGAN")  # models that are tried in float32 too

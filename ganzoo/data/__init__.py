@@ -1,11 +1,16 @@
-"""Data sets, one a file: add a file to this folder, and the command line finds its class by name."""
+"""Data sets, one a file. A file added to this folder is found by the command line, by its class's name."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from ganzoo.system.discovery import publish
+from ganzoo.system.discovery import find, publish
 
-__all__ = publish(__name__, __path__, globals())
+PUBLIC = publish(__name__)
+__all__ = list(PUBLIC)
 
-if TYPE_CHECKING:  # a type checker does not look for files: any name may be imported from here
 
-    def __getattr__(name: str) -> Any: ...
+def __getattr__(name: str) -> Any:
+    return find(__name__, PUBLIC, name)
+
+
+def __dir__() -> list[str]:
+    return [*globals(), *PUBLIC]

@@ -38,7 +38,7 @@ class CIFAR10(Augmented):
         self.download = download
 
     def prepare_data(self) -> None:
-        """Download what is missing, if that is wanted; Lightning calls this in one process only."""
+        """Download missing files, if `download` is set; Lightning calls this in one process only."""
         if self.download and not Path(self.root, Batches.base_folder).is_dir():
             get("cifar10", self.root, yes=True)
 

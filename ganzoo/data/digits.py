@@ -13,7 +13,7 @@ __all__ = ["Digits"]
 
 
 class HandwrittenDigits(WithJudge):
-    """What sets of grey digits share: ten classes, and scores by their judge."""
+    """The common part of sets of grey digits: ten classes, and scores by their judge."""
 
     main_score = "fid_digits"
     num_classes = 10

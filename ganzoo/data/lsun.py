@@ -29,7 +29,7 @@ class LSUN(Images):
 
     @property
     def prepared_as(self) -> dict[str, Any]:
-        """What the manifest of a prepared form of this very set says, by name."""
+        """The fields of the manifest of a prepared form of this set, by name."""
         return {**super().prepared_as, "category": self.category}
 
     def databases(self) -> dict[str, Path]:

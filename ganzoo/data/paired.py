@@ -59,7 +59,7 @@ class Parallel(Source):
 
 
 class Paired(Images):
-    """Pairs of images (Isola et al. 2017, pix2pix): `a` is the input, `b` what it is to become.
+    """Pairs of images (Isola et al. 2017, pix2pix): `a` is the input, `b` the target.
 
     - side by side: images in `root/train` and `root/val` (or `test`), or in `root`; the left half is A, the right B.
     - two folders with the same names: `trainA`, `trainB`, `valA`, `valB` (or `test`), or `A/train`, `B/train`, ..., or
@@ -117,7 +117,7 @@ class Paired(Images):
 
 
 def parallel(a: Path, b: Path) -> Parallel:
-    """Return the pairs of two folders; UserError if one has what the other has not."""
+    """Return the pairs of two folders; UserError if an image of one has no partner in the other."""
     names, others = image_names(a), image_names(b)
     if alone := set(names) ^ set(others):
         raise UserError(

@@ -1,4 +1,4 @@
-"""Pairs out of any photographs: what is made of a photograph is the input, the photograph what it is to become."""
+"""Pairs out of any photographs: the input is made of a photograph, and the target is the photograph."""
 
 from abc import abstractmethod
 from pathlib import Path
@@ -63,7 +63,7 @@ class PhotoPairs(Images):
 
 
 class PhotoSet(ImageSet):
-    """Photographs as `b`, with what is made of them as `a`."""
+    """Photographs as `b`, and the inputs that are made of them as `a`."""
 
     def __init__(self, photos: ImageSet, pairs: PhotoPairs):
         super().__init__(photos.store, photos.rows, photos.window)

@@ -42,14 +42,14 @@ class StackedMNIST(MNIST):
 
     uint8 (3, image_size, image_size); label 100 r + 10 g + b, 0..999. The training stacks are drawn from MNIST's
     training digits, those to validate and to test from its test digits, each digit apart and with replacement.
-    They depend on the seed alone, not on the number of devices. 26,000 stacks are judged, 26 a mode.
+    They depend on the seed alone, not on the number of devices. 26,000 stacks are scored, 26 a mode.
 
     Metz et al. 2017 (Unrolled GAN) introduced it; Srivastava et al. 2017 (VEEGAN) and Lin et al. 2018 (PacGAN,
     section 4.2) made the protocol, with 128,000 training stacks.
 
     Args:
         num_stacks: how many to train on.
-        num_val: how many to validate and test with; as many samples are judged.
+        num_val: how many to validate and test with; as many samples are scored.
         mnist: the options of MNIST.
     """
 
@@ -70,14 +70,19 @@ class StackedMNIST(MNIST):
         return self._drawn(train, self.num_stacks, stream=1), self._drawn(val, self.num_val, stream=2)
 
     def metrics(self) -> list[SampleMetric]:
-        """Return the modes that are found, and how evenly."""
+        """Return the metric of the modes that are found."""
         return [StackedDigits(self.judge())]
 
     @property
-    def taught(self) -> tuple[TensorSet, int]:
-        """MNIST's, so that its judge judges the channels."""
+    def taught(self) -> TensorSet:
+        """MNIST's digits, so that its judge sees the channels."""
         assert isinstance(self.train, Stacks)
-        return self.train.digits, 10
+        return self.train.digits
+
+    @property
+    def judged_classes(self) -> int:
+        """The digits of a channel."""
+        return 10
 
     def _drawn(self, digits: TensorSet, n: int, stream: int) -> Stacks:
         rng = np.random.default_rng([self.run_seed, 0, stream])  # (seed, epoch) alone is the order's

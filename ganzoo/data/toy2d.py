@@ -1,4 +1,4 @@
-"""Points in the plane: distributions so simple that one sees what a GAN does to them."""
+"""Points in the plane: simple distributions, on which one can see how a GAN learns."""
 
 import math
 from pathlib import Path
@@ -16,7 +16,7 @@ from ganzoo.system.errors import UserError
 __all__ = ["Toy2D"]
 
 Shape = Literal["ring", "grid", "spiral", "swiss_roll", "two_moons"]
-NUM_VAL = 2_500  # as many as VEEGAN and PacGAN judge
+NUM_VAL = 2_500  # as many as VEEGAN and PacGAN score
 
 
 class Toy2D(DataModule):
@@ -71,7 +71,7 @@ class Toy2D(DataModule):
         return train, val
 
     def metrics(self) -> list[SampleMetric]:
-        """Return the distance to the validation points and, on ring and grid, how the modes are met."""
+        """Return the distance to the validation points and, for ring and grid, the metric of modes."""
         known = [] if self.modes is None or self.std is None else [ModesFound(self.modes, self.std)]
         return [SlicedWassersteinDistance(), *known]
 

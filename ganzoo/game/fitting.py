@@ -1,10 +1,14 @@
-"""Making images fit: in size for a network, in channels for a picture."""
+"""Fitting images to a network: channels, sides, and networks that must see one image at a time."""
+
+from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-__all__ = ["coloured", "one_at_a_time", "reflected"]
+from ganzoo.system.draws import mix, seed_networks
+
+__all__ = ["coloured", "limits_of", "must_be_alone", "one_by_one", "reflected"]
 
 
 def coloured(images: Tensor, channels: int) -> Tensor:
@@ -17,7 +21,7 @@ def reflected(images: Tensor, multiple: int, least: int = 1) -> tuple[Tensor, tu
 
     Args:
         images: the images.
-        multiple: of what the sides are to be.
+        multiple: the sides become multiples of this.
         least: the least side.
 
     Returns:
@@ -35,6 +39,30 @@ def reflected(images: Tensor, multiple: int, least: int = 1) -> tuple[Tensor, tu
     return images, (starts[0], starts[1])
 
 
-def one_at_a_time(network: nn.Module) -> bool:
-    """Say whether what a network makes of an image depends on chance, or on the other images of a batch."""
-    return any(isinstance(module, (nn.Dropout, _BatchNorm)) for module in network.modules())
+def limits_of(network: nn.Module) -> tuple[int, int]:
+    """Return of what a network's sides must be multiples, and the least side: what it says, or any."""
+    multiple = int(getattr(network, "multiple", 1))
+    return multiple, int(getattr(network, "least", multiple))
+
+
+def must_be_alone(network: nn.Module) -> bool:
+    """Say whether the output for an image at test time depends on the other images of the batch."""
+    norms = [module for module in network.modules() if isinstance(module, _BatchNorm)]
+    return any(norm.running_mean is None and not getattr(norm, "alone_at_test", False) for norm in norms)
+
+
+def one_by_one(make: Callable[..., Tensor], inputs: list[Tensor], rows: Tensor, seed: int) -> Tensor:
+    """Return the outputs for inputs (N, ...), one sample at a time. Its number seeds torch's own chance.
+
+    Args:
+        make: takes inputs (1, ...) and their numbers (1,), and returns the output.
+        inputs: of all samples.
+        rows: the samples' numbers (N,).
+        seed: of the chance.
+    """
+    made, device = [], inputs[0].device
+    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+        for i, row in enumerate(rows.tolist()):
+            seed_networks(mix(seed, row), device)
+            made.append(make(*(x[i : i + 1] for x in inputs), rows[i : i + 1]))
+    return torch.cat(made)

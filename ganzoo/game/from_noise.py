@@ -1,4 +1,4 @@
-"""From noise to samples: what every GAN shares whose generator is given latents."""
+"""From noise to samples: the common part of all models whose generator takes latents."""
 
 from collections.abc import Iterator
 from typing import Any, ClassVar, Literal
@@ -8,21 +8,27 @@ from torch import Tensor, nn
 
 from ganzoo.data.base.sets import SampleSet
 from ganzoo.data.base.tensors import to_float
-from ganzoo.game.building import evaluating
+from ganzoo.game.conditions import Condition
+from ganzoo.game.fitting import one_by_one
 from ganzoo.game.game import Game
-from ganzoo.game.judging import VALIDATION_SEED, metrics_of
 from ganzoo.game.move import Batch
-from ganzoo.metrics import AskedClass, SampleMetric
-from ganzoo.system.draws import latents, run_seed
+from ganzoo.game.traceable import MANY, Traceable, sizes_in_words
+from ganzoo.game.trying import draws_by_itself, evaluating, try_from_noise
+from ganzoo.game.validation import VALIDATION_SEED
+from ganzoo.metrics import AskedClass, SampleMetric, metrics_of
+from ganzoo.networks.chance import chance_from
+from ganzoo.system.draws import Draws, latents, run_seed
 from ganzoo.system.errors import UserError
 
 __all__ = ["FromNoise", "some_real"]
 
+NETWORKS = 2  # sets the chance inside the generator apart from the latents
+
 
 class FromNoise(Game):
-    """A game whose generator makes samples from latents z, of labels if it is conditional.
+    """A game whose generator makes samples from latents z, and from a condition y if it has one.
 
-    A batch has `image`, and `label` where there are labels.
+    A batch has `image`, and the condition by its name, such as `label`.
 
     Args:
         latent_dim: length of the latent vector z.
@@ -34,14 +40,18 @@ class FromNoise(Game):
     Attributes:
         generator: (N, latent_dim) -> (N, *shape), images in [-1, 1].
         discriminator: (N, *shape) -> (N,), raw scores.
+        condition: what both networks are told besides, or None.
     """
 
-    has_latent_space: ClassVar[bool] = True
+    kind: ClassVar[str] = "noise"
+    spaces: ClassVar[tuple[str, ...]] = ("z",)
     made_by: ClassVar[str] = "ganzoo sample"
     sizes: ClassVar[tuple[str, ...]] = ("shape", "num_classes")
 
-    conditional: ClassVar[bool] = False
-    """Whether the networks are given labels."""
+    conditioned_on: ClassVar[type[Condition] | None] = None
+    """What the networks are told: `Labels` of a conditional GAN."""
+
+    condition: Condition | None = None
 
     def __init__(
         self,
@@ -83,124 +93,161 @@ class FromNoise(Game):
             )
 
     def check_sizes(self, data: Any) -> None:
-        """Refuse to build without a shape, or without labels where they are needed."""
+        """Refuse to build without a shape, or without the condition's size where there is one."""
         if self.shape is None:
             raise UserError(f"{type(self).__name__} can't know the shape of its samples: give shape, or a DataModule.")
-        if self.conditional and not self.num_classes:
+        if self.conditioned_on is None:
+            return
+        size = getattr(self, self.conditioned_on.size_name)
+        if not size:
             whose = "no data is given" if data is None else f"the data ({type(data).__name__}) has none"
+            told = f"{self.conditioned_on.name.removesuffix('s')}s"
             raise UserError(
-                f"{type(self).__name__} is conditional and needs labels, but {whose}: "
-                "choose data with labels, or a model without them, such as DCGAN."
+                f"{type(self).__name__} is conditional and needs {told}, but {whose}: "
+                f"choose data with {told}, or a model without them, such as DCGAN."
             )
+        self.condition = self.conditioned_on(size)
 
     @torch.no_grad()
     def check_players(self) -> None:
         """Try both networks on two samples, so that a mismatch is one clear message before the first step."""
-        assert self.shape is not None
-        name_g, name_d = type(self.generator).__name__, type(self.discriminator).__name__
-        label = [torch.zeros(2, dtype=torch.long)] if self.conditional else []
-        with evaluating(self.generator), evaluating(self.discriminator):
-            try:
-                fake = self.generator(torch.zeros(2, self.latent_dim), *label)
-            except RuntimeError as error:
-                reason = str(error).splitlines()[0]
-                raise UserError(
-                    f"{name_g} can't make samples from latents of length {self.latent_dim}: {reason}"
-                ) from error
-            if tuple(fake.shape) != (2, *self.shape):
-                raise UserError(
-                    f"{name_g} makes samples of shape {tuple(fake.shape[1:])}, but the data has {self.shape}: "
-                    "change the generator, or the data's size."
-                )
-            try:
-                scores = self.opinion(fake, *label)
-            except RuntimeError as error:
-                reason = str(error).splitlines()[0]
-                raise UserError(f"{name_d} can't judge samples of shape {self.shape}: {reason}") from error
-        if tuple(scores.shape) != (2,):
-            raise UserError(
-                f"{name_d} gives scores of shape {tuple(scores.shape)} for 2 samples: it must give one raw score each."
-            )
+        self.draws_by_itself = draws_by_itself(lambda: try_from_noise(self))
 
-    def opinion(self, x: Tensor, *y: Tensor) -> Tensor:
-        """Return the discriminator's raw scores (N,) of samples (N, *shape), each by itself."""
+    def scores_alone(self, x: Tensor, *y: Tensor) -> Tensor:
+        """Return the discriminator's raw scores (N,) of samples (N, *shape), each by itself, not augmented."""
         return self.discriminator(x, *y)
 
     # Sampling ---------------------------------------------------------------------------------------------
 
-    def sample_rows(self, rows: Tensor, seed: int = 0, raw: bool | None = None, label: Tensor | None = None) -> Tensor:
+    def sample_rows(self, rows: Tensor, seed: int = 0, raw: bool | None = None, y: Tensor | None = None) -> Tensor:
         """Return the samples with these numbers, (len(rows), *shape), float32, images in [-1, 1].
 
-        A conditional model's sample i is of class i mod num_classes, unless `label` (len(rows),) asks for others.
+        A conditional model's sample i is of class i mod num_classes, unless `y` (len(rows), ...) asks for others.
         """
-        if self.conditional and label is None:
-            assert self.num_classes is not None
-            label = rows % self.num_classes
-        return self.generate(self.latents(rows, seed), raw, label)
+        if self.condition is not None and y is None:
+            y = self.condition.of_rows(rows, seed)
+        return self.generate(self.latents(rows, seed), raw, y, seed, rows)
 
     def latents(self, rows: Tensor, seed: int = 0) -> Tensor:
         """Return the latents of the samples with these numbers, (len(rows), latent_dim), float32, on the CPU."""
         return latents(seed, rows, self.latent_dim, self.latent)
 
     @torch.no_grad()
-    def generate(self, z: Tensor, raw: bool | None = None, label: Tensor | None = None) -> Tensor:
+    def generate(
+        self,
+        z: Tensor,
+        raw: bool | None = None,
+        y: Tensor | None = None,
+        seed: int = 0,
+        rows: Tensor | None = None,
+    ) -> Tensor:
         """Return the samples (N, *shape) of latents (N, latent_dim), float32, images in [-1, 1].
 
         Args:
             z: latents (N, latent_dim).
-            raw: use the generator itself where there is an average of it, too.
-            label: classes (N,), int64, or one-hot classes or mixtures of them (N, num_classes): for conditional models.
+            raw: use the generator's own weights even if there is an average of them.
+            y: what a conditional model is told: classes (N,), int64, or one-hot classes or mixtures of them
+                (N, num_classes).
+            seed: of the chance inside the network.
+            rows: the samples' numbers (N,). None: 0, 1, 2 ...
         """
         network = self.sampler(raw)
-        given = [] if label is None else [label.to(self.device)]
-        with evaluating(network):
-            samples = network(z.to(self.device, next(network.parameters()).dtype), *given).float()
+        dtype = next(network.parameters()).dtype
+        given = [z.to(self.device, dtype), *([] if y is None else [y.to(self.device)])]
+        rows = torch.arange(len(z)) if rows is None else rows
+        with evaluating(network), chance_from(Draws((seed, NETWORKS), rows, self.device, torch.float32)):
+            alone = self.draws_by_itself
+            samples = one_by_one(lambda *x: network(*x[:-1]), given, rows, seed) if alone else network(*given)
+        samples = samples.float()
         return samples.clamp(-1, 1) if samples.ndim == 4 else samples  # not every generator of images ends in tanh
 
     def samples(
-        self, num: int, seed: int = 0, raw: bool | None = None, batch_size: int = 64, label: int | None = None
+        self, num: int, seed: int = 0, raw: bool | None = None, batch_size: int = 64, label: Any = None
     ) -> Iterator[Tensor]:
-        """Yield `num` samples in batches, so that tens of thousands need not be held in memory."""
+        """Yield `num` samples in batches, so that memory need not hold tens of thousands."""
+        asked = self.asked(label)
         for start in range(0, num, batch_size):
             rows = torch.arange(start, min(start + batch_size, num))
-            yield self.sample_rows(rows, seed, raw, None if label is None else torch.full_like(rows, label))
+            yield self.sample_rows(rows, seed, raw, None if asked is None else asked.expand(len(rows), *asked.shape))
 
-    def sample(self, num: int = 64, seed: int = 0, raw: bool | None = None, label: int | None = None) -> Tensor:
+    def sample(self, num: int = 64, seed: int = 0, raw: bool | None = None, label: Any = None) -> Tensor:
         """Return `num` samples, (num, *shape), float32, images in [-1, 1]; the same for the same seed.
+
+        Args:
+            num: how many.
+            seed: of the latents, and of the chance inside the network.
+            raw: use the generator's own weights even if there is an average of them.
+            label: what a conditional model is told of all of them. None: each class in turn.
 
         Raises:
             UserError: a label that the model does not have.
         """
-        self.check_label(label)
         return torch.cat(list(self.samples(num, seed, raw, label=label)))
 
+    def asked(self, label: Any) -> Tensor | None:
+        """Return the condition that a user asks for, as the networks take it; None if the user asks for none.
+
+        Raises:
+            UserError: a label that the model does not have.
+        """
+        if label is None:
+            return None
+        if self.condition is None:
+            raise UserError(f"{type(self).__name__} takes no labels: leave the label {label} out.")
+        return self.condition.read(label)
+
     def by_class(self, num: int) -> tuple[int, Tensor, int | None]:
-        """Return how a grid of about `num` samples shows a class in each row, if it can.
+        """Return how a grid of about `num` samples can show one class in each row.
 
         Returns:
             How many samples to make, the order to draw them in, and the grid's columns (None: as the grid likes).
         """
-        classes = self.num_classes if self.conditional else None
+        classes = None if self.condition is None else self.condition.classes
         if classes is None or classes > num:
             return num, torch.arange(num), None
         columns = -(-num // classes)
         return columns * classes, torch.arange(columns * classes).view(columns, classes).T.flatten(), columns
 
-    def check_label(self, label: int | None) -> None:
-        """Refuse a label that the model does not have."""
-        if label is None:
-            return
-        if not self.conditional:
-            raise UserError(f"{type(self).__name__} takes no labels: leave the label {label} out.")
-        last = (self.num_classes or 0) - 1
-        if not 0 <= label <= last:
-            raise UserError(f"label {label} is out of range: this model's labels are 0 to {last}.")
+    def predictions(self, direction: str | None) -> dict[str, str]:
+        """Return no way to translate: the model makes samples from noise.
+
+        Raises:
+            UserError: a direction is asked for.
+        """
+        if direction is not None:
+            raise UserError(
+                f"samples.direction is for models that translate images; {type(self).__name__} makes samples from "
+                "noise: leave it out."
+            )
+        return {}
 
     def predict_step(self, batch: Tensor, batch_idx: int = 0) -> Tensor:
         """Return the samples with the numbers in `batch`."""
         return self.sample_rows(batch.cpu(), run_seed())
 
-    # Playing and judging ----------------------------------------------------------------------------------
+    def traced(self, direction: str | None, raw: bool | None) -> list[Traceable]:
+        """Return what `export` writes: the generator, of latents z (N, latent_dim) and of y if it is conditional.
+
+        Raises:
+            UserError: a direction is asked for.
+        """
+        if direction is not None:
+            raise UserError(f"{type(self).__name__} makes samples from noise, in no direction: leave {direction} out.")
+        rows = torch.arange(3)
+        inputs = {"z": self.latents(rows)}
+        if self.condition is not None:
+            inputs[self.condition.name] = self.condition.of_rows(rows, 0)
+        tries = [tuple(x[:count] for x in inputs.values()) for count in (1, len(rows))]
+        given = " and ".join(f"{name} {sizes_in_words(*x.shape[1:])}" for name, x in inputs.items())
+        what = f"{given} to {sizes_in_words(*(self.shape or ()))}"
+        free = {name: {0: MANY} for name in inputs}
+
+        def expected(z: Tensor, y: Tensor | None = None) -> Tensor:
+            return self.generate(z, raw, y)
+
+        return [Traceable(self.sampler(raw), tuple(inputs.values()), free, tries, expected, what)]
+
+    # Playing and validating -------------------------------------------------------------------------------
 
     def chance(self) -> tuple[Tensor, ...]:
         """Return the latents z (N, latent_dim) that a loss is given."""
@@ -208,25 +255,22 @@ class FromNoise(Game):
         return (self.draws.normal(self.latent_dim) if normal else 2 * self.draws.uniform(self.latent_dim) - 1,)
 
     def new_metrics(self, data: Any) -> list[SampleMetric]:
-        """Ask the data how samples are judged, and those of a conditional model by what was asked for."""
+        """Return the data's metrics, and for a model of classes the score for the class that was asked for."""
         metrics = metrics_of(data)
-        # an unconditional model has no use for a judge, which may take half a minute to train
-        judge = data.judge() if self.conditional and hasattr(data, "judge") else None
+        of_classes = self.conditioned_on is not None and self.conditioned_on.of_classes
+        judge = data.judge() if of_classes and hasattr(data, "judge") else None
         return metrics if judge is None else [*metrics, AskedClass(judge)]
 
-    def judge_batch(self, batch: Batch, rows: Tensor) -> None:
-        """Show the metrics as many generated samples as real ones, of the same labels, and the real ones once a run."""
-        real, label = batch["image"], batch["label"] if self.conditional else None
-        fake = self.sample_rows(rows, VALIDATION_SEED, label=label).to(real.dtype)
-        for metric in self.metrics:
-            if not self.real_is_known:
-                metric.update(real.to(metric.device), real=True)
-            metric.update(fake.to(metric.device), real=False, label=label)
+    def compare(self, batch: Batch, rows: Tensor) -> None:
+        """Show the metrics real samples (once a run), and as many generated ones of the same conditions."""
+        real, y = batch["image"], None if self.condition is None else self.condition.of(batch)
+        fake = self.sample_rows(rows, VALIDATION_SEED, y=y).to(real.dtype)
+        self.validation.update(real, fake, label=y)
 
     # Showing ----------------------------------------------------------------------------------------------
 
     def picture(self, val: SampleSet | None, num: int) -> tuple[Tensor, int | None]:
-        """Return about `num` samples, of the same latents at all times, a class in each row if there are labels."""
+        """Return about `num` samples, always of the same latents, with a class in each row if there are labels."""
         num, order, columns = self.by_class(num)
         return self.sample(num).cpu()[order], columns
 

@@ -1,46 +1,55 @@
-"""The pool of images that were made earlier, from which a discriminator is shown some (Shrivastava et al. 2017)."""
+"""A pool of earlier fakes, some of which a discriminator is shown again (Shrivastava et al. 2017)."""
+
+from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+
+from ganzoo.system.buffers import add_buffer
 
 __all__ = ["ImagePool"]
 
 
-class ImagePool:
+class ImagePool(nn.Module):
     """Keeps up to `size` images, so that D is not shown the latest ones alone: Zhu et al. 2017, section 4.
 
     Until the pool is full, an image is kept and shown as it is. After that, with probability 1/2 one of the pool's is
     shown and the new one takes its place; otherwise the new one is shown, and not kept.
+
+    Args:
+        size: how many images; 0 shows each as it comes.
+        shape: (C, H, W) of an image.
     """
 
-    def __init__(self, size: int) -> None:
+    images: Tensor
+    count: Tensor
+
+    def __init__(self, size: int, shape: tuple[int, ...]) -> None:
+        super().__init__()
         self.size = size
-        self.images: list[Tensor] = []
+        add_buffer(self, "images", torch.empty(size, *shape), "constant")  # all ranks' images go through it on each
+        add_buffer(self, "count", torch.zeros((), dtype=torch.long), "constant")
+        self.filled = 0  # the same, on the host: no round waits for the device
+
+    def _load_from_state_dict(self, *args: Any) -> None:
+        super()._load_from_state_dict(*args)
+        self.filled = int(self.count)
 
     def exchange(self, images: Tensor, coins: Tensor, places: Tensor) -> Tensor:
-        """Return what is to be shown instead of new images (N, C, H, W), one after the other.
+        """Return the images to show in place of new ones (N, C, H, W), which are taken one after the other.
 
         Args:
             images: the new ones.
             coins: a number in [0, 1) for each; 1/2 or more takes one out of a full pool.
-            places: the place of that, in 0 .. size - 1.
+            places: for each the place in the pool to take it from, in 0 .. size - 1.
         """
-        shown = []
-        for image, coin, place in zip(images, coins.tolist(), places.tolist(), strict=True):
-            if len(self.images) < self.size:
-                self.images.append(image.clone())
-                shown.append(image)
+        shown = images.clone()
+        for i, (coin, place) in enumerate(zip(coins.tolist(), places.tolist(), strict=True)):
+            if self.filled < self.size:
+                self.images[self.filled] = images[i]
+                self.filled += 1
             elif coin >= 0.5:
-                shown.append(self.images[place].to(image))
-                self.images[place] = image.clone()
-            else:
-                shown.append(image)
-        return torch.stack(shown)
-
-    def state(self) -> Tensor:
-        """Return the images in their places, (n, C, H, W), on the CPU; without any, (0,)."""
-        return torch.stack([image.cpu() for image in self.images]) if self.images else torch.empty(0)
-
-    def load(self, state: Tensor) -> None:
-        """Take back what `state` gave."""
-        self.images = [image.clone() for image in state]  # of their own, so that they can go one by one
+                shown[i] = self.images[place]
+                self.images[place] = images[i]
+        self.count.fill_(self.filled)
+        return shown

@@ -1,13 +1,25 @@
-"""What a game can't be played with: refused before the first round, with the remedy."""
+"""Settings that a game can't be played with: they are refused before the first round, with a remedy."""
 
+import os
+import warnings
 from typing import Any
 
+import torch
 from lightning.pytorch.plugins.precision import DoublePrecision, MixedPrecision, Precision
 from lightning.pytorch.strategies import DDPStrategy, SingleDeviceStrategy
+from lightning.pytorch.utilities import rank_zero_warn
+from torch import nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from ganzoo.system.errors import UserError
 
-__all__ = ["refuse_other_clocks", "refuse_other_games"]
+__all__ = ["look_for_no_driver", "refuse_other_clocks", "refuse_other_games", "say_what_couples"]
+
+
+# Known and meant: a round draws its own batches, the metric averages over the ranks itself, and what a checkpoint
+# can't record is listed in it.
+for message in (".*`dataloader_iter`.*", ".*sync_dist=True.*", ".*removed from hparams because it cannot be pickled.*"):
+    warnings.filterwarnings("ignore", message)
 
 
 def refuse_other_games(trainer: Any) -> None:
@@ -25,7 +37,7 @@ def refuse_other_games(trainer: Any) -> None:
 
 
 def refuse_other_clocks(trainer: Any, micro_batches: int) -> None:
-    """Refuse what would count otherwise than in rounds, or cut one short."""
+    """Refuse settings that do not count in rounds, or that would cut a round short."""
     batch_size = getattr(trainer.datamodule, "batch_size", micro_batches)
     if batch_size % micro_batches:
         raise UserError(
@@ -46,3 +58,20 @@ def refuse_other_clocks(trainer: Any, micro_batches: int) -> None:
             f"max_epochs is {trainer.max_epochs}, but the data is an endless stream, counted in rounds: "
             f"give max_steps{rounds} (an epoch is the size of the set divided by the batch over all devices)."
         )
+
+
+def look_for_no_driver(device: torch.device) -> None:
+    """Undo on the CPU what Lightning's import sets, and what has every step of Adam look for a driver."""
+    if device.type == "cpu":
+        os.environ["PYTORCH_NVML_BASED_CUDA_CHECK"] = "0"
+
+
+def say_what_couples(game: Any) -> None:
+    """Say why several devices play a slightly different game than one with the whole batch, if they do."""
+    norm = any(isinstance(m, _BatchNorm) and not isinstance(m, nn.SyncBatchNorm) for m in game.modules())
+    own = "a network draws random numbers of its own (the samples' are those of ganzoo.networks.chance)"
+    why = game.couples_batch or (own if game.draws_by_itself else "")
+    if norm and not why:
+        why = "batch norm sees each device's part alone (on CUDA: trainer.sync_batchnorm)"
+    if game.trainer.world_size > 1 and why:
+        rank_zero_warn(f"Several devices play a slightly different game than one with the whole batch: {why}.")

@@ -1,4 +1,4 @@
-"""What a checkpoint says of its model: the class and its arguments, in plain values that a safe load accepts."""
+"""A checkpoint's record of its model: the class and its arguments, in plain values that a safe load accepts."""
 
 import dataclasses
 import functools
@@ -14,7 +14,7 @@ __all__ = ["options_of", "record"]
 
 @functools.cache
 def options_of(cls: type) -> frozenset[str]:
-    """Return the names of the arguments that a class takes, those it hands on to the classes it builds on included."""
+    """Return the names of the arguments of a class, with those that it hands on to its base classes."""
     return frozenset(ArgumentParser().add_class_arguments(cls, fail_untyped=False))
 
 

@@ -3,12 +3,17 @@
 Every name in a file's ``__all__`` can be imported from here, so a new file needs no entry in a list.
 """
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from ganzoo.system.discovery import publish
+from ganzoo.system.discovery import find, publish
 
-__all__ = publish(__name__, __path__, globals())
+PUBLIC = publish(__name__)
+__all__ = list(PUBLIC)
 
-if TYPE_CHECKING:  # a type checker does not look for files: any name may be imported from here
 
-    def __getattr__(name: str) -> Any: ...
+def __getattr__(name: str) -> Any:
+    return find(__name__, PUBLIC, name)
+
+
+def __dir__() -> list[str]:
+    return [*globals(), *PUBLIC]

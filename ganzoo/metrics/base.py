@@ -1,6 +1,6 @@
-"""What all metrics share: a question asked of generated samples, whose answer needs the real ones only once."""
+"""The common part of all metrics: a question asked of generated samples. The real ones are needed only once."""
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from torch import Tensor
 from torchmetrics import Metric
@@ -12,6 +12,10 @@ class SampleMetric(Metric):
     """A question asked of samples: `update` takes in real and generated ones, `compute` returns the scores by name.
 
     `reset` forgets the generated samples only, so that the real ones are taken in once a run; `forget` forgets all.
+    Metrics that it owns, as attributes, do the same with it.
+
+    It is made before there is any data, for people want to know its scores: what needs data or weights waits for
+    `prepare`.
     """
 
     scores: ClassVar[dict[str, bool]] = {}
@@ -23,10 +27,10 @@ class SampleMetric(Metric):
     full_state_update = False
 
     def prepare(self) -> None:
-        """Get what is needed before the first `update`, where that can fail: a network's weights."""
+        """Get what the first `update` needs, if that takes long or can fail, such as a network's weights."""
 
     def recipe(self) -> str:
-        """Say, after `compute`, what people must know who compare the scores; empty if the names say it all."""
+        """Say, after `compute`, how the scores were made, for readers who compare them; empty if the names say it."""
         return ""
 
     def update(self, x: Tensor, real: bool, label: Tensor | None = None) -> None:
@@ -45,7 +49,21 @@ class SampleMetric(Metric):
         super().reset()
         for name, value in kept.items():
             setattr(self, name, value)
+        for metric in self.owned():
+            metric.reset()
 
     def forget(self) -> None:
         """Forget the generated samples and the real ones."""
         super().reset()
+        for metric in self.owned():
+            metric.forget() if isinstance(metric, SampleMetric) else Metric.reset(metric)  # its own may keep real ones
+
+    def merge_state(self, incoming_state: Any) -> None:
+        """Take in what another metric of this class has seen."""
+        super().merge_state(incoming_state)
+        for metric, other in zip(self.owned(), incoming_state.owned(), strict=True):
+            metric.merge_state(other)
+
+    def owned(self) -> list[Metric]:
+        """Return the metrics that this one is made of."""
+        return [module for module in self.children() if isinstance(module, Metric)]

@@ -1,20 +1,19 @@
-"""Do generated digits look like digits, and do all ten appear? Judged by a small classifier of the data itself."""
+"""Do generated digits look like digits, and do all ten appear? Scores by a judge."""
 
 from typing import Any, ClassVar
 
 import torch
-from torch import Tensor, nn
-from torchmetrics import Metric
+from torch import Tensor
 from torchmetrics.image.fid import FrechetInceptionDistance
 
-from ganzoo.metrics.base import SampleMetric
-from ganzoo.metrics.judge import Judge, judged
+from ganzoo.metrics.features import Known
+from ganzoo.metrics.judge import Judge, JudgeMetric
 from ganzoo.system.errors import UserError
 
 __all__ = ["DigitScores"]
 
 
-class DigitScores(SampleMetric):
+class DigitScores(JudgeMetric):
     """Four scores of generated digits, by a judge.
 
     * `fid_digits`: the Frechet distance (Heusel et al. 2017, equation 6) between the judge's features of the real and
@@ -37,18 +36,16 @@ class DigitScores(SampleMetric):
     fake_classes: Tensor
 
     def __init__(self, judge: Judge, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.judge = judge.eval().requires_grad_(False)
-        self.fid = FrechetInceptionDistance(Features(judge.num_features), reset_real_features=False, **kwargs)
+        super().__init__(judge, **kwargs)
+        self.fid = FrechetInceptionDistance(Known(judge.num_features), reset_real_features=False, **kwargs)
         for name in ("real_classes", "fake_classes"):
             self.add_state(name, torch.zeros(judge.logits.out_features, dtype=torch.long), dist_reduce_fx="sum")
 
-    def update(self, x: Tensor, real: bool, label: Tensor | None = None) -> None:
-        """Take in real or generated images (N, 1, H, W) in [-1, 1]."""
-        features, found = judged(self.judge, x, real)  # raises for NaN: torch's eigenvalues of it end the process
+    def update_features(self, features: Tensor, real: bool, label: Tensor | None = None) -> None:
+        """Take in the judge's features (N, num_features) of real or generated images."""
         self.fid.update(features, real)
         counts = self.real_classes if real else self.fake_classes
-        counts += found.bincount(minlength=len(counts))
+        counts += self.judge.classes(features).bincount(minlength=len(counts))
 
     def compute(self) -> dict[str, Tensor]:
         """Return the four scores.
@@ -66,26 +63,3 @@ class DigitScores(SampleMetric):
             "kl": torch.special.xlogy(p, p / q.clamp(min=1e-12)).sum(),
             "rarest": p.min(),
         }
-
-    def merge_state(self, incoming_state: Any) -> None:
-        """Take in what another DigitScores has seen."""
-        super().merge_state(incoming_state)
-        self.fid.merge_state(incoming_state.fid)
-
-    def reset(self) -> None:
-        """Forget the generated images."""
-        super().reset()
-        self.fid.reset()
-
-    def forget(self) -> None:
-        """Forget the generated images and the real ones."""
-        super().forget()
-        Metric.reset(self.fid)
-
-
-class Features(nn.Identity):
-    """Stands where torchmetrics has Inception: what comes in are features already."""
-
-    def __init__(self, num_features: int) -> None:
-        super().__init__()
-        self.num_features = num_features

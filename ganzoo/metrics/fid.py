@@ -4,14 +4,12 @@ import warnings
 from typing import Any
 
 import torch
-from torch import Tensor, nn
-from torchmetrics import Metric
+from torch import Tensor
 from torchmetrics.image.fid import FrechetInceptionDistance
 from torchmetrics.image.kid import KernelInceptionDistance
 
-from ganzoo.metrics.base import SampleMetric
+from ganzoo.metrics.features import FeatureMetric, Known
 from ganzoo.networks.frozen.inception import Extractor, Inception
-from ganzoo.system.errors import UserError
 
 __all__ = ["FID", "Extractor", "Inception"]
 
@@ -19,18 +17,6 @@ warnings.filterwarnings("ignore", ".*will save all extracted features.*")  # kno
 
 SUBSET = 1000  # images of a subset of KID
 FEW = 10_000  # images, under which FID's bias is of the size of differences between good models
-
-
-class Known(nn.Module):
-    """An extractor, for torchmetrics, of features that are known already."""
-
-    def __init__(self, num_features: int) -> None:
-        super().__init__()
-        self.num_features = num_features
-
-    def forward(self, features: Tensor) -> Tensor:
-        """Return them."""
-        return features
 
 
 class KID(KernelInceptionDistance):
@@ -47,7 +33,7 @@ class KID(KernelInceptionDistance):
         return super().compute()
 
 
-class FID(SampleMetric):
+class FID(FeatureMetric):
     """Two scores of images, from features that are extracted once.
 
     * `fid`: the Fréchet distance between Gaussians fitted to the features (Heusel et al. 2017, equation 6), in
@@ -55,41 +41,29 @@ class FID(SampleMetric):
     * `kid`: the squared maximum mean discrepancy with a cubic kernel (Binkowski et al. 2018), without bias, so about
       0, or a little below, for equal sets. The mean of 100 subsets of at most 1,000 images, drawn with a fixed seed.
 
-    With another extractor than Inception the scores have other names, for they are other figures. Grey images are
-    shown as RGB; the images are rounded to the 256 levels of a file first.
+    With another extractor than Inception the scores have other names, for they are other figures.
 
     Args:
         extractor: what sees the images. None: `Inception`.
+        kwargs: the options of torchmetrics.Metric.
 
     Raises:
         UserError: samples that are no images of 1 or 3 channels; Inception without its weights.
-        ValueError: features that are not finite; `compute` with fewer than 2 real or generated images.
+        ValueError: images or features that are not finite; `compute` with fewer than 2 real or generated images.
     """
 
     def __init__(self, extractor: Extractor | None = None, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.extractor = extractor or Inception()
+        super().__init__(extractor or Inception(), **kwargs)
         suffix = self.extractor.suffix
         self.scores = {f"fid{suffix}": False, f"kid{suffix}": False}  # type: ignore[misc]
         known = Known(self.extractor.num_features)
         self.fid = FrechetInceptionDistance(known, reset_real_features=False)
         self.kid = KID(known, reset_real_features=False)
 
-    def prepare(self) -> None:
-        """Get the extractor's weights."""
-        self.extractor.load()
-
-    def update(self, x: Tensor, real: bool, label: Tensor | None = None) -> None:
-        """Take in real or generated images (N, C, H, W) in [-1, 1]."""
-        if x.ndim != 4 or x.shape[1] not in (1, 3):
-            raise UserError(f"FID is for images of 1 or 3 channels, (N, C, H, W), not {tuple(x.shape)}: leave it out.")
-        pixels = x.detach().float().add(1).mul(127.5).round().clamp(0, 255).byte()
-        with torch.no_grad(), torch.autocast(x.device.type, enabled=False):
-            features = self.extractor(pixels.expand(-1, 3, -1, -1)).float()
-            if not features.isfinite().all():  # LAPACK would take the process down with it
-                raise ValueError(f"features of {'real' if real else 'generated'} images are not finite")
-            self.fid.update(features, real=real)
-            self.kid.update(features, real=real)
+    def update_features(self, features: Tensor, real: bool, label: Tensor | None = None) -> None:
+        """Take in the features (N, num_features) of real or generated images."""
+        self.fid.update(features, real=real)
+        self.kid.update(features, real=real)
 
     def compute(self) -> dict[str, Tensor]:
         """Return the distances of the generated images so far, over all ranks."""
@@ -103,15 +77,3 @@ class FID(SampleMetric):
         real, fake = self.kid.seen
         few = "; so few bias FID upwards: compare only with figures of as many" if min(real, fake) < FEW else ""
         return f"{fake:,} generated against {real:,} real images by {self.extractor.recipe}{few}"
-
-    def reset(self) -> None:
-        """Forget the generated images."""
-        super().reset()
-        self.fid.reset()
-        self.kid.reset()
-
-    def forget(self) -> None:
-        """Forget the generated images and the real ones."""
-        super().forget()
-        for metric in (self.fid, self.kid):
-            Metric.reset(metric)  # its own keeps the real ones

@@ -1,30 +1,41 @@
-"""The judge: a small classifier of grey images, trained on the data itself, by which generated ones are scored."""
+"""The judge: a small classifier of grey images, trained on the data itself. It scores generated images."""
 
 import hashlib
 import os
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from rich.progress import track
 from torch import Tensor, nn
 
+from ganzoo.metrics.features import FeatureMetric
+from ganzoo.networks.frozen.inception import Extractor
 from ganzoo.system.errors import UserError
 from ganzoo.system.files import written
 
-__all__ = ["Judge", "classes_seen", "judge_of", "judged"]
+__all__ = ["Judge", "JudgeMetric", "judge_of"]
 
 VERSION = 3  # of the judge: raise it when its network or training changes, since scores by two judges do not compare
 SIZE = 28  # px, in which it looks at images
 
 
-class Judge(nn.Module):
-    """A classifier of grey images, looked at in 28 px: three convolutions with stride 2, 128 features, the logits."""
+class Judge(Extractor):
+    """A classifier of grey images, looked at in 28 px: three convolutions with stride 2, 128 features, the logits.
+
+    Args:
+        num_classes: how many classes it tells apart.
+        learn: returns a trained judge. Its weights are taken when they are first needed, since training takes long.
+            None: the weights stay as they are.
+    """
 
     num_features = 128
+    recipe = "a small classifier of the data itself"
 
-    def __init__(self, num_classes: int = 10) -> None:
+    def __init__(self, num_classes: int = 10, learn: Callable[[], "Judge"] | None = None) -> None:
         super().__init__()
         self.features = nn.Sequential(
             *(nn.Conv2d(1, 16, 3, stride=2, padding=1, bias=False), nn.BatchNorm2d(16), nn.ReLU()),
@@ -33,45 +44,55 @@ class Judge(nn.Module):
             *(nn.Flatten(), nn.Linear(64 * 4 * 4, self.num_features), nn.ReLU()),
         )
         self.logits = nn.Linear(self.num_features, num_classes)
+        self.learn = learn
         self.to(memory_format=torch.channels_last)  # quicker on a CPU
+
+    def load(self) -> None:
+        """Learn, unless that is done."""
+        if self.learn is not None:
+            self.load_state_dict(self.learn().state_dict())
+            self.learn = None
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the features (N, 128) of images (N, 1, H, W) in [-1, 1]."""
+        self.load()
         return self.features(seen_small(x))
+
+    def extract(self, x: Tensor) -> Tensor:
+        """Return the features (N, C x 128), float32, of images (N, C, H, W) in [-1, 1], whatever the run's precision.
+
+        Each channel is looked at alone; theirs follow one another.
+        """
+        with torch.no_grad(), torch.autocast(x.device.type, enabled=False):
+            return self(x.flatten(0, 1).unsqueeze(1).float()).view(len(x), -1)
+
+    def classes(self, features: Tensor) -> Tensor:
+        """Return the classes (N,), int64, that it sees in images with these features (N, C x 128).
+
+        Of several channels the class is the number that theirs spell: 100 r + 10 g + b.
+        """
+        with torch.no_grad(), torch.autocast(features.device.type, enabled=False):
+            found = self.logits(features.view(len(features), -1, self.num_features)).argmax(2)
+        place = self.logits.out_features ** torch.arange(found.shape[1]).flip(0)
+        return (found * place.to(found.device)).sum(1)
+
+
+class JudgeMetric(FeatureMetric):
+    """A question asked of what a judge sees in images."""
+
+    def __init__(self, judge: Judge, **kwargs: Any) -> None:
+        super().__init__(judge, **kwargs)
+
+    @property
+    def judge(self) -> Judge:
+        """The judge."""
+        assert isinstance(self.extractor, Judge)
+        return self.extractor
 
 
 def seen_small(x: Tensor) -> Tensor:
     """Return images (N, 1, H, W) of any size as the judge looks at them, (N, 1, 28, 28)."""
     return x if x.shape[-2:] == (SIZE, SIZE) else F.interpolate(x, (SIZE, SIZE), mode="bilinear", antialias=True)
-
-
-def judged(judge: Judge, x: Tensor, real: bool) -> tuple[Tensor, Tensor]:
-    """Return the features (N, 128) and the classes (N,), int64, that the judge sees in images (N, 1, H, W) in [-1, 1].
-
-    In fp32, whatever the run's precision.
-
-    Raises:
-        ValueError: the images are not finite; `real` says whose they are.
-    """
-    with torch.autocast(x.device.type, enabled=False):
-        features = judge(x.float())
-        found = judge.logits(features).argmax(1)
-    if not features.isfinite().all():
-        raise ValueError(f"{'real' if real else 'generated'} images hold NaN or infinity: they have no score")
-    return features, found
-
-
-def classes_seen(judge: Judge, x: Tensor, real: bool) -> Tensor:
-    """Return the classes (N,), int64, that the judge sees in images (N, C, H, W) in [-1, 1].
-
-    Each channel is judged alone. Of several channels the class is the number that theirs spell: 100 r + 10 g + b.
-
-    Raises:
-        ValueError: the images are not finite; `real` says whose they are.
-    """
-    _, found = judged(judge, x.flatten(0, 1).unsqueeze(1), real)
-    place = judge.logits.out_features ** torch.arange(x.shape[1]).flip(0)
-    return (found.view(len(x), -1) * place.to(found.device)).sum(1)
 
 
 def judge_of(image: Tensor, label: Tensor, num_classes: int = 10) -> Judge:
@@ -91,7 +112,7 @@ def judge_of(image: Tensor, label: Tensor, num_classes: int = 10) -> Judge:
     digest.update(label.contiguous().numpy().data)
     digest.update(f"{image.shape}{VERSION}".encode())
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache", "ganzoo", f"judge-{digest.hexdigest()}.pt")
-    with torch.random.fork_rng(devices=[]):  # a run's own chance doesn't depend on how it is judged
+    with torch.random.fork_rng(devices=[]):  # a run's own chance doesn't depend on its scores
         judge = Judge(num_classes)
     try:
         judge.load_state_dict(torch.load(cache, weights_only=True))

@@ -20,7 +20,7 @@ class SlicedWassersteinDistance(SampleMetric):
     sqrt(D), so figures compare only at one resolution. Small sets have a bias upwards: compare equal numbers
     of samples.
 
-    Rabin et al. 2011 and Bonneel et al. 2015 define it; Deshpande et al. 2018 judge generators by its square.
+    Rabin et al. 2011 and Bonneel et al. 2015 define it; Deshpande et al. 2018 compare generators by its square.
 
     The directions come from ``seed`` and are drawn on the CPU, so they are the same on every device and rank
     and in every run. Only the projections are kept: ``num_projections`` numbers a sample.

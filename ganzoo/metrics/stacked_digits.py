@@ -1,4 +1,4 @@
-"""How many of Stacked MNIST's 1,000 modes does a generator reach, and how evenly? Judged digit by digit."""
+"""How many of Stacked MNIST's 1,000 modes does a generator reach, and how evenly? Scores by a judge of digits."""
 
 import math
 from typing import Any, ClassVar
@@ -6,13 +6,12 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
-from ganzoo.metrics.base import SampleMetric
-from ganzoo.metrics.judge import Judge, classes_seen
+from ganzoo.metrics.judge import Judge, JudgeMetric
 
 __all__ = ["StackedDigits"]
 
 
-class StackedDigits(SampleMetric):
+class StackedDigits(JudgeMetric):
     """Two scores of generated stacks of three digits, by a judge of single digits: the protocol of PacGAN.
 
     A stack's mode is the three digits that the judge sees in its channels: 10^3 modes for ten digits.
@@ -32,11 +31,11 @@ class StackedDigits(SampleMetric):
     """
 
     scores: ClassVar[dict[str, bool]] = {"kl": False, "modes": True}
+    needs_real = False
     found: Tensor
 
     def __init__(self, judge: Judge, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.judge = judge.eval().requires_grad_(False)
+        super().__init__(judge, **kwargs)
         self.add_state("found", torch.zeros(judge.logits.out_features**3, dtype=torch.long), dist_reduce_fx="sum")
 
     def update(self, x: Tensor, real: bool, label: Tensor | None = None) -> None:
@@ -45,11 +44,13 @@ class StackedDigits(SampleMetric):
         Raises:
             ValueError: the images have another number of channels than 3, or are not finite.
         """
-        if real:
-            return
         if x.ndim != 4 or x.shape[1] != 3:
             raise ValueError(f"StackedDigits takes images of 3 channels (N, 3, H, W), and got {tuple(x.shape)}")
-        self.found += classes_seen(self.judge, x, real).bincount(minlength=len(self.found))
+        super().update(x, real, label)
+
+    def update_features(self, features: Tensor, real: bool, label: Tensor | None = None) -> None:
+        """Take in the judge's features (N, 3 x num_features) of generated stacks."""
+        self.found += self.judge.classes(features).bincount(minlength=len(self.found))
 
     def compute(self) -> dict[str, Tensor]:
         """Return `kl`, in nats, and `modes`, a count.

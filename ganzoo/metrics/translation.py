@@ -1,4 +1,4 @@
-"""How good are translations of images? Against their targets, against the other domain, and there and back."""
+"""How good are translations of images? Compared with their targets, with the other domain, and there and back."""
 
 from typing import Any
 
@@ -24,17 +24,17 @@ class TranslationMetric(SampleMetric):
 
 
 class OfDomain(TranslationMetric):
-    """Asks a metric of samples about what was made for a domain, beside the domain's own images.
+    """Asks a metric of samples about translations into a domain, compared with the domain's own images.
 
     Args:
-        metric: what is asked.
-        domain: `a` or `b`; the metric's scores get its name: `swd_b`.
+        metric: the metric.
+        domain: the name of its images; the metric's scores get its name: `swd_b`.
+        made: the name of what was made for it.
     """
 
-    def __init__(self, metric: SampleMetric, domain: str) -> None:
+    def __init__(self, metric: SampleMetric, domain: str, made: str) -> None:
         super().__init__()
-        self.metric, self.domain = metric, domain
-        self.made = {"a": "BtoA", "b": "AtoB"}[domain]
+        self.metric, self.domain, self.made = metric, domain, made
         self.scores = {f"{name}_{domain}": higher for name, higher in metric.scores.items()}  # type: ignore[misc]
 
     def prepare(self) -> None:
@@ -52,16 +52,6 @@ class OfDomain(TranslationMetric):
     def compute(self) -> dict[str, Tensor]:
         """Return the metric's scores, by their names with the domain's."""
         return {f"{name}_{self.domain}": value for name, value in self.metric.compute().items()}
-
-    def reset(self) -> None:
-        """Forget what was made."""
-        super().reset()
-        self.metric.reset()
-
-    def forget(self) -> None:
-        """Forget the domain's images too."""
-        super().forget()
-        self.metric.forget()
 
 
 class Mean(TranslationMetric):
@@ -99,13 +89,22 @@ class PairScores(Mean):
     * `psnr`: the peak signal-to-noise ratio in dB;
     * `ssim`: the structural similarity, 1 for equal images (Wang et al. 2004; Gaussian window of 11 px, so the sides
       are 11 px or more).
+
+    Args:
+        made: the name of what was made.
+        target: the name of what it should be.
+        kwargs: the options of torchmetrics.Metric.
     """
 
     scores = {"l1": False, "psnr": True, "ssim": True}  # noqa: RUF012
 
+    def __init__(self, made: str = "AtoB", target: str = "b", **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.made, self.target = made, target
+
     def figures(self, images: dict[str, Tensor]) -> list[Tensor]:
         """Return the three figures of each image."""
-        fake, target = images["AtoB"], images["b"]
+        fake, target = images[self.made], images[self.target]
         error = fake - target
         psnr = 10 * (4 / error.square().mean((1, 2, 3))).log10()  # the peak is 2, from -1 to 1
         halves = fake.add(1).div(2), target.add(1).div(2)  # SSIM's constants are for numbers from 0 on
@@ -115,11 +114,18 @@ class PairScores(Mean):
 
 
 class CycleDistance(Mean):
-    """How near do images come to themselves, there and back? The mean absolute difference, of numbers in [-1, 1]."""
+    """How near is an image to itself after a translation there and back? The mean absolute difference, in [-1, 1].
 
-    scores = {"cycle_a": False, "cycle_b": False}  # noqa: RUF012
+    Args:
+        returned: what came back to a domain, by the domain's name; the scores are `cycle_a` and so on.
+        kwargs: the options of torchmetrics.Metric.
+    """
+
+    def __init__(self, returned: dict[str, str], **kwargs: Any) -> None:
+        self.scores = {f"cycle_{domain}": False for domain in returned}  # type: ignore[misc]
+        super().__init__(**kwargs)
+        self.returned = returned
 
     def figures(self, images: dict[str, Tensor]) -> list[Tensor]:
-        """Return the distances of the images of both domains."""
-        ways = (("a", "AtoBtoA"), ("b", "BtoAtoB"))
-        return [(images[domain] - images[back]).abs().mean((1, 2, 3)) for domain, back in ways]
+        """Return the distances of the images of each domain."""
+        return [(images[domain] - images[back]).abs().mean((1, 2, 3)) for domain, back in self.returned.items()]

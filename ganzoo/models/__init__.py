@@ -1,11 +1,16 @@
 """Models, one file a paper: a file added to this folder is a model that the command line finds by its class name."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from ganzoo.system.discovery import publish
+from ganzoo.system.discovery import find, publish
 
-__all__ = publish(__name__, __path__, globals())
+PUBLIC = publish(__name__)
+__all__ = list(PUBLIC)
 
-if TYPE_CHECKING:  # a type checker does not look for files: any name may be imported from here
 
-    def __getattr__(name: str) -> Any: ...
+def __getattr__(name: str) -> Any:
+    return find(__name__, PUBLIC, name)
+
+
+def __dir__() -> list[str]:
+    return [*globals(), *PUBLIC]

@@ -1,14 +1,14 @@
 """AC-GAN (Odena, Olah and Shlens 2017, "Conditional Image Synthesis with Auxiliary Classifier GANs")."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ganzoo.game import Batch
+from ganzoo.game import Batch, Terms
+from ganzoo.game.conditions import Labels
 from ganzoo.models.dcgan import DCGAN
 from ganzoo.networks import AuxiliaryClassifier
-from ganzoo.system.errors import UserError
 
 __all__ = ["ACGAN"]
 
@@ -22,7 +22,8 @@ class ACGAN(DCGAN):
         gan: the options of `ganzoo.models.GAN`.
     """
 
-    conditional = True
+    expensive: ClassVar[bool] = True
+    conditioned_on = Labels
 
     def __init__(
         self, discriminator_class_weight: float = 1.0, generator_class_weight: float = 1.0, **gan: Any
@@ -30,24 +31,17 @@ class ACGAN(DCGAN):
         super().__init__(**gan)
         self.discriminator_class_weight = discriminator_class_weight
         self.generator_class_weight = generator_class_weight
-        if self.objective.relativistic or self.feature_matching:
-            raise UserError(
-                "ACGAN's generator is judged sample by sample: no relativistic objective, no feature_matching."
-            )
 
     def with_labels(self, discriminator: nn.Module, shape: tuple[int, ...]) -> nn.Module:
         """Return a discriminator that also says the class."""
         assert self.num_classes is not None
         return AuxiliaryClassifier(discriminator, shape, self.num_classes)
 
-    def discriminator_loss(self, batch: Batch, z: Tensor) -> dict[str, Tensor]:
+    def discriminator_loss(self, batch: Batch, z: Tensor) -> Terms:
         """Tell real samples from fakes (L_S), and the class of both (L_C)."""
-        y = batch["label"]
-        x, x_fake = self.shown(batch["image"]), self.shown(self.generator(z, y))
-        (real, real_class), (fake, fake_class) = (
-            self.discriminator(x, classes=True),
-            self.discriminator(x_fake, classes=True),
-        )
+        (y,) = self.told(batch)
+        x, x_fake = batch["image"], self.fakes(batch, z)
+        (real, real_class), (fake, fake_class) = self.scores(x, classes=True), self.scores(x_fake, classes=True)
         self.note_scores(real, fake)
         self.note("D(class)", (real_class.argmax(1) == y).float())
         classes = cross_entropy(real_class, y) + cross_entropy(fake_class, y)
@@ -57,12 +51,14 @@ class ACGAN(DCGAN):
         }
         return terms | self.penalty_terms(x, x_fake, (y,))
 
-    def generator_loss(self, batch: Batch, z: Tensor) -> dict[str, Tensor]:
+    def generator_loss(self, batch: Batch, z: Tensor) -> Terms:
         """Make fakes that D takes for real, and for the class that was asked for."""
-        y = batch["label"]
-        fake, fake_class = self.discriminator(self.shown(self.generator(z, y)), classes=True)
+        (y,) = self.told(batch)
+        x_fake = self.fakes(batch, z)
+        fake, fake_class = self.scores(x_fake, classes=True)
+        compares = self.objective.relativistic or self.objective.on_features
         return {
-            "adversarial": self.objective.generator(None, fake),
+            self.objective.term: self.wanted(batch, x_fake) if compares else self.objective.generator(None, fake),
             "class": self.generator_class_weight * cross_entropy(fake_class, y),
         }
 

@@ -1,7 +1,10 @@
 """The conditional GAN (Mirza and Osindero 2014, "Conditional Generative Adversarial Nets")."""
 
+from typing import ClassVar
+
 from torch import nn
 
+from ganzoo.game.conditions import Labels
 from ganzoo.models.gan import GAN
 from ganzoo.networks import JoinedDiscriminator
 
@@ -15,14 +18,15 @@ class CGAN(GAN):
     for with the labels of the batch's real samples.
     """
 
-    conditional = True
+    expensive: ClassVar[bool] = True
+    conditioned_on = Labels
 
     def shape_seen(self, shape: tuple[int, ...]) -> tuple[int, ...]:
         """Return the shape of a sample with its label beside it."""
-        assert self.num_classes is not None
-        return (shape[0] + self.num_classes, *shape[1:])
+        assert self.condition is not None
+        return (shape[0] + self.condition.width, *shape[1:])
 
     def with_labels(self, discriminator: nn.Module, shape: tuple[int, ...]) -> nn.Module:
         """Return a discriminator that is shown the label beside the sample."""
-        assert self.num_classes is not None
-        return JoinedDiscriminator(discriminator, self.num_classes)
+        assert self.condition is not None
+        return JoinedDiscriminator(discriminator, self.condition.width)

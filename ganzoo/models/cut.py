@@ -7,7 +7,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ganzoo.game import Batch, FromImages, Move, Terms
+from ganzoo.game import Batch, Move, Terms
+from ganzoo.game.from_images import FromImages
+from ganzoo.game.ways import need_equal_channels
 from ganzoo.networks import AntialiasedPatchGAN, AntialiasedTranslator, PatchHeads
 from ganzoo.objectives import Objective, WholeLeastSquares, wide
 from ganzoo.system.errors import UserError
@@ -16,25 +18,26 @@ __all__ = ["CUT"]
 
 
 class CUT(FromImages):
-    """Park et al. 2020: G makes b from a, and each patch of what it makes is to be nearest to the same patch of a.
+    """Park et al. 2020: G makes b from a, and each patch of its output must be nearest to the same patch of a.
 
-    Nearest among the patches of the same image, by the features of G's own encoder. So there is no way back to be
-    learned: one generator and one discriminator, half of CycleGAN's networks. FastCUT (appendix) is lambda_nce 10,
+    Nearest among the patches of the same image, by the features of G's own encoder. No way back is needed: one
+    generator and one discriminator, half of CycleGAN's networks. FastCUT (appendix) is lambda_nce 10,
     nce_identity false, flip_equivariance true, and a share of 0.75 of constant rate. As in the authors' code G and
     D are antialiased, and all weights start by Xavier's rule, times 0.02.
 
     Args:
         lambda_gan: weight of the adversarial term.
         lambda_nce: weight of the mean over layers of PatchNCE (equation 5: lambda_X; 1 in the paper).
-        nce_identity: take the mean of that with the same for images of b, which G should leave as they are (lambda_Y).
+        nce_identity: take the mean of that and the same term for images of b, which G should not change (lambda_Y).
         num_patches: patches of an image that are compared, in each layer.
         temperature: tau of equation 3.
         head_width: length of a patch's vector.
-        flip_equivariance: mirror half of the inputs of G, and the features of what it makes back.
-        translator: the options of every model of this kind; see `ganzoo.game.FromImages`. The generator needs
-            `features(x)`, as ResNetTranslator has.
+        flip_equivariance: mirror half of the inputs of G, and mirror the features of their outputs back.
+        translator: the options of every model of this kind; see `ganzoo.game.from_images.FromImages`. The generator
+            needs `features(x)`, as ResNetTranslator has.
     """
 
+    expensive: ClassVar[bool] = True
     paired: ClassVar[bool] = False
     titles: ClassVar[dict[str, str]] = {"a": "real a", "AtoB": "generated b"}
     default_generator: ClassVar[Callable[..., nn.Module]] = AntialiasedTranslator
@@ -67,7 +70,7 @@ class CUT(FromImages):
     def check_sizes(self, data: Any) -> None:
         """Refuse domains of different channels."""
         super().check_sizes(data)
-        self.need_equal_channels("CUT's encoder looks at both: use CycleGAN with lambda_identity 0, or convert one")
+        need_equal_channels(self, "CUT's encoder looks at both: use CycleGAN with lambda_identity 0, or convert one")
 
     def build_players(self) -> tuple[nn.Module, nn.Module]:
         """Return G with the heads of its features, and D."""
@@ -92,13 +95,13 @@ class CUT(FromImages):
     def discriminator_loss(self, batch: Batch) -> Terms:
         """Tell images of b from those that were made: equation 1, for D."""
         fake = self.fake(batch)[0].detach()
-        real, fake = self.opinions("b", batch["b"], fake)
+        real, fake = self.scores("b", batch["b"]), self.scores("b", fake)
         self.note_scores(real, fake)
         return {"adversarial": self.objective.discriminator(real, fake) / 2}
 
     def generator_loss(self, batch: Batch) -> Iterator[Terms]:
         """Make images that D takes for real, each patch like that of the input: equation 5."""
-        a, b, g = batch["a"], batch["b"], self.generator["AtoB"]
+        a, b = batch["a"], batch["b"]
         fake, flips = self.fake(batch)
         terms = {"adversarial": self.lambda_gan * self.wanted("b", b, fake)}
         weight = self.lambda_nce / (2 if self.nce_identity else 1)
@@ -106,7 +109,7 @@ class CUT(FromImages):
             terms["nce"] = weight * self.contrast(a, fake, flips)
         yield terms
         if weight and self.nce_identity:
-            yield {"nce_identity": weight * self.contrast(b, g(flipped(b, flips)), flips)}
+            yield {"nce_identity": weight * self.contrast(b, self.fakes(batch, "AtoB", flipped(b, flips)), flips)}
 
     def fake(self, batch: Batch) -> tuple[Tensor, Tensor | None]:
         """Return what G makes of a, once for both moves, and which of the images (N,) are mirrored, or None."""
@@ -120,7 +123,7 @@ class CUT(FromImages):
         g, heads = self.generator["AtoB"], self.generator["heads"]
         queries = [flipped(maps, flips) for maps in g.features(made)]  # type: ignore[operator]
         places = [self.draws.choose(self.num_patches, maps[0, 0].numel()) for maps in queries]
-        with torch.no_grad():  # the input's patches are what to come near to
+        with torch.no_grad():  # the input's patches are the targets
             keys = heads(g.features(x), places)  # type: ignore[operator]
         losses = [patch_nce(q, k, self.temperature) for q, k in zip(heads(queries, places), keys, strict=True)]
         return torch.stack(losses).mean()

@@ -6,9 +6,10 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
-from ganzoo.game import Batch, FromImages, Move, Terms
+from ganzoo.game import Batch, Move, Terms
+from ganzoo.game.from_images import FromImages
 from ganzoo.game.image_pool import ImagePool
-from ganzoo.game.ways import Direction
+from ganzoo.game.ways import A_TO_B, B_TO_A, Way, need_equal_channels
 from ganzoo.networks import InstancePatchGAN, ResNetTranslator
 from ganzoo.objectives import Objective, WholeLeastSquares
 from ganzoo.system.errors import UserError
@@ -17,25 +18,25 @@ __all__ = ["CycleGAN"]
 
 
 class CycleGAN(FromImages):
-    """Zhu et al. 2017: G makes b from a and F makes a from b; there and back an image is to come to itself.
+    """Zhu et al. 2017: G makes b from a and F makes a from b; there and back an image must return to itself.
 
     Each player is a pair of networks: G = `generator["AtoB"]` and F = `generator["BtoA"]` against D_Y =
-    `discriminator["b"]` and D_X = `discriminator["a"]`. As in the authors' code G and F move first, and what they made
-    is what D is shown, out of a pool with those made earlier; its loss is halved (section 4). The pool is one for all
+    `discriminator["b"]` and D_X = `discriminator["a"]`. As in the authors' code G and F move first. D is shown their
+    images out of a pool, together with earlier ones, and its loss is halved (section 4). The pool is one for all
     devices: each keeps a copy, and a checkpoint has it.
 
     Args:
         lambda_a: weight of |F(G(a)) - a|, a mean over pixels (equation 2; 10 in the paper).
         lambda_b: weight of |G(F(b)) - b|.
-        lambda_identity: weight, times lambda_a and lambda_b, of |F(a) - a| and |G(b) - b|, which keep an image that is
-            of the domain already (section 5.2: for paintings to photos 0.5, as the authors' code has it for all). 0 or
-            null: none.
+        lambda_identity: weight, times lambda_a and lambda_b, of |F(a) - a| and |G(b) - b|, which keep an image
+            unchanged if it is of the domain already (section 5.2: for paintings to photos 0.5, as the authors' code has
+            it for all). 0 or null: none.
         pool_size: images of each domain in the pool; 0 shows D the latest.
-        translator: the options of every model of this kind; see `ganzoo.game.FromImages`.
+        translator: the options of every model of this kind; see `ganzoo.game.from_images.FromImages`.
     """
 
     paired: ClassVar[bool] = False
-    directions: ClassVar[tuple[Direction, ...]] = ("AtoB", "BtoA")
+    ways: ClassVar[tuple[Way, ...]] = (A_TO_B, B_TO_A)
     titles: ClassVar[dict[str, str]] = {
         **{"a": "real a", "AtoB": "generated b", "AtoBtoA": "reconstructed a"},
         **{"b": "real b", "BtoA": "generated a", "BtoAtoB": "reconstructed b"},
@@ -58,13 +59,19 @@ class CycleGAN(FromImages):
         for name, value in {**numbers, "pool_size": pool_size}.items():
             if value < 0:
                 raise UserError(f"{name} is {value}: give 0 or more.")
-        self.pools = {domain: ImagePool(pool_size) for domain in ("a", "b")}
+        self.pool_size = pool_size
 
     def check_sizes(self, data: Any) -> None:
         """Refuse domains of different channels where images are to be their own translation."""
         super().check_sizes(data)
         if self.lambda_identity:
-            self.need_equal_channels("the identity loss compares them: set model.lambda_identity to 0")
+            need_equal_channels(self, "the identity loss compares them: set model.lambda_identity to 0")
+
+    def build_players(self) -> tuple[nn.Module, nn.Module]:
+        """Return the networks; make the pools, whose images are the domains'."""
+        assert self.shapes is not None
+        self.pools = nn.ModuleDict({way.makes: ImagePool(self.pool_size, self.shapes[way.makes]) for way in self.ways})
+        return super().build_players()
 
     def moves(self, step: int) -> list[Move]:
         """Return section 4's moves: both generators, then both discriminators."""
@@ -78,28 +85,28 @@ class CycleGAN(FromImages):
 
         One way after the other, so that memory holds two networks' maps at a time, not six.
         """
-        a, b, (g, f) = batch["a"], batch["b"], self.generator.values()
-        fake_b = g(a)
+        a, b = batch["a"], batch["b"]
+        fake_b = self.fakes(batch, "AtoB")
         yield {
             "adversarial_b": self.wanted("b", b, fake_b),
-            "cycle_a": self.lambda_a * distance(f(fake_b), a),
+            "cycle_a": self.lambda_a * distance(self.fakes(batch, "BtoA", fake_b), a),
         }
-        fake_a = f(b)
+        fake_a = self.fakes(batch, "BtoA")
         yield {
             "adversarial_a": self.wanted("a", a, fake_a),
-            "cycle_b": self.lambda_b * distance(g(fake_a), b),
+            "cycle_b": self.lambda_b * distance(self.fakes(batch, "AtoB", fake_a), b),
         }
         if self.lambda_identity:
-            yield {"identity_a": self.lambda_a * self.lambda_identity * distance(f(a), a)}
-            yield {"identity_b": self.lambda_b * self.lambda_identity * distance(g(b), b)}
+            yield {"identity_a": self.lambda_a * self.lambda_identity * distance(self.fakes(batch, "BtoA", a), a)}
+            yield {"identity_b": self.lambda_b * self.lambda_identity * distance(self.fakes(batch, "AtoB", b), b)}
         batch |= {"fake_a": fake_a.detach(), "fake_b": fake_b.detach()}
 
     def discriminator_loss(self, batch: Batch) -> Terms:
         """Tell each domain's images from those made for it, now or earlier: equation 1, for D_Y and for D_X."""
-        a, b, (g, f) = batch["a"], batch["b"], self.generator.values()
-        fake_a, fake_b = (batch["fake_a"], batch["fake_b"]) if "fake_a" in batch else (f(b), g(a))
-        real_b, pooled_b = self.opinions("b", b, self.from_pool("b", fake_b))
-        real_a, pooled_a = self.opinions("a", a, self.from_pool("a", fake_a))
+        if "fake_a" not in batch:  # a batch of D's own: the generators have not seen it
+            batch |= {"fake_b": self.fakes(batch, "AtoB"), "fake_a": self.fakes(batch, "BtoA")}
+        real_b, pooled_b = self.scores("b", batch["b"]), self.scores("b", self.from_pool("b", batch["fake_b"]))
+        real_a, pooled_a = self.scores("a", batch["a"]), self.scores("a", self.from_pool("a", batch["fake_a"]))
         self.note_scores(torch.cat([real_b, real_a]), torch.cat([pooled_b, pooled_a]))
         return {
             "adversarial_b": self.objective.discriminator(real_b, pooled_b) / 2,
@@ -112,6 +119,7 @@ class CycleGAN(FromImages):
         The fakes of all ranks go through the pool, in the order of the global batch, on each rank alike.
         """
         pool, world = self.pools[domain], self._trainer.world_size if self._trainer else 1
+        assert isinstance(pool, ImagePool)
         if not pool.size:
             return fakes
         if world > 1:
@@ -124,17 +132,6 @@ class CycleGAN(FromImages):
         shown = pool.exchange(everyone, chance.uniform(), chance.integers(pool.size))
         order = torch.channels_last if self.channels_last else torch.contiguous_format
         return shown[self.global_rank :: world].contiguous(memory_format=order)
-
-    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Record the pools, too."""
-        super().on_save_checkpoint(checkpoint)
-        checkpoint["ganzoo"]["pools"] = {domain: pool.state() for domain, pool in self.pools.items()}
-
-    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Go on with the pools, too."""
-        super().on_load_checkpoint(checkpoint)
-        for domain, pool in self.pools.items():
-            pool.load(checkpoint["ganzoo"]["pools"][domain])
 
 
 def distance(x: Tensor, y: Tensor) -> Tensor:

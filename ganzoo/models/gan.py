@@ -1,23 +1,29 @@
-"""The first GAN (Goodfellow et al. 2014, "Generative Adversarial Nets"), and what every variant can be given."""
+"""The first GAN (Goodfellow et al. 2014, "Generative Adversarial Nets"), and the options of every variant."""
 
 from collections.abc import Callable
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
+from torch.func import functional_call
 from torch.nn.modules.batchnorm import _BatchNorm
-from torch.nn.utils.parametrizations import spectral_norm as normalised
 
-from ganzoo.game import Batch, DiscriminatorCallable, FromNoise, GeneratorCallable, Move, Player
+from ganzoo.game import Batch, Move, Player, Terms
+from ganzoo.game.from_noise import FromNoise
+from ganzoo.game.move import due
 from ganzoo.networks import JoinedGenerator, MinibatchDiscriminator, MLPDiscriminator, MLPGenerator
+from ganzoo.networks.augment import Augment
 from ganzoo.networks.labels import need_features
-from ganzoo.networks.minibatch import MinibatchDiscrimination
-from ganzoo.objectives import NonSaturating, Objective, wide
-from ganzoo.penalties import Penalty, clip_weights_
+from ganzoo.objectives import NonSaturating, Objective
+from ganzoo.penalties import Bound, Penalty, WeightClip
 from ganzoo.system.errors import UserError
 from ganzoo.system.output import say
 
 __all__ = ["GAN"]
+
+GeneratorCallable = Callable[[int, tuple[int, ...]], nn.Module]
+DiscriminatorCallable = Callable[[tuple[int, ...]], nn.Module]
+StatisticCallable = Callable[[int], nn.Module]
 
 
 class GAN(FromNoise):
@@ -30,16 +36,12 @@ class GAN(FromNoise):
         discriminator: (shape) -> the discriminator. None: MLPDiscriminator.
         objective: what the players want. None: NonSaturating, as the paper trains (end of its section 3); Minimax is
             its equation 1 as written.
-        penalties: terms that keep D smooth, such as `R1` or `GradientPenalty`. None: the paper's own.
-        weight_clip: D's weights stay in [-weight_clip, weight_clip] (Arjovsky et al. 2017).
-        spectral_norm: divide each of D's weights by its largest singular value (Miyato et al. 2018).
-        minibatch: let D see the batch: `discrimination` (Salimans et al. 2016) or `stddev` (Karras et al. 2018).
-        feature_matching: G wants the mean of D's features to be that of real samples (Salimans et al. 2016,
-            equation in section 3.1), not to be taken for real.
-        instance_noise: standard deviation of normal noise on all that D sees (Sonderby et al. 2017, Arjovsky and
-            Bottou 2017), at the first round.
-        instance_noise_rounds: the noise falls linearly to nothing over so many rounds. None: it stays.
-        game: the options of every variant; see `ganzoo.game.FromNoise`.
+        penalties: what keeps D smooth: terms such as `R1` or `GradientPenalty`, bounds of the weights such as
+            `SpectralNorm`. None: the paper's own.
+        augment: a change of all samples that D sees, such as `InstanceNoise`. None: nothing.
+        minibatch: (number of features) -> a statistic of the batch that D sees too: `MinibatchDiscrimination` or
+            `MinibatchStdDev`. None: each sample is seen by itself.
+        game: the options of every variant; see `ganzoo.game.from_noise.FromNoise`.
     """
 
     default_generator: ClassVar[Callable[..., nn.Module]] = MLPGenerator
@@ -53,12 +55,8 @@ class GAN(FromNoise):
         discriminator: DiscriminatorCallable | None = None,
         objective: Objective | None = None,
         penalties: list[Penalty] | None = None,
-        weight_clip: float | None = None,
-        spectral_norm: bool = False,
-        minibatch: Literal["discrimination", "stddev"] | None = None,
-        feature_matching: bool = False,
-        instance_noise: float = 0.0,
-        instance_noise_rounds: int | None = None,
+        augment: Augment | None = None,
+        minibatch: StatisticCallable | None = None,
         **game: Any,
     ) -> None:
         super().__init__(**game)
@@ -66,56 +64,45 @@ class GAN(FromNoise):
         self.make_discriminator = discriminator or self.default_discriminator
         self.objective = objective or self.default_objective
         self.penalties = list(self.default_penalties if penalties is None else penalties)
-        self.weight_clip, self.spectral_norm, self.minibatch = weight_clip, spectral_norm, minibatch
-        self.feature_matching = feature_matching
-        self.instance_noise, self.instance_noise_rounds = instance_noise, instance_noise_rounds
+        self.augment, self.minibatch = augment, minibatch
         reasons = [self.objective.couples_batch, *(penalty.couples_batch for penalty in self.penalties)]
-        if minibatch or feature_matching:
+        if minibatch is not None:
             reasons.append("each device compares the samples of its own part of the batch")
         self.couples_batch = next(filter(None, reasons), "")
-        self.scores_are_logits = self.objective.probability
         self._refuse_contradictions()
 
     def _refuse_contradictions(self) -> None:
-        name = type(self.objective).__name__
-        if self.weight_clip is not None:
-            if self.weight_clip <= 0:
-                raise UserError(f"weight_clip is {self.weight_clip}: give a bound above 0, such as 0.01, or null.")
-            if self.objective.probability:
-                raise UserError(
-                    f"weight_clip keeps a critic's slope small, but {name} needs a probability, whose logit must be "
-                    "free to grow: set model.objective to Wasserstein, or leave weight_clip out."
-                )
-            if self.spectral_norm:
-                raise UserError("weight_clip and spectral_norm both bound the same weights: choose one.")
-        if self.instance_noise < 0:
-            raise UserError(f"instance_noise is {self.instance_noise}: give a standard deviation of 0 or more.")
-        if self.instance_noise_rounds is not None and self.instance_noise_rounds < 1:
-            raise UserError(f"instance_noise_rounds is {self.instance_noise_rounds}: give 1 or more, or null.")
-        names = [type(penalty).__name__ for penalty in self.penalties]
+        name, names = type(self.objective).__name__, [type(penalty).__name__ for penalty in self.penalties]
         if len(set(names)) < len(names):
             raise UserError(f"penalties has {', '.join(names)}: give each kind once, with its whole weight.")
-        if self.objective.needs_bound and not (self.penalties or self.weight_clip or self.spectral_norm):
+        bounds = [type(penalty).__name__ for penalty in self.penalties if isinstance(penalty, Bound)]
+        if len(bounds) > 1:
+            raise UserError(f"{' and '.join(bounds)} both bound the same weights: choose one.")
+        if self.objective.probability and any(isinstance(penalty, WeightClip) for penalty in self.penalties):
+            raise UserError(
+                f"WeightClip keeps a critic's slope small, but {name} needs a probability, whose logit must be "
+                "free to grow: set model.objective to Wasserstein, or leave WeightClip out."
+            )
+        if self.objective.needs_bound and not self.penalties:
             raise UserError(
                 f"{name} needs a critic with a bounded slope, or its loss falls for ever: set model.penalties to "
-                "GradientPenalty, or model.weight_clip, or model.spectral_norm."
+                "GradientPenalty, WeightClip or SpectralNorm."
             )
 
     # The networks -----------------------------------------------------------------------------------------
 
     def build_generator(self, shape: tuple[int, ...]) -> nn.Module:
-        """Return the generator; that of a conditional model has the label joined to its noise."""
-        if not self.conditional:
+        """Return the generator. In a conditional model the condition is joined to its noise."""
+        if self.condition is None:
             return self.make_generator(self.latent_dim, shape)
-        assert self.num_classes is not None
-        return JoinedGenerator(self.make_generator(self.latent_dim + self.num_classes, shape), self.num_classes)
+        width = self.condition.width
+        return JoinedGenerator(self.make_generator(self.latent_dim + width, shape), width)
 
     def build_discriminator(self, shape: tuple[int, ...]) -> nn.Module:
         """Return the discriminator, with what the options add to it."""
         discriminator = self.make_discriminator(self.shape_seen(shape))
-        bounds = [type(penalty).__name__ for penalty in self.penalties]
-        if self.spectral_norm and self.objective.needs_bound:
-            bounds.append("spectral_norm")
+        needs = self.objective.needs_bound
+        bounds = [type(p).__name__ for p in self.penalties if p.at_each_sample(needs)]
         if bounds and any(isinstance(module, _BatchNorm) for module in discriminator.modules()):
             name = type(discriminator).__name__
             raise UserError(
@@ -123,15 +110,17 @@ class GAN(FromNoise):
                 f"depend on all others (Gulrajani et al. 2017, section 4): give --model.discriminator {name} "
                 f"--model.discriminator.norm layer (or none), or leave {bounds[0]} out."
             )
-        if self.feature_matching:
+        if self.objective.on_features:
             need_features(discriminator)
         if self.minibatch is not None:
             discriminator = MinibatchDiscriminator(discriminator, self.shape_seen(shape), self.minibatch)
         discriminator = self.with_labels(discriminator, shape)
-        return spectrally_normalised(discriminator) if self.spectral_norm else discriminator
+        for penalty in self.penalties:
+            discriminator = penalty.prepare(discriminator)
+        return discriminator
 
     def shape_seen(self, shape: tuple[int, ...]) -> tuple[int, ...]:
-        """Return the shape of what the discriminator's first layer sees."""
+        """Return the shape of the input of the discriminator's first layer."""
         return shape
 
     def with_labels(self, discriminator: nn.Module, shape: tuple[int, ...]) -> nn.Module:
@@ -144,9 +133,45 @@ class GAN(FromNoise):
         if self.compile_networks and self.penalties and self.trainer.is_global_zero:
             say("compile: torch.compile has no second derivative, so the penalties run uncompiled.")
 
-    def opinion(self, x: Tensor, *y: Tensor) -> Tensor:
+    # The doors to the networks ----------------------------------------------------------------------------
+
+    def told(self, batch: Batch) -> tuple[Tensor, ...]:
+        """Return what both networks are told: nothing, or the batch's labels in a conditional model."""
+        return () if self.condition is None else (self.condition.of(batch),)
+
+    def fakes(self, batch: Batch, z: Tensor) -> Tensor:
+        """Return the samples (N, *shape) of latents z (N, latent_dim), with the labels of the batch's real ones."""
+        return self.generator(z, *self.told(batch))
+
+    def scores(
+        self, x: Tensor, *y: Tensor, weights: dict[str, Tensor] | None = None, compiled: bool = True, **options: Any
+    ) -> Any:
+        """Return D's raw scores (N,) of samples x (N, *shape): D(augment(x)).
+
+        Args:
+            x: the samples.
+            y: what D is told besides.
+            weights: weights to use in place of D's own, by name; then D is uncompiled.
+            compiled: whether D may be compiled: not for a second derivative.
+            options: of the discriminator's `forward`.
+        """
+        x = self.shown(x)
+        if weights is not None:
+            return functional_call(Uncompiled(self.discriminator), named(weights), (x, *y), options)
+        return (self.discriminator if compiled else self.discriminator.forward)(x, *y, **options)
+
+    def features(self, x: Tensor, *y: Tensor, weights: dict[str, Tensor] | None = None) -> Tensor:
+        """Return D's features (N, F) of samples, augmented as for `scores`."""
+        network = Uncompiled(self.discriminator, "features")
+        return functional_call(network, named(weights or {}), (self.shown(x), *y))
+
+    def shown(self, x: Tensor) -> Tensor:
+        """Return samples as D is shown them."""
+        return x if self.augment is None else self.augment(x, self.draws, self.round)
+
+    def scores_alone(self, x: Tensor, *y: Tensor) -> Tensor:
         """Return the discriminator's raw scores (N,) of samples (N, *shape), a few at a time if it sees the batch."""
-        parts = len(x) if self.minibatch is None else 64  # what it compares grows with the square
+        parts = len(x) if self.minibatch is None else 64  # the pairs that it compares grow with the square
         return torch.cat([self.discriminator(*part) for part in zip(*(t.split(parts) for t in (x, *y)), strict=True)])
 
     # The game ---------------------------------------------------------------------------------------------
@@ -158,80 +183,77 @@ class GAN(FromNoise):
             Move("generator", self.generator_loss),
         ]
 
-    def discriminator_loss(self, batch: Batch, z: Tensor) -> dict[str, Tensor]:
+    def discriminator_loss(self, batch: Batch, z: Tensor) -> Terms:
         """Tell real samples from fakes: equation 1, for D; and stay smooth."""
-        y = self.labels(batch)
-        x, x_fake = (self.leaf(self.shown(samples)) for samples in (batch["image"], self.generator(z, *y)))
-        real, fake = self.discriminator(x, *y), self.discriminator(x_fake, *y)
+        y = self.told(batch)
+        x, x_fake = self.leaf(batch["image"]), self.leaf(self.fakes(batch, z))
+        real, fake = self.scores(x, *y), self.scores(x_fake, *y)
         self.note_scores(real, fake)
         terms = {"adversarial": self.objective.discriminator(real, fake)}
         return terms | self.penalty_terms(x, x_fake, y, (real, fake))
 
-    def generator_loss(self, batch: Batch, z: Tensor) -> dict[str, Tensor]:
+    def generator_loss(self, batch: Batch, z: Tensor) -> Terms:
         """Make fakes that D takes for real: equation 1, for G; z is fresh."""
-        y = self.labels(batch)
-        fake = self.shown(self.generator(z, *y))
-        if self.feature_matching:
-            return {"feature_matching": self.feature_distance(self.shown(batch["image"]), fake, y)}
-        real = self.discriminator(self.shown(batch["image"]), *y) if self.objective.relativistic else None
-        return {"adversarial": self.objective.generator(real, self.discriminator(fake, *y))}
+        return {self.objective.term: self.wanted(batch, self.fakes(batch, z))}
 
-    def labels(self, batch: Batch) -> tuple[Tensor, ...]:
-        """Return what both networks are given beside: nothing, or the batch's labels for a conditional model."""
-        return (batch["label"],) if self.conditional else ()
+    def wanted(self, batch: Batch, x_fake: Tensor, **options: Any) -> Tensor:
+        """Return G's loss, by D's scores or by its features."""
+        look, y = self.features if self.objective.on_features else self.scores, self.told(batch)
+        real = look(batch["image"], *y, **options) if self.objective.relativistic else None
+        return self.objective.generator(real, look(x_fake, *y, **options))
 
-    def shown(self, x: Tensor) -> Tensor:
-        """Return samples as D is shown them: with instance noise, if there is any."""
-        rounds = self.instance_noise_rounds
-        std = self.instance_noise * (1 if rounds is None else max(0.0, 1 - self.round / rounds))
-        return x + std * self.draws.normal(*x.shape[1:]) if std > 0 else x
+    # Penalties --------------------------------------------------------------------------------------------
 
     def due(self) -> list[Penalty]:
-        """Return the penalties of this round."""
-        return [penalty for penalty in self.penalties if (self.round + 1) % penalty.every == 0]  # as logs are
+        """Return the penalties that are terms of this round's loss."""
+        return [penalty for penalty in self.penalties if penalty.is_term and due(penalty.every, self.round)]
 
     def leaf(self, x: Tensor) -> Tensor:
-        """Return samples by which their scores can be differentiated, if a penalty can so do without scores of its own.
+        """Return samples that require gradients, if a penalty can then use the scores that D's loss needs anyway.
 
         It can't in half precision, nor when D is compiled: torch.compile has no second derivative.
         """
         alike = not (self.compile_networks or torch.is_autocast_enabled(x.device.type))
         return x.detach().requires_grad_() if alike and any(p.at_samples for p in self.due()) else x
 
-    def penalty_terms(
-        self, x: Tensor, x_fake: Tensor, y: tuple[Tensor, ...], scores: tuple[Tensor, ...] = ()
-    ) -> dict[str, Tensor]:
-        """Return the penalties of this round, by name; `scores` are those of the two kinds of samples, if known."""
+    def penalty_terms(self, x: Tensor, x_fake: Tensor, y: tuple[Tensor, ...], scores: tuple[Tensor, ...] = ()) -> Terms:
+        """Return the penalties of this round, by name; `scores` are those of the two kinds of samples, if known.
+
+        The gradient is taken by the sample itself, before it is augmented.
+        """
 
         def discriminator(samples: Tensor) -> Tensor:
             for known, score in zip((x, x_fake), scores, strict=False):
                 if samples is known and samples.requires_grad:
                     return score
-            return self.discriminator.forward(samples, *y)  # which is never compiled
+            return self.scores(samples, *y, compiled=False)
 
         return {type(penalty).__name__: penalty(discriminator, x, x_fake, self.draws) for penalty in self.due()}
 
-    def feature_distance(self, x: Tensor, x_fake: Tensor, y: tuple[Tensor, ...]) -> Tensor:
-        """Return ||E f(x) - E f(G(z))||^2 of D's features f: Salimans et al. 2016, section 3.1."""
-        real, fake = (wide(self.discriminator.features(samples, *y)).mean(0) for samples in (x, x_fake))  # type: ignore[operator]
-        return (real - fake).square().sum()
-
     def moved(self, player: Player) -> None:
-        """Clip D's weights after it moved."""
-        if player == "discriminator" and self.weight_clip is not None:
-            clip_weights_(self.weights[player], self.weight_clip)
+        """Let the penalties act after a move of D: clip its weights."""
+        if player.name == "discriminator":
+            for penalty in self.penalties:
+                penalty.after_move(player.weights)
 
 
-def spectrally_normalised(network: nn.Module) -> nn.Module:
-    """Return a network each of whose linear and convolutional weights, and T, is divided by its largest singular value.
+class Uncompiled(nn.Module):
+    """A network, or one of its methods, without torch.compile.
 
-    Miyato et al. 2018, algorithm 1: one power iteration at each use.
+    Args:
+        network: the network.
+        method: its name.
     """
-    for module in network.modules():
-        if isinstance(module, (nn.Linear, nn.Conv2d, nn.ConvTranspose2d)):
-            if not module.weight.any():  # a layer that starts at zero has no singular value to divide by
-                nn.init.xavier_uniform_(module.weight)
-            normalised(module)
-        elif isinstance(module, MinibatchDiscrimination):
-            normalised(module, "T")
-    return network
+
+    def __init__(self, network: nn.Module, method: str = "forward") -> None:
+        super().__init__()
+        self.network, self.method = network, method
+
+    def forward(self, *inputs: Tensor, **options: Any) -> Any:
+        """Return what the method returns."""
+        return getattr(self.network, self.method)(*inputs, **options)
+
+
+def named(weights: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Return the weights of a network by the names that they have in `Uncompiled`."""
+    return {f"network.{name}": weight for name, weight in weights.items()}

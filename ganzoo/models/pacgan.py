@@ -1,6 +1,6 @@
 """PacGAN (Lin et al. 2018, "PacGAN: The power of two samples in generative adversarial networks")."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 from torch import Tensor
 
@@ -11,14 +11,17 @@ __all__ = ["PacGAN"]
 
 
 class PacGAN(DCGAN):
-    """Lin et al. 2018, section 3: D judges packs of samples, all real or all generated, joined along the channels.
+    """Lin et al. 2018, section 3: D scores packs of samples, all real or all generated, joined along the channels.
 
-    Only D's first layer grows. A collapsed generator gives itself away by packs of equals.
+    Only D's first layer grows. A collapsed generator gives itself away by packs of equals. Penalties are taken by each
+    sample of a pack.
 
     Args:
         pack: samples in a pack, the paper's m; a micro-batch on each device must divide into packs.
         gan: the options of `ganzoo.models.GAN`.
     """
+
+    expensive: ClassVar[bool] = True
 
     def __init__(self, pack: int = 2, **gan: Any) -> None:
         super().__init__(**gan)
@@ -36,7 +39,7 @@ class PacGAN(DCGAN):
             raise UserError(self.no_packs_of(batch_size // self.micro_batches))
 
     def no_packs_of(self, num: int) -> str:
-        """Return what is wrong with so many samples."""
+        """Return the message on a number of samples that makes no packs."""
         return (
             f"{num} samples make no packs of {self.pack}: choose data.batch_size (over model.micro_batches) as a "
             "multiple of model.pack."
@@ -53,6 +56,6 @@ class PacGAN(DCGAN):
             raise UserError(self.no_packs_of(len(x)))
         return x.reshape(len(x) // self.pack, self.pack * x.shape[1], *x.shape[2:])
 
-    def opinion(self, x: Tensor, *y: Tensor) -> Tensor:
+    def scores_alone(self, x: Tensor, *y: Tensor) -> Tensor:
         """Return the scores (N,) of packs of equals: each sample as often as a pack is large."""
-        return super().opinion(x.repeat(1, self.pack, *[1] * (x.ndim - 2)), *y)
+        return super().scores_alone(x.repeat(1, self.pack, *[1] * (x.ndim - 2)), *y)

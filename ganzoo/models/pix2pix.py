@@ -6,7 +6,8 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
-from ganzoo.game import Batch, FromImages, Move
+from ganzoo.game import Batch, Move, Terms
+from ganzoo.game.from_images import FromImages
 from ganzoo.networks import PatchGAN, UNet
 from ganzoo.objectives import NonSaturating, Objective
 from ganzoo.system.errors import UserError
@@ -23,7 +24,7 @@ class Pix2Pix(FromImages):
         lambda_l1: weight of the mean absolute difference from the target (equation 4).
         lambda_gan: weight of the adversarial term. 0: train by the difference alone, without D, for comparison
             (section 4.1).
-        translator: the options of every model of this kind; see `ganzoo.game.FromImages`.
+        translator: the options of every model of this kind; see `ganzoo.game.from_images.FromImages`.
     """
 
     paired: ClassVar[bool] = True
@@ -38,7 +39,7 @@ class Pix2Pix(FromImages):
             raise UserError(f"lambda_l1 is {lambda_l1} and lambda_gan {lambda_gan}: give 0 or more, and one above 0.")
         self.lambda_l1, self.lambda_gan = lambda_l1, lambda_gan
 
-    def shape_judged(self, domain: str) -> tuple[int, ...]:
+    def shape_scored(self, domain: str) -> tuple[int, ...]:
         """Return the shape of a pair, put together along the channels."""
         assert self.shapes is not None
         (a, *_), (b, height, width) = self.shapes["a"], self.shapes["b"]
@@ -46,21 +47,21 @@ class Pix2Pix(FromImages):
 
     def moves(self, step: int) -> list[Move]:
         """Return section 3.3's moves: D, if it is asked at all, then G."""
-        judge = [Move("discriminator", self.discriminator_loss, times=self.n_critic)] if self.lambda_gan else []
-        return [*judge, Move("generator", self.generator_loss)]
+        first = [Move("discriminator", self.discriminator_loss, times=self.n_critic)] if self.lambda_gan else []
+        return [*first, Move("generator", self.generator_loss)]
 
-    def discriminator_loss(self, batch: Batch) -> dict[str, Tensor]:
+    def discriminator_loss(self, batch: Batch) -> Terms:
         """Tell pairs from inputs with what was made of them: equation 1, for D."""
         a, b = batch["a"], batch["b"]
-        fake = self.shared(batch, "AtoB", a).detach()
-        real, fake = self.opinions("b", pair(a, b), pair(a, fake))
+        fake = self.shared(batch, "AtoB").detach()
+        real, fake = self.scores("b", pair(a, b)), self.scores("b", pair(a, fake))
         self.note_scores(real, fake)
         return {"adversarial": self.objective.discriminator(real, fake) / 2}
 
-    def generator_loss(self, batch: Batch) -> dict[str, Tensor]:
-        """Make pairs that D takes for real, near to the target: equation 4."""
+    def generator_loss(self, batch: Batch) -> Terms:
+        """Make pairs that D takes for real, near the target: equation 4."""
         a, b = batch["a"], batch["b"]
-        fake = self.shared(batch, "AtoB", a)
+        fake = self.shared(batch, "AtoB")
         terms = {}
         if self.lambda_gan:
             terms["adversarial"] = self.lambda_gan * self.wanted("b", pair(a, b), pair(a, fake))

@@ -1,7 +1,10 @@
 """The projection discriminator (Miyato and Koyama 2018, "cGANs with Projection Discriminator")."""
 
+from typing import ClassVar
+
 from torch import nn
 
+from ganzoo.game.conditions import Labels
 from ganzoo.models.sngan import SNGAN
 from ganzoo.networks import ProjectionDiscriminator, ResNetDiscriminator, ResNetGenerator
 from ganzoo.system.errors import UserError
@@ -12,10 +15,11 @@ __all__ = ["ProjectionGAN"]
 class ProjectionGAN(SNGAN):
     """Miyato and Koyama 2018: SNGAN whose D adds the inner product of its features and the label's embedding.
 
-    The generator has conditional batch norm; give another one that takes `num_classes`, such as DCGANGenerator.
+    The generator has conditional batch norm. Another one must take `num_classes`, as DCGANGenerator does.
     """
 
-    conditional = True
+    expensive: ClassVar[bool] = False
+    conditioned_on = Labels
     default_generator = ResNetGenerator
     default_discriminator = ResNetDiscriminator
 
@@ -31,5 +35,5 @@ class ProjectionGAN(SNGAN):
 
     def with_labels(self, discriminator: nn.Module, shape: tuple[int, ...]) -> nn.Module:
         """Return the discriminator with a projection: equation 3."""
-        assert self.num_classes is not None
-        return ProjectionDiscriminator(discriminator, shape, self.num_classes)
+        assert self.condition is not None
+        return ProjectionDiscriminator(discriminator, shape, self.condition.width)

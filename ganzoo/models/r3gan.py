@@ -1,6 +1,6 @@
 """R3GAN (Huang et al. 2024, "The GAN is dead; long live the GAN! A Modern GAN Baseline")."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 from ganzoo.game import OptimizerCallable
 from ganzoo.models.gan import GAN
@@ -29,6 +29,7 @@ class R3GAN(GAN):
         gan: the options of `ganzoo.models.GAN`.
     """
 
+    expensive: ClassVar[bool] = True
     default_generator = R3GANGenerator
     default_discriminator = R3GANDiscriminator
     default_objective = RelativisticPairing()

@@ -1,12 +1,13 @@
 """SNGAN (Miyato et al. 2018, "Spectral Normalization for Generative Adversarial Networks")."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 from ganzoo.game import OptimizerCallable
 from ganzoo.models.gan import GAN
 from ganzoo.networks import SNGANDiscriminator, SNGANGenerator
 from ganzoo.objectives import Hinge
 from ganzoo.optimizers import AdamWithoutMomentum
+from ganzoo.penalties import Penalty, SpectralNorm
 
 __all__ = ["SNGAN"]
 
@@ -18,6 +19,7 @@ class SNGAN(GAN):
 
     Args:
         spectral_norm: normalise D's weights.
+        penalties: further ones.
         n_critic: D's updates for each of G's; n_dis in the paper.
         latent_dim: length of z.
         generator_optimizer: Adam with the paper's 2e-4, beta1 0 and beta2 0.9.
@@ -25,6 +27,7 @@ class SNGAN(GAN):
         gan: the options of `ganzoo.models.GAN`; the objective is Hinge.
     """
 
+    expensive: ClassVar[bool] = True
     default_generator = SNGANGenerator
     default_discriminator = SNGANDiscriminator
     default_objective = Hinge()
@@ -32,6 +35,7 @@ class SNGAN(GAN):
     def __init__(
         self,
         spectral_norm: bool = True,
+        penalties: list[Penalty] | None = None,
         n_critic: int = 5,
         latent_dim: int = 128,
         generator_optimizer: OptimizerCallable = AdamWithoutMomentum,
@@ -39,7 +43,7 @@ class SNGAN(GAN):
         **gan: Any,
     ) -> None:
         super().__init__(
-            spectral_norm=spectral_norm,
+            penalties=[*([SpectralNorm()] if spectral_norm else []), *(penalties or [])],
             n_critic=n_critic,
             latent_dim=latent_dim,
             generator_optimizer=generator_optimizer,

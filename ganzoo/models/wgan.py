@@ -2,11 +2,12 @@
 
 from typing import Any, ClassVar
 
-from ganzoo.game import Move, OptimizerCallable, Player
+from ganzoo.game import Move, OptimizerCallable
 from ganzoo.models.gan import GAN
 from ganzoo.networks import DCGANDiscriminator, DCGANGenerator
 from ganzoo.objectives import Wasserstein
 from ganzoo.optimizers import RMSprop
+from ganzoo.penalties import Penalty, WeightClip
 from ganzoo.system.errors import UserError
 
 __all__ = ["WGAN"]
@@ -20,7 +21,8 @@ class WGAN(GAN):
 
     Args:
         n_critic: critic updates for each generator update.
-        weight_clip: c in the paper.
+        weight_clip: c in the paper. None: no clipping, for another penalty.
+        penalties: further ones.
         generator_optimizer: RMSprop with the paper's 5e-5: momentum makes clipped critics unstable (section 4).
         discriminator_optimizer: the same for the critic.
         long_rounds: critic updates in each of the first 25 rounds and in every 500th, so that the estimate is good
@@ -28,23 +30,26 @@ class WGAN(GAN):
         gan: the options of `ganzoo.models.GAN`.
     """
 
+    expensive: ClassVar[bool] = True
     default_generator = DCGANGenerator
     default_discriminator = DCGANDiscriminator
     default_objective = Wasserstein()
-    logged_as: ClassVar[dict[Player, str]] = {"generator": "generator", "discriminator": "critic"}
+    logged_as: ClassVar[dict[str, str]] = {"discriminator": "critic"}
 
     def __init__(
         self,
         n_critic: int = 5,
         weight_clip: float | None = 0.01,
+        penalties: list[Penalty] | None = None,
         generator_optimizer: OptimizerCallable = RMSprop,
         discriminator_optimizer: OptimizerCallable = RMSprop,
         long_rounds: int = 100,
         **gan: Any,
     ) -> None:
+        clip = [] if weight_clip is None else [WeightClip(weight_clip)]
         super().__init__(
             n_critic=n_critic,
-            weight_clip=weight_clip,
+            penalties=[*clip, *(penalties or [])],
             generator_optimizer=generator_optimizer,
             discriminator_optimizer=discriminator_optimizer,
             **gan,

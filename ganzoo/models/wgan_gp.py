@@ -3,7 +3,7 @@
 from functools import partial
 from typing import Any, ClassVar
 
-from ganzoo.game import OptimizerCallable, Player
+from ganzoo.game import OptimizerCallable
 from ganzoo.models.gan import GAN
 from ganzoo.networks import DCGANDiscriminator, DCGANGenerator
 from ganzoo.objectives import Wasserstein
@@ -26,11 +26,12 @@ class WGANGP(GAN):
         gan: the options of `ganzoo.models.GAN`; `penalties` is GradientPenalty with the paper's weight of 10.
     """
 
+    expensive: ClassVar[bool] = True
     default_generator = DCGANGenerator
     default_discriminator = staticmethod(partial(DCGANDiscriminator, norm="none"))
     default_objective = Wasserstein()
     default_penalties = (GradientPenalty(),)
-    logged_as: ClassVar[dict[Player, str]] = {"generator": "generator", "discriminator": "critic"}
+    logged_as: ClassVar[dict[str, str]] = {"discriminator": "critic"}
 
     def __init__(
         self,

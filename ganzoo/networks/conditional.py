@@ -1,4 +1,4 @@
-"""Conditional batch norm: how a generator is told a class in every layer."""
+"""Conditional batch norm: it tells a generator the class in every layer."""
 
 from torch import Tensor, nn
 
@@ -32,7 +32,7 @@ class ConditionalBatchNorm2d(nn.Module):
 
 
 def apply_layers(layers: nn.Sequential, x: Tensor, y: Tensor | None) -> Tensor:
-    """Pass ``x`` through the layers, of which some are told the labels ``y``."""
+    """Pass ``x`` through the layers; some of them are told the labels ``y``."""
     for layer in layers:
         x = layer(x, y) if isinstance(layer, ConditionalBatchNorm2d) else layer(x)
     return x

@@ -1,4 +1,4 @@
-"""Giving labels to networks that were made without: joined to the input, as a further class to tell, or projected.
+"""Labels for networks that were made without: joined to the input, classified by D, or projected.
 
 Labels are classes (N,), int64, or mixtures of them (N, num_classes), float: a walk from one class to another.
 """
@@ -58,7 +58,7 @@ class JoinedDiscriminator(nn.Module):
         return torch.cat([x, planes], 1)
 
     def features(self, x: Tensor, y: Tensor) -> Tensor:
-        """What the last layer sees of samples ``x`` of labels ``y``."""
+        """The input of the last layer for samples ``x`` of labels ``y``."""
         return self.discriminator.features(self.joined(x, y))  # type: ignore[operator]
 
     def forward(self, x: Tensor, y: Tensor) -> Tensor:
@@ -75,7 +75,7 @@ class Headed(nn.Module):
         self.num_features = num_features(discriminator, shape)
 
     def features(self, x: Tensor, y: Tensor | None = None) -> Tensor:
-        """What the last layer sees of samples ``x`` (N, *shape)."""
+        """The input of the last layer for samples ``x`` (N, *shape)."""
         return self.discriminator.features(x)  # type: ignore[operator]
 
     def head(self, features: Tensor, y: Tensor | None = None) -> Tensor:
@@ -130,7 +130,7 @@ class AuxiliaryClassifier(Headed):
 
 @torch.no_grad()
 def num_features(discriminator: nn.Module, shape: tuple[int, ...]) -> int:
-    """How many features a discriminator's last layer sees: asked with one sample."""
+    """How many features a discriminator's last layer sees, found with one sample."""
     need_features(discriminator)
     training = discriminator.training
     found = discriminator.eval().features(torch.zeros(1, *shape)).shape[1]  # type: ignore[operator]
@@ -139,7 +139,7 @@ def num_features(discriminator: nn.Module, shape: tuple[int, ...]) -> int:
 
 
 def need_features(discriminator: nn.Module) -> None:
-    """Raise a ``UserError`` if a discriminator does not show what its last layer sees."""
+    """Raise a ``UserError`` if a discriminator does not give its features."""
     if not hasattr(discriminator, "features") or not hasattr(discriminator, "head"):
         raise UserError(
             f"{type(discriminator).__name__} has no features(x) and head(features), which this option builds on: give "

@@ -1,6 +1,7 @@
-"""Letting the discriminator see a batch as a whole, so that it can tell a collapsed one: a cure for mode collapse."""
+"""The discriminator sees the batch as a whole and can recognise a collapsed one: a cure for mode collapse."""
 
-from typing import Literal
+from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -21,6 +22,8 @@ class MinibatchDiscrimination(nn.Module):
         kernels: B in the paper's tensor T (A x B x C).
         kernel_dim: C.
     """
+
+    spectral = ("T",)  # weights that spectral norm bounds, too
 
     def __init__(self, in_features: int, kernels: int = 50, kernel_dim: int = 5) -> None:
         super().__init__()
@@ -60,16 +63,15 @@ class MinibatchDiscriminator(Headed):
     Args:
         discriminator: with `features(x)` -> (N, F) and `head(features)` -> (N,).
         shape: of a sample.
-        kind: `discrimination` (Salimans et al. 2016) or `stddev` (Karras et al. 2018).
+        statistic: (number of features) -> `MinibatchDiscrimination` (Salimans et al. 2016) or `MinibatchStdDev` (Karras
+            et al. 2018), or another module with `out_features`.
     """
 
-    def __init__(
-        self, discriminator: nn.Module, shape: tuple[int, ...], kind: Literal["discrimination", "stddev"]
-    ) -> None:
+    def __init__(self, discriminator: nn.Module, shape: tuple[int, ...], statistic: Callable[[int], nn.Module]) -> None:
         super().__init__(discriminator, shape)
-        statistics = {"discrimination": MinibatchDiscrimination, "stddev": MinibatchStdDev}
-        self.statistic = statistics[kind](self.num_features)
-        self.score = nn.Linear(self.statistic.out_features, 1, bias=False)
+        made: Any = statistic(self.num_features)
+        self.statistic = made
+        self.score = nn.Linear(made.out_features, 1, bias=False)
         nn.init.zeros_(self.score.weight)  # at the start the score is the discriminator's own
 
     def head(self, features: Tensor, y: Tensor | None = None) -> Tensor:

@@ -1,9 +1,9 @@
-"""How networks begin; norms and sizes of those that make images from images."""
+"""Initial weights of networks; norms and sizes of networks from images to images."""
 
 from collections.abc import Callable
-from functools import partial
 
-from torch import nn
+import torch.nn.functional as F
+from torch import Tensor, nn
 
 from ganzoo.system.errors import UserError
 
@@ -32,16 +32,34 @@ class InstanceNorm(nn.GroupNorm):
         super().__init__(channels, channels, affine=False)
 
 
+class NormOfBatch(nn.BatchNorm2d):
+    """Batch norm that keeps no statistics (Isola et al. 2017, section 3.4).
+
+    In training they are those of the batch at hand; at test time those of each image, as of a batch of one, so that a
+    translation does not depend on the images beside it.
+    """
+
+    alone_at_test = True
+
+    def __init__(self, channels: int) -> None:
+        super().__init__(channels, track_running_stats=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return maps (N, C, H, W), normalised."""
+        if self.training:
+            return super().forward(x)
+        return F.group_norm(x, self.num_features, self.weight, self.bias, self.eps)
+
+
 NORMS: dict[str, Callable[[int], nn.Module]] = {
-    # At test time too the statistics are those of the batch at hand (Isola et al. 2017, section 3.4): none are kept.
-    "batch": partial(nn.BatchNorm2d, track_running_stats=False),
+    "batch": NormOfBatch,
     "instance": InstanceNorm,
     "none": nn.Identity,
 }
 
 
 def image_norm(kind: str) -> Callable[[int], nn.Module]:
-    """Return what makes the norm `batch`, `instance` or `none` for a number of channels."""
+    """Return a function from a number of channels to the norm `batch`, `instance` or `none`."""
     return NORMS[kind]
 
 

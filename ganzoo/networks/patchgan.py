@@ -23,7 +23,7 @@ class PatchGAN(nn.Module):
     The modules are numbered as in the authors' PyTorch code: `model.0`, `model.2`, ...
 
     Args:
-        shape: (C, H, W) of what is judged: an image, or two put together along the channels.
+        shape: (C, H, W) of what is scored: an image, or two put together along the channels.
         patch: side in px of the patch that a score sees: 1, 16, 34, 70 (the paper's choice), 142 or 286.
         width: channels after the first convolution.
         norm: `batch` as in pix2pix, `instance` as in CycleGAN, or `none`.

@@ -5,8 +5,8 @@ from typing import Literal
 from torch import Tensor, nn
 
 from ganzoo.networks.antialiasing import Blur, Enlarged
+from ganzoo.networks.chance import Dropout
 from ganzoo.networks.norms import INITIALISE, image_norm, image_sides
-from ganzoo.networks.unet import Noise
 from ganzoo.system.errors import UserError
 
 __all__ = ["AntialiasedTranslator", "ResNetTranslator"]
@@ -25,7 +25,7 @@ class ResidualBlock(nn.Module):
             nn.Conv2d(width, width, 3, bias=bias),
             normed(width),
             nn.ReLU(),
-            *([Noise(0.5)] if noise else []),
+            *([Dropout(0.5, always=True)] if noise else []),
             nn.ReflectionPad2d(1),
             nn.Conv2d(width, width, 3, bias=bias),
             normed(width),

@@ -1,4 +1,4 @@
-"""What networks say of labels that they can't take, or lack."""
+"""Error messages of networks that can't take labels, or lack them."""
 
 from torch import Tensor, nn
 

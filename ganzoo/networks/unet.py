@@ -4,9 +4,9 @@ from math import gcd
 from typing import Literal
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ganzoo.networks.chance import Dropout
 from ganzoo.networks.norms import image_norm, image_sides, initialise
 from ganzoo.system.errors import UserError
 
@@ -17,16 +17,8 @@ LARGEST = 12  # beyond it images would have more than 4,096 px
 WITH_NOISE = 3  # decoder layers with dropout, from the innermost
 
 
-class Noise(nn.Dropout):
-    """Dropout that stays on at test time: the only noise that the generator has (section 3.2)."""
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Set half of the numbers to zero, whatever the mode, and double the others."""
-        return F.dropout(x, self.p, training=True)
-
-
 class UNetBlock(nn.Module):
-    """A convolution down, what lies within, a transposed convolution up, and the input beside it (the skip).
+    """A convolution down, the block within, a transposed convolution up, and the input beside it (the skip).
 
     Args:
         outside: channels of the input, and of what is made of it beside it.
@@ -47,7 +39,7 @@ class UNetBlock(nn.Module):
             nn.ConvTranspose2d(seen, outside, 4, stride=2, padding=1, bias=bias),
             normed(outside),
         ]
-        self.model = nn.Sequential(*down, *middle, *up, *([Noise(0.5)] if noise else []))
+        self.model = nn.Sequential(*down, *middle, *up, *([Dropout(0.5, always=True)] if noise else []))
 
     def forward(self, x: Tensor) -> Tensor:
         """Return maps (N, 2 * outside, H, W) for maps (N, outside, H, W)."""
@@ -78,7 +70,7 @@ class UNet(nn.Module):
     4 x 4 convolutions with stride 2; `width` channels after the first, twice as many after each further one up to 8
     times; LeakyReLU(0.2) on the way down, ReLU on the way up; each map of the way down is put beside that of the same
     size on the way up. Dropout (0.5) in the three innermost layers of the way up is the noise, at test time too.
-    `norm` batch takes the statistics of the batch at hand, always: with one image that is instance norm.
+    `norm` batch takes the statistics of the batch at hand, at test time those of each image: instance norm.
 
     The modules are nested and numbered as in the authors' PyTorch code: `model.model.1.model.3...`, the innermost last.
 

@@ -1,5 +1,6 @@
-"""Random numbers that belong to a sample, not to the process that happens to train on it."""
+"""Random numbers that belong to a sample, not to the process that trains on it."""
 
+import math
 import os
 from collections.abc import Callable
 
@@ -9,65 +10,143 @@ from torch import Tensor
 
 __all__ = ["Draws", "latents", "mix", "run_seed", "seed_networks"]
 
+MANY = 2048  # numbers a sample from which on a generator of its own is quicker than counting
+GOLDEN = 0x9E3779B97F4A7C15  # SplitMix64's step: 2^64 over the golden ratio, made odd
+WORD = (1 << 64) - 1
+TOGETHER = 3  # sets draws for all ranks apart from the others of a move
+Words = Callable[[int], np.ndarray]
+
 
 class Draws:
-    """What chance gives to the samples `rows` of a global batch of `size`.
+    """The random numbers of the samples `rows`.
 
-    Each call draws for the whole global batch on the CPU, from a generator seeded by `key` (seed, step, move, repeat)
-    and the number of the call, and returns this process's rows. So one device with the whole batch, four with a quarter
-    each, and a batch split into micro-batches all play the same game. After EDM2 (Karras et al. 2024), whose noise is
-    seeded by where the run is.
+    A number follows from `key` (seed, step, move, repeat), the number of the call, the sample and its index, and from
+    nothing else. So one device with the whole batch, four with a quarter each, and a batch split into micro-batches
+    play the same game, and a rank draws its own samples only. After EDM2 (Karras et al. 2024), whose noise is seeded by
+    where the run is.
+
+    Few numbers a sample are counted: SplitMix64 (Steele, Lea and Flood 2014) of a sample's own start, on the CPU, then
+    copied to the device without waiting for it. Many come from a `torch.Generator` for each sample, on the device.
+
+    Args:
+        key: integers of 0 or more.
+        rows: the samples' numbers in the global batch: `range(rank, size, world)`; or int64 (N,).
+        device: of the numbers.
+        dtype: of `normal` and `uniform`.
     """
 
-    def __init__(self, key: tuple[int, ...], size: int, rows: slice, device: torch.device, dtype: torch.dtype):
-        self.key, self.size, self.rows = key, size, rows
-        self.device, self.dtype = device, dtype
+    def __init__(self, key: tuple[int, ...], rows: range | Tensor, device: torch.device, dtype: torch.dtype):
+        self.key, self.rows, self.device, self.dtype = key, rows, device, dtype
         self.calls = 0
+        self._start: tuple[np.ndarray, int] | None = None  # the rows and the key as words
+
+    def __len__(self) -> int:
+        return len(self.rows)
 
     def normal(self, *shape: int) -> Tensor:
         """Return standard normal numbers, (rows, *shape)."""
-        return self._draw(lambda rng: rng.standard_normal((self.size, *shape), dtype=np.float32)).to(self.dtype)
+        return self._draw(shape, normal_of, torch.Tensor.normal_)
 
     def uniform(self, *shape: int) -> Tensor:
         """Return uniform numbers in [0, 1), (rows, *shape)."""
-        return self._draw(lambda rng: rng.random((self.size, *shape), dtype=np.float32)).to(self.dtype)
+        return self._draw(shape, uniform_of, torch.Tensor.uniform_)
 
     def integers(self, high: int) -> Tensor:
         """Return uniform integers in 0 .. high - 1, (rows,), int64: labels."""
-        return self._draw(lambda rng: rng.integers(high, size=self.size))
+        high32 = self._counted(1)[:, 0] >> np.uint64(32)
+        return self._on_device((high32 * np.uint64(high) >> np.uint64(32)).astype(np.int64))
 
     def choose(self, k: int, n: int) -> Tensor:
         """Return k of the integers 0 .. n - 1, all of them if there are fewer, none twice: the same for all samples."""
-        return torch.from_numpy(self._rng().choice(n, min(k, n), replace=False)).to(self.device)
+        self.calls += 1
+        rng = np.random.default_rng([*self.key, self.calls - 1])
+        return self._on_device(rng.choice(n, min(k, n), replace=False))
 
     def together(self) -> "Draws":
-        """Return what chance gives to the samples of all ranks, in their order in the global batch.
+        """Return the draws of the samples of all ranks, in their order in the global batch.
 
         That is the same on all ranks, and for a micro-batch its part of what the whole batch is given.
         """
-        start, stop, step = self.rows.indices(self.size)
+        assert isinstance(self.rows, range)
         self.calls += 1
-        return Draws((*self.key, self.calls - 1), self.size, slice(start - start % step, stop), self.device, self.dtype)
+        start = self.rows.start - self.rows.start % self.rows.step
+        rows = range(start, start + len(self.rows) * self.rows.step)
+        return Draws((*self.key, TOGETHER, self.calls - 1), rows, self.device, self.dtype)
 
-    def _draw(self, draw: Callable[[np.random.Generator], np.ndarray]) -> Tensor:
-        return torch.from_numpy(draw(self._rng())[self.rows]).to(self.device)
+    def _draw(self, shape: tuple[int, ...], count: Callable[[Words, int], np.ndarray], fill: Callable) -> Tensor:
+        size = math.prod(shape)
+        if size < MANY:
+            return self._on_device(count(self._counted, size)).to(self.dtype).view(len(self), *shape)
+        drawn, generator = torch.empty(len(self), *shape, device=self.device), torch.Generator(self.device)
+        for sample, seed in zip(drawn, self._counted(1)[:, 0].tolist(), strict=True):
+            fill(sample, generator=generator.manual_seed(seed >> 1))  # a CPU's generator takes 32 bits of it
+        return drawn.to(self.dtype)
 
-    def _rng(self) -> np.random.Generator:
+    def _counted(self, size: int) -> np.ndarray:
+        """Return the next call's `size` words of 64 random bits for each sample, uint64 (rows, size)."""
+        if self._start is None:
+            numbers = self.rows if isinstance(self.rows, range) else self.rows.tolist()
+            entropy = (*self.key, len(self.key))  # for numpy zeros at the end are as if they were not there
+            word = int(np.random.SeedSequence(entropy).generate_state(1, np.uint64)[0])
+            self._start = np.fromiter(numbers, np.uint64, len(self.rows)), word
+        rows, key = self._start
         self.calls += 1
-        return np.random.default_rng([*self.key, self.calls - 1])  # numpy's SeedSequence mixes the whole key
+        starts = mixed(rows * np.uint64(GOLDEN) + np.uint64(splitmix(key + self.calls * GOLDEN)))
+        steps = np.arange(1, size + 1, dtype=np.uint64) * np.uint64(GOLDEN)
+        return mixed(starts[:, None] + steps)
+
+    def _on_device(self, numbers: np.ndarray) -> Tensor:
+        drawn = torch.from_numpy(numbers)
+        if self.device.type == "cuda":  # out of pinned memory: a copy that nobody waits for
+            drawn = drawn.pin_memory()
+        return drawn.to(self.device, non_blocking=True)
+
+
+def mixed(words: np.ndarray) -> np.ndarray:
+    """Return SplitMix64's finalizer of words, uint64, changed in place: every bit depends on all bits."""
+    words ^= words >> np.uint64(30)
+    words *= np.uint64(0xBF58476D1CE4E5B9)
+    words ^= words >> np.uint64(27)
+    words *= np.uint64(0x94D049BB133111EB)
+    words ^= words >> np.uint64(31)
+    return words
+
+
+def splitmix(word: int) -> int:
+    """Return the same of one word."""
+    return int(mixed(np.array([word & WORD], np.uint64))[0])
+
+
+def uniform_of(words: Words, size: int) -> np.ndarray:
+    """Return uniform numbers in [0, 1), float32 (rows, size): the 24 upper bits of a word, which float32 can hold."""
+    return (words(size) >> np.uint64(40)).astype(np.float32) * np.float32(2.0**-24)
+
+
+def normal_of(words: Words, size: int) -> np.ndarray:
+    """Return standard normal numbers, float32 (rows, size), two of a word (Box and Muller 1958)."""
+    word = words((size + 1) // 2)
+    upper, lower = (word >> np.uint64(32)).astype(np.float32), word.astype(np.uint32).astype(np.float32)
+    radius = np.sqrt(np.float32(-2) * np.log((upper + np.float32(0.5)) * np.float32(2.0**-32)))
+    angle = lower * np.float32(2 * np.pi * 2.0**-32)
+    pairs = np.stack([radius * np.cos(angle), radius * np.sin(angle)], -1)
+    return pairs.reshape(len(word), 2 * word.shape[1])[:, :size]
 
 
 def latents(seed: int, rows: Tensor, latent_dim: int, latent: str = "normal") -> Tensor:
     """Return the latents (rows, latent_dim) of the samples with these numbers, `normal` or `uniform` in [-1, 1).
 
     Each row has a generator of its own, so sample 7 of a seed is the same picture however many are asked for, in
-    whatever batches and on however many devices.
+    whatever batches and on however many devices. Pictures of old checkpoints depend on these very numbers.
     """
-    key = slice(0, 1), torch.device("cpu"), torch.float32
-    draws = [Draws((seed, row), 1, *key) for row in rows.tolist()]
-    return torch.cat(
-        [draw.normal(latent_dim) if latent == "normal" else 2 * draw.uniform(latent_dim) - 1 for draw in draws]
-    )
+    drawn = np.empty((len(rows), latent_dim), np.float32)
+    for row, z in zip(rows.tolist(), drawn, strict=True):
+        rng = np.random.default_rng([seed, row, 0])
+        z[:] = (
+            rng.standard_normal(latent_dim, dtype=np.float32)
+            if latent == "normal"
+            else rng.random(latent_dim, dtype=np.float32)
+        )
+    return torch.from_numpy(drawn if latent == "normal" else 2 * drawn - 1)
 
 
 def mix(*key: int) -> int:
@@ -76,7 +155,7 @@ def mix(*key: int) -> int:
 
 
 def seed_networks(seed: int, device: torch.device) -> None:
-    """Seed the noise inside networks (dropout). `torch.manual_seed` would ask every kind of device there is: 1 ms."""
+    """Seed torch's own chance, for networks that use it. `torch.manual_seed` would ask every device: 1 ms."""
     torch.default_generator.manual_seed(seed)
     if device.type == "cuda":
         torch.cuda.manual_seed(seed)

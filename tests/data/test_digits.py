@@ -53,9 +53,11 @@ def test_the_judge_is_made_of_the_training_digits_once_and_judges_the_metrics(mo
 
     monkeypatch.setattr(ganzoo.data.base.with_judge, "judge_of", judge_of)
     data = made(image_size=8)
-    assert not asked  # nobody has asked for it yet
     judge = data.judge()
     assert data.judge() is data.metrics()[0].judge is judge
+    assert not asked  # nobody has needed it yet
+    judge(torch.zeros(1, 1, 8, 8))
+    data.metrics()[0].prepare()
     ((image, label, num_classes),) = asked
     assert num_classes == 10
     assert torch.equal(image, data.train.tensors["image"])

@@ -123,9 +123,10 @@ def test_it_is_judged_by_mnists_judge(root):
     data, mnist = made(root), MNIST(root=root)
     mnist.setup()
     assert data.judge() is data.judge()
-    assert all(
-        torch.equal(value, mnist.judge().state_dict()[name]) for name, value in data.judge().state_dict().items()
-    )
+    for judge in (data.judge(), mnist.judge()):
+        judge.load()
+    weights = mnist.judge().state_dict()
+    assert all(torch.equal(value, weights[name]) for name, value in data.judge().state_dict().items())
     (metric,) = data.metrics()
     assert metric.judge is data.judge()
     assert next(iter(metric.scores)) == data.main_score

@@ -5,7 +5,7 @@ from functools import partial
 import lightning as L
 import pytest
 import torch
-from conftest import QUICKER, QUIET, TRANSLATORS
+from conftest import QUIET, TRANSLATOR, TRANSLATORS
 from fakes import FakeDomains, FakePairs
 from models import domains, translator
 from torch import nn
@@ -14,7 +14,7 @@ import ganzoo.models
 from ganzoo.cli import main
 from ganzoo.data import Digits
 from ganzoo.game.fitting import reflected
-from ganzoo.game.move import PLAYERS
+from ganzoo.game.sizes import take_sizes
 from ganzoo.models import CUT, GAN, CycleGAN, Pix2Pix
 from ganzoo.networks import PatchGAN, ResNetTranslator, UNet
 from ganzoo.runs.loggers import MetricsCSV
@@ -89,7 +89,7 @@ def of(model, data):
     """Let a model look at its data, as at the start of a run."""
     data.setup()
     model.check_data(data)
-    model._take_sizes_from(data)
+    take_sizes(model, data)
     model.check_sizes(data)
     return model
 
@@ -151,7 +151,7 @@ def test_networks_that_do_not_fit_are_refused():
         translator(CycleGAN, generator=lambda a, b: nn.Conv2d(1, 2, 1))
     with pytest.raises(UserError, match=r"Conv2d can't take images of shape \(1, 16, 16\)"):
         translator(CycleGAN, generator=lambda a, b: nn.Conv2d(3, 1, 1))
-    with pytest.raises(UserError, match=r"Linear can't judge images of \(1, 16, 16\)"):
+    with pytest.raises(UserError, match=r"Linear can't score images of \(1, 16, 16\)"):
         translator(CycleGAN, discriminator=lambda shape: nn.Linear(3, 1))
 
 
@@ -160,10 +160,9 @@ def test_networks_that_do_not_fit_are_refused():
 
 def test_the_rates_fall_to_zero_over_the_second_half_unless_told_otherwise(tmp_path):
     data = ["--data", "fakes.FakePairs", "--data.image_size", "24", "--data.batch_size", "4"]
-    small = [option for option in QUICKER["Pix2Pix"] if "schedule" not in option]
     short = ["--trainer.max_steps", "4", "--trainer.log_every_n_steps", "1", "--trainer.limit_val_batches", "0"]
     more = ["--pictures.every_n_steps", "0", "--run_dir", str(tmp_path), *QUIET]
-    main(["fit", "--model", "Pix2Pix", *data, *small, *short, *more])
+    main(["fit", "--model", "Pix2Pix", *data, *TRANSLATOR, *short, *more])
     curves = MetricsCSV(tmp_path).curves()
     for player in ("generator", "discriminator"):  # logged is the rate of the next round
         assert [rate for _, rate in curves[f"{player}/lr"]] == pytest.approx([2e-4, 2e-4, 1e-4, 0])
@@ -173,15 +172,14 @@ def test_the_rates_fall_to_zero_over_the_second_half_unless_told_otherwise(tmp_p
 def test_only_the_movers_weights_get_gradients(cls, options):
     """As the game plays: one batch, and the other player's weights want none."""
     model, batch = translator(cls, **options), domains()
-    model.weights = {player: [*getattr(model, player).parameters()] for player in PLAYERS}
     for move in model.moves(0):
-        (other,) = set(PLAYERS) - {move.player}
+        (other,) = model.players.keys() - {move.player}
         getattr(model, move.player).requires_grad_(True)
         getattr(model, other).requires_grad_(False)
         for terms in (found,) if isinstance(found := move.loss(batch), dict) else found:
             sum(terms.values()).backward()
-        assert all(p.grad is not None for p in model.weights[move.player])
-        assert all(p.grad is None for p in model.weights[other])
+        assert all(p.grad is not None for p in model.players[move.player].weights)
+        assert all(p.grad is None for p in model.players[other].weights)
         model.zero_grad()
 
 
@@ -206,8 +204,8 @@ def anew(cls):
     """The model as a reader would write it who has G make its images again for its own move."""
 
     class Anew(cls):
-        def shared(self, batch, direction, x):
-            return self.generator[direction](x)
+        def shared(self, batch, way, x=None):
+            return self.fakes(batch, way, x)
 
     return Anew
 
@@ -243,9 +241,8 @@ def test_what_g_makes_is_made_once_a_round_for_both_players(cls, data, options, 
 
 def test_gs_weights_want_gradients_only_while_it_makes_what_is_shared_and_frozen_ones_never():
     model, batch = translator(Pix2Pix), domains()
-    weights = [*model.generator.parameters()]
+    weights = model.players["generator"].weights
     frozen = weights.pop(0).requires_grad_(False)
-    model.weights = {"generator": weights}
     model.generator.requires_grad_(False)  # D's move
     shared = model.shared(batch, "AtoB", batch["a"])
     assert not any(p.requires_grad for p in model.generator.parameters())

@@ -3,14 +3,22 @@
 import torch
 
 from ganzoo.game.image_pool import ImagePool
+from ganzoo.system.buffers import buffers_of
 
 
 def image(value: float) -> torch.Tensor:
     return torch.full((1, 2, 2), value)
 
 
+SHAPE = (1, 2, 2)
+
+
 def values(images: torch.Tensor) -> list[float]:
     return images[:, 0, 0, 0].tolist()
+
+
+def kept(pool: ImagePool) -> list[float]:
+    return values(pool.images[: int(pool.count)])
 
 
 def exchange(pool: ImagePool, new: list[float], coins: list[float], places: list[int]) -> list[float]:
@@ -19,36 +27,23 @@ def exchange(pool: ImagePool, new: list[float], coins: list[float], places: list
 
 
 def test_a_sequence_by_hand():
-    pool = ImagePool(3)
+    pool = ImagePool(3, SHAPE)
     assert exchange(pool, [1, 2], [0.9, 0.9], [0, 0]) == [1, 2]  # not full: as they are, whatever the coin
-    assert values(pool.state()) == [1, 2]
+    assert kept(pool) == [1, 2]
     # 3 fills it; 4 is exchanged for the one in place 0; 5 is shown and not kept; 6 for the one in place 0, which is 4
     assert exchange(pool, [3, 4, 5, 6], [0.9, 0.5, 0.49, 0.7], [2, 0, 1, 0]) == [3, 1, 5, 4]
-    assert values(pool.state()) == [6, 2, 3]
-
-
-def test_its_state_is_on_the_cpu_wherever_the_images_are():
-    """After a resume on a GPU some are there and some on the CPU."""
-
-    class OnGPU:
-        def cpu(self):
-            return image(5)
-
-    pool = ImagePool(3)
-    pool.load(torch.zeros(1, 1, 2, 2))
-    pool.images.append(OnGPU())
-    assert values(pool.state()) == [0, 5]
+    assert kept(pool) == [6, 2, 3]
 
 
 def test_it_keeps_copies():
-    pool, new = ImagePool(2), torch.ones(2, 1, 2, 2)
+    pool, new = ImagePool(2, SHAPE), torch.ones(2, *SHAPE)
     pool.exchange(new, torch.zeros(2), torch.zeros(2, dtype=torch.long))
     new.zero_()
-    assert values(pool.state()) == [1, 1]
+    assert kept(pool) == [1, 1]
 
 
 def test_about_half_are_older():
-    pool, rng = ImagePool(50), torch.Generator().manual_seed(0)
+    pool, rng = ImagePool(50, SHAPE), torch.Generator().manual_seed(0)
     shown = []
     for value in range(4000):
         coin, place = torch.rand(1, generator=rng), torch.randint(50, (1,), generator=rng)
@@ -58,10 +53,18 @@ def test_about_half_are_older():
 
 
 def test_what_it_kept_can_be_loaded():
-    pool, again = ImagePool(3), ImagePool(3)
-    assert again.state().numel() == 0
+    pool, again = ImagePool(3, SHAPE), ImagePool(3, SHAPE)
+    assert kept(again) == []
     exchange(pool, [1, 2], [0, 0], [0, 0])
-    again.load(pool.state())
+    again.load_state_dict(pool.state_dict())
     assert exchange(again, [3, 4], [0, 0.6], [0, 1]) == [3, 2]
-    again.load(ImagePool(3).state())
-    assert again.images == []
+    assert kept(pool) == [1, 2]  # it has images of its own
+    again.load_state_dict(ImagePool(3, SHAPE).state_dict())
+    assert kept(again) == []
+    assert exchange(again, [5], [0.9], [0]) == [5]
+
+
+def test_no_rank_averages_it():
+    pool = ImagePool(3, SHAPE)
+    assert set(buffers_of(pool, "constant")) == {"images", "count"}
+    assert not buffers_of(pool, "shared")

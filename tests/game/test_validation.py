@@ -10,7 +10,7 @@ import ganzoo
 import ganzoo.data.base.with_judge
 from ganzoo.cli import main
 from ganzoo.data import Digits, Toy2D
-from ganzoo.game.judging import VALIDATION_SEED
+from ganzoo.game.validation import VALIDATION_SEED
 from ganzoo.metrics import DigitScores, ModesFound, SlicedWassersteinDistance
 from ganzoo.runs.checkpoint_file import read
 from ganzoo.runs.loggers import MetricsCSV
@@ -206,5 +206,5 @@ def test_another_size_than_the_checkpoints_is_one_line(fit, capsys):
         with pytest.raises(SystemExit):
             main([command, "--ckpt_path", ckpt, "--data.image_size", "32"])
         err = capsys.readouterr().err
-        assert "networks are others than these, made for shape [1, 16, 16], num_classes 10: give the options" in err
+        assert "has other networks, made for shape [1, 16, 16], num_classes 10: give the options" in err
         assert err.count("\n") == 1

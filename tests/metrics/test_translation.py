@@ -45,7 +45,7 @@ def test_a_reset_forgets():
 
 
 def test_cycles_by_hand():
-    metric = CycleDistance()
+    metric = CycleDistance({"a": "AtoBtoA", "b": "BtoAtoB"})
     given = {"a": images(0), "AtoBtoA": images(1), "b": images(2), "BtoAtoB": images(3)}
     metric.update(given, real=False)
     scores = metric.compute()
@@ -56,7 +56,7 @@ def test_cycles_by_hand():
 @pytest.mark.parametrize(("domain", "made"), [("a", "BtoA"), ("b", "AtoB")])
 def test_a_domains_metric_compares_what_was_made_for_it_with_its_own_images(domain, made):
     given = {"a": images(0), "b": images(1), "AtoB": images(2), "BtoA": images(3)}
-    metric, alone = OfDomain(SlicedWassersteinDistance(), domain), SlicedWassersteinDistance()
+    metric, alone = OfDomain(SlicedWassersteinDistance(), domain, made), SlicedWassersteinDistance()
     metric.update(given, real=True)
     metric.update(given, real=False)
     alone.update(given[domain], real=True)

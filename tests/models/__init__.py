@@ -53,9 +53,9 @@ def domains(channels: tuple[int, int] = (1, 1)) -> dict[str, Tensor]:
     return {"a": normal(1, N, channels[0], 16, 16).tanh(), "b": normal(2, N, channels[1], 16, 16).tanh()}
 
 
-def chance(model: Game, key: int = 0, size: int = N, rows: slice = slice(None)) -> Draws:
+def chance(model: Game, key: int = 0, rows: range = range(N)) -> Draws:
     """Set the model's chance, and return the same."""
-    draws = [Draws((key,), size, rows, torch.device("cpu"), torch.float64) for _ in range(2)]
+    draws = [Draws((key,), rows, torch.device("cpu"), torch.float64) for _ in range(2)]
     model.draws = draws[0]
     return draws[1]
 

@@ -9,8 +9,9 @@ from torch import nn
 
 from ganzoo.data import Toy2D
 from ganzoo.models import ACGAN, CGAN, ProjectionGAN
-from ganzoo.networks import DCGANGenerator, ResNetDiscriminator, ResNetGenerator
-from ganzoo.objectives import Hinge, NonSaturating, RelativisticPairing
+from ganzoo.networks import DCGANGenerator, MinibatchStdDev, ResNetDiscriminator, ResNetGenerator
+from ganzoo.objectives import FeatureMatching, Hinge, NonSaturating, RelativisticAverage, RelativisticPairing
+from ganzoo.penalties import R1
 from ganzoo.system.errors import UserError
 
 from . import LATENT, N, assert_equal, batch, gradients, normal, ready
@@ -44,7 +45,7 @@ def test_cgans_loss_is_that_of_networks_that_are_given_the_label_beside():
 
 
 def test_feature_matching_and_minibatch_statistics_know_labels():
-    model = ready(CGAN, num_classes=3, feature_matching=True, minibatch="stddev")
+    model = ready(CGAN, num_classes=3, objective=FeatureMatching(), minibatch=MinibatchStdDev)
     real, z = batch(), normal(2, N, LATENT)
     y = real["label"]
     inner = model.discriminator.discriminator.discriminator
@@ -73,7 +74,7 @@ def test_acgans_losses_are_the_papers():
     expected = {"adversarial": NonSaturating().generator(None, scores[1]), "class": 0.3 * cross_entropy(classes[1], y)}
     assert_equal(model.generator_loss(real, z), expected)
     right = sum(int(row.argmax()) == int(label) for row, label in zip(classes[0], y, strict=True)) / N
-    assert model.noted["D(class)"].item() == pytest.approx(right)
+    assert model.notes["D(class)"].item() == pytest.approx(right)
 
 
 def test_acgans_generator_learns_from_the_classes():
@@ -82,10 +83,37 @@ def test_acgans_generator_learns_from_the_classes():
     assert all(g.any() for g in gradients(loss, model.generator))
 
 
-@pytest.mark.parametrize("options", [{"objective": RelativisticPairing()}, {"feature_matching": True}])
-def test_acgan_refuses_what_it_cannot_combine(options):
-    with pytest.raises(UserError, match="ACGAN's generator is judged sample by sample"):
-        ACGAN(**options)
+@pytest.mark.parametrize("objective", [RelativisticPairing(), RelativisticAverage()])
+def test_acgans_generator_may_be_compared_with_real_samples(objective):
+    model = ready(ACGAN, num_classes=3, objective=objective, generator_class_weight=0.3)
+    real, z = batch(), normal(2, N, LATENT)
+    y, network = real["label"], model.discriminator
+    features = [network.discriminator.features(samples) for samples in (real["image"], model.generator(z, y))]
+    scores = [network.discriminator.head(f) for f in features]
+    told = cross_entropy(features[1] @ network.classes.weight.T + network.classes.bias, y)
+    assert_equal(model.generator_loss(real, z), {"adversarial": objective.generator(*scores), "class": 0.3 * told})
+    assert_equal(model.discriminator_loss(real, z)["adversarial"], objective.discriminator(*scores))
+
+
+def test_acgans_generator_may_match_features():
+    model = ready(ACGAN, num_classes=3, objective=FeatureMatching())
+    real, z = batch(), normal(2, N, LATENT)
+    y, network = real["label"], model.discriminator
+    features = [network.discriminator.features(samples) for samples in (real["image"], model.generator(z, y))]
+    told = cross_entropy(features[1] @ network.classes.weight.T + network.classes.bias, y)
+    distance = (features[0].mean(0) - features[1].mean(0)).square().sum()
+    assert_equal(model.generator_loss(real, z), {"feature_matching": distance, "class": told})
+    scores = [network.discriminator.head(f) for f in features]
+    assert_equal(model.discriminator_loss(real, z)["adversarial"], NonSaturating().discriminator(*scores))
+
+
+def test_acgans_penalty_is_taken_of_its_scores():
+    model = ready(ACGAN, num_classes=3, penalties=[R1(4.0)])
+    real = batch()
+    x = real["image"].clone().requires_grad_()
+    (slope,) = torch.autograd.grad(model.discriminator(x).sum(), x)
+    terms = model.discriminator_loss(real, normal(2, N, LATENT))
+    assert_equal(terms["R1"].detach(), 2 * slope.square().sum(1).mean())
 
 
 def test_projectiongans_loss_is_the_hinge_of_the_projected_scores():
@@ -121,16 +149,16 @@ def test_samples_are_of_the_label_asked_for_and_mixtures_lie_between(cls):
     z = normal(0, 4, LATENT)
     with torch.no_grad():
         for label in range(3):
-            whole = model.generate(z, label=torch.full((4,), label))
+            whole = model.generate(z, y=torch.full((4,), label))
             one_hot = torch.eye(3)[[label] * 4]
-            assert_equal(model.generate(z, label=one_hot), whole)
-        mixed = model.generate(z, label=torch.tensor([[0.5, 0.5, 0.0]] * 4))
+            assert_equal(model.generate(z, y=one_hot), whole)
+        mixed = model.generate(z, y=torch.tensor([[0.5, 0.5, 0.0]] * 4))
     for label in (0, 1):
-        found = model.generate(z, label=torch.full((4,), label))
+        found = model.generate(z, y=torch.full((4,), label))
         if cls is not ProjectionGAN:  # whose conditional batch norm starts the same for all labels
             assert not torch.allclose(mixed, found)
     rows = torch.arange(7)
-    assert_equal(model.sample_rows(rows), model.sample_rows(rows, label=rows % 3))
+    assert_equal(model.sample_rows(rows), model.sample_rows(rows, y=rows % 3))
     with pytest.raises(UserError, match="label 3 is out of range: this model's labels are 0 to 2"):
         model.sample(2, label=3)
 

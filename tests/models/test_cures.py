@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 import torch
+import torch.nn.functional as F
 from conftest import QUIET, last
 from game.test_game import game, play
 from torch import nn
@@ -12,17 +13,19 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from ganzoo.cli import main
 from ganzoo.models import CGAN, DCGAN, GAN, LSGAN, R3GAN, SNGAN, WGAN, WGANGP, PacGAN
-from ganzoo.models.gan import spectrally_normalised
 from ganzoo.networks import (
     DCGANDiscriminator,
     DCGANGenerator,
+    MinibatchDiscrimination,
     MinibatchDiscriminator,
+    MinibatchStdDev,
     MLPDiscriminator,
     R3GANDiscriminator,
     SNGANDiscriminator,
 )
-from ganzoo.networks.minibatch import MinibatchDiscrimination
+from ganzoo.networks.augment import Augment, InstanceNoise
 from ganzoo.objectives import (
+    FeatureMatching,
     Hinge,
     LeastSquares,
     Minimax,
@@ -31,7 +34,7 @@ from ganzoo.objectives import (
     RelativisticPairing,
     Wasserstein,
 )
-from ganzoo.penalties import DRAGAN, R1, R2, GradientPenalty
+from ganzoo.penalties import DRAGAN, R1, R2, GradientPenalty, SpectralNorm, WeightClip
 from ganzoo.system.errors import UserError
 
 from . import LATENT, N, assert_equal, batch, chance, gradients, normal, ready
@@ -53,9 +56,9 @@ def test_both_players_minimise_the_objective(objective):
     scores = model.discriminator(real["image"]), model.discriminator(model.generator(z))
     assert_equal(model.discriminator_loss(real, z), {"adversarial": objective.discriminator(*scores)})
     assert_equal(model.generator_loss(real, z), {"adversarial": objective.generator(*scores)})
-    assert_equal(model.noted["D(real)"], scores[0].mean().detach())  # a score, not a probability
+    assert_equal(model.notes["D(real)"], scores[0].mean().detach())  # a score, not a probability
     ordered = sum(float(a > b) for a, b in zip(*scores, strict=True)) / N
-    assert float(model.noted["D(accuracy)"]) == pytest.approx(ordered)
+    assert float(model.notes["D(accuracy)"]) == pytest.approx(ordered)
 
 
 def test_what_is_logged_of_a_probability():
@@ -63,12 +66,12 @@ def test_what_is_logged_of_a_probability():
     real, z = batch(), normal(2, N, LATENT)
     x, fake = model.discriminator(real["image"]), model.discriminator(model.generator(z))
     model.discriminator_loss(real, z)
-    assert_equal(model.noted["D(real)"], x.sigmoid().mean().detach())
-    assert_equal(model.noted["D(fake)"], fake.sigmoid().mean().detach())
+    assert_equal(model.notes["D(real)"], x.sigmoid().mean().detach())
+    assert_equal(model.notes["D(fake)"], fake.sigmoid().mean().detach())
     right = (sum(float(a > 0) for a in x) + sum(float(b < 0) for b in fake)) / (2 * N)
-    assert float(model.noted["D(accuracy)"]) == pytest.approx(right)
+    assert float(model.notes["D(accuracy)"]) == pytest.approx(right)
     assert 0 < right < 1
-    assert "discriminator/distance" not in model.noted
+    assert "discriminator/distance" not in model.notes
 
 
 def test_lsgan_is_dcgan_with_least_squares():
@@ -193,7 +196,7 @@ def test_the_largest_singular_value_of_each_of_ds_weights_is_1():
 
 
 def test_one_power_iteration_is_made_at_each_use_and_none_in_evaluation():
-    layer = spectrally_normalised(nn.Linear(3, 4)).double()
+    layer = SpectralNorm().prepare(nn.Linear(3, 4)).double()
     u = layer.parametrizations.weight[0]._u
     before = u.clone()
     layer(normal(0, 2, 3))
@@ -204,7 +207,7 @@ def test_one_power_iteration_is_made_at_each_use_and_none_in_evaluation():
 
 
 def test_a_linear_normalised_critic_has_slope_1():
-    layer = spectrally_normalised(nn.Linear(5, 1)).double()
+    layer = SpectralNorm().prepare(nn.Linear(5, 1)).double()
     a, b = normal(0, 50, 5), normal(1, 50, 5)
     change = (layer(a) - layer(b)).abs().flatten()
     assert (change <= (a - b).norm(dim=1) + 1e-12).all()
@@ -213,7 +216,7 @@ def test_a_linear_normalised_critic_has_slope_1():
 
 def test_a_deep_normalised_critic_is_1_lipschitz():
     # LeakyReLU's slope is at most 1, and so is each layer's
-    network = spectrally_normalised(MLPDiscriminator((5,), hidden=(16, 16))).double()
+    network = SpectralNorm().prepare(MLPDiscriminator((5,), hidden=(16, 16))).double()
     converge(network)
     a, b = 3 * normal(0, 200, 5), 3 * normal(1, 200, 5)
     with torch.no_grad():
@@ -221,18 +224,18 @@ def test_a_deep_normalised_critic_is_1_lipschitz():
     assert (change <= (a - b).norm(dim=1) * (1 + 1e-4)).all()
 
 
-@pytest.mark.parametrize("kind", ["discrimination", "stddev"])
+@pytest.mark.parametrize("kind", [MinibatchDiscrimination, MinibatchStdDev])
 def test_layers_that_start_at_zero_can_be_normalised(kind):
-    model = ready(GAN, minibatch=kind, spectral_norm=True)
+    model = ready(GAN, minibatch=kind, penalties=[SpectralNorm()])
     assert model.discriminator(batch()["image"]).isfinite().all()
-    network = spectrally_normalised(R3GANDiscriminator((1, 16, 16), width=8)).double()
+    network = SpectralNorm().prepare(R3GANDiscriminator((1, 16, 16), width=8)).double()
     assert network(normal(0, 2, 1, 16, 16)).isfinite().all()
 
 
 # Minibatch statistics, feature matching -----------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("kind", ["discrimination", "stddev"])
+@pytest.mark.parametrize("kind", [MinibatchDiscrimination, MinibatchStdDev])
 def test_a_minibatch_option_starts_as_the_plain_discriminator(kind):
     plain, model = ready(GAN), ready(GAN, minibatch=kind)
     assert isinstance(model.discriminator, MinibatchDiscriminator)
@@ -243,7 +246,7 @@ def test_a_minibatch_option_starts_as_the_plain_discriminator(kind):
 
 
 def test_a_minibatch_option_lets_the_discriminator_see_a_collapse():
-    model = ready(GAN, minibatch="stddev")
+    model = ready(GAN, minibatch=MinibatchStdDev)
     nn.init.ones_(model.discriminator.score.weight)
     one = batch()["image"][:1]
     collapsed = model.discriminator(one.expand(N, -1))
@@ -252,7 +255,7 @@ def test_a_minibatch_option_lets_the_discriminator_see_a_collapse():
 
 
 def test_feature_matching_is_the_distance_of_the_features_means():
-    model = ready(GAN, feature_matching=True)
+    model = ready(GAN, objective=FeatureMatching())
     real, z = batch(), normal(2, N, LATENT)
     network = model.discriminator
     mean = [[column.sum().item() / N for column in network.features(x).T] for x in (real["image"], model.generator(z))]
@@ -266,9 +269,9 @@ def test_feature_matching_is_the_distance_of_the_features_means():
 
 
 def test_feature_matching_changes_the_mover_only():
-    before = ready(GAN, feature_matching=True)
+    before = ready(GAN, objective=FeatureMatching())
     frozen = partial(torch.optim.SGD, lr=0.0)
-    model = game(feature_matching=True, discriminator_optimizer=frozen)
+    model = game(objective=FeatureMatching(), discriminator_optimizer=frozen)
     play(model, 2)
     for a, b in zip(before.discriminator.parameters(), model.discriminator.parameters(), strict=True):
         assert torch.equal(a, b)
@@ -280,21 +283,21 @@ def test_feature_matching_changes_the_mover_only():
 
 def test_instance_noise_falls_linearly_to_nothing():
     x = torch.zeros(4000, 2, dtype=torch.float64)
-    model = ready(GAN, instance_noise=0.5, instance_noise_rounds=10)
+    model = ready(GAN, augment=InstanceNoise(0.5, rounds=10))
     for round_, std in [(0, 0.5), (1, 0.45), (5, 0.25), (9, 0.05), (10, 0.0), (50, 0.0)]:
-        chance(model, size=4000)
+        chance(model, rows=range(4000))
         model.round = round_
         noise = model.shown(x)
         assert noise.std().item() == pytest.approx(std, rel=0.03)
         assert abs(noise.mean().item()) < 0.03
-    lasting = ready(GAN, instance_noise=0.5)
-    chance(lasting, size=4000)
+    lasting = ready(GAN, augment=InstanceNoise(0.5))
+    chance(lasting, rows=range(4000))
     lasting.round = 10_000
     assert lasting.shown(x).std().item() == pytest.approx(0.5, rel=0.03)
 
 
 def test_instance_noise_is_on_reals_and_fakes_and_never_the_same():
-    model = ready(GAN, instance_noise=0.5)
+    model = ready(GAN, augment=InstanceNoise(0.5))
     draws, real, z = chance(model), batch(), normal(2, N, LATENT)
     first, second = 0.5 * draws.normal(2), 0.5 * draws.normal(2)
     assert not torch.equal(first, second)
@@ -305,10 +308,10 @@ def test_instance_noise_is_on_reals_and_fakes_and_never_the_same():
 
 
 def test_a_sample_has_the_same_noise_on_any_rank():
-    model, x = ready(GAN, instance_noise=0.5), batch()["image"]
+    model, x = ready(GAN, augment=InstanceNoise(0.5)), batch()["image"]
     whole = model.shown(x)
     for rank in (0, 1):
-        chance(model, rows=slice(rank, N, 2))
+        chance(model, rows=range(rank, N, 2))
         assert torch.equal(model.shown(x[rank::2]), whole[rank::2])
 
 
@@ -324,6 +327,44 @@ def test_a_pack_is_samples_side_by_side_in_the_channels():
     assert_equal(points.shown(rows), torch.stack([torch.cat(list(rows[:4])), torch.cat(list(rows[4:]))]))
     assert model.discriminator(model.shown(x)).shape == (N // 2,)
     assert model.discriminator_loss(batch(1, 16, 16), normal(2, N, LATENT))["adversarial"].shape == ()
+
+
+@pytest.mark.parametrize("penalty", [R1(2.0), R2(2.0), GradientPenalty(2.0)])
+def test_a_penalty_is_taken_by_each_sample_of_a_pack(penalty):
+    model = ready(PacGAN, pack=2, penalties=[penalty])
+    draws, real, z = chance(model), batch(), normal(2, N, LATENT)
+    x, fake = real["image"], model.generator(z).detach()
+    u = draws.uniform()[:, None]
+    at = {R1: x, R2: fake, GradientPenalty: u * x + (1 - u) * fake}[type(penalty)]
+    norms = []
+    for first in range(0, N, 2):  # pack after pack; of both samples of each
+        pack = at[first : first + 2].reshape(1, 4).clone().requires_grad_()
+        (slope,) = torch.autograd.grad(model.discriminator(pack).sum(), pack)
+        norms += [slope[0, :2].norm(), slope[0, 2:].norm()]
+    lengths = torch.stack(norms)
+    assert lengths[0] != lengths[1]
+    expected = 2 * (lengths - 1).square().mean() if type(penalty) is GradientPenalty else lengths.square().mean()
+    terms = model.discriminator_loss(real, z)
+    assert_equal(terms[type(penalty).__name__].detach(), expected)
+    scores = [model.discriminator(samples.reshape(N // 2, 4)) for samples in (x, fake)]
+    assert_equal(terms["adversarial"], NonSaturating().discriminator(*scores))
+
+
+def test_a_penalty_is_taken_by_the_sample_itself_and_not_by_what_d_is_shown():
+    """Scores are D(2 x): the slope by x is twice that of D."""
+
+    class Doubled(Augment):
+        def __call__(self, x, draws, step):
+            return 2 * x
+
+    model = ready(GAN, augment=Doubled(), penalties=[R1(2.0)])
+    real, z = batch(), normal(2, N, LATENT)
+    shown = (2 * real["image"]).requires_grad_()
+    (slope,) = torch.autograd.grad(model.discriminator(shown).sum(), shown)
+    terms = model.discriminator_loss(real, z)
+    assert_equal(terms["R1"].detach(), (2 * slope).square().sum(1).mean())
+    expected = F.softplus(-model.discriminator(2 * model.generator(z))).mean()
+    assert_equal(model.generator_loss(real, z)["adversarial"], expected)
 
 
 def test_packs_of_one_are_dcgan():
@@ -346,8 +387,8 @@ def test_only_the_first_layer_grows_with_the_pack():
 def test_a_packed_discriminators_opinion_is_of_packs_of_equals():
     model = ready(PacGAN, pack=3)
     x = batch()["image"]
-    assert_equal(model.opinion(x), model.discriminator(torch.cat([x, x, x], 1)))
-    assert model.opinion(x).shape == (N,)
+    assert_equal(model.scores_alone(x), model.discriminator(torch.cat([x, x, x], 1)))
+    assert model.scores_alone(x).shape == (N,)
 
 
 def test_a_batch_that_makes_no_packs_is_one_message():
@@ -367,23 +408,40 @@ def test_a_batch_that_makes_no_packs_is_one_message():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"weight_clip": 0.01}, "weight_clip .*NonSaturating needs a probability.*set model.objective to Wasserstein"),
-        ({"weight_clip": 0.01, "objective": Minimax()}, "but Minimax needs a probability"),
-        ({"weight_clip": 0.0, "objective": Wasserstein()}, "weight_clip is 0.0: give a bound above 0"),
-        ({"weight_clip": -1.0, "objective": Wasserstein()}, "weight_clip is -1.0: give a bound above 0"),
-        ({"objective": Wasserstein()}, "Wasserstein needs a critic with a bounded slope.*GradientPenalty.*weight_clip"),
         (
-            {"objective": Wasserstein(), "weight_clip": 0.01, "spectral_norm": True},
-            "weight_clip and spectral_norm both bound the same weights: choose one",
+            {"penalties": [WeightClip()]},
+            "WeightClip .*NonSaturating needs a probability.*set model.objective to Wasserstein",
         ),
-        ({"instance_noise": -0.1}, "instance_noise is -0.1: give a standard deviation of 0 or more"),
-        ({"instance_noise": 0.1, "instance_noise_rounds": 0}, "instance_noise_rounds is 0: give 1 or more"),
+        ({"penalties": [WeightClip()], "objective": Minimax()}, "but Minimax needs a probability"),
+        ({"penalties": [WeightClip()], "objective": FeatureMatching()}, "but FeatureMatching needs a probability"),
+        (
+            {"objective": Wasserstein()},
+            "Wasserstein needs a critic with a bounded slope.*GradientPenalty, WeightClip or SpectralNorm",
+        ),
+        (
+            {"objective": Wasserstein(), "penalties": [WeightClip(), SpectralNorm()]},
+            "WeightClip and SpectralNorm both bound the same weights: choose one",
+        ),
         ({"n_critic": 0}, "n_critic is 0: give 1 or more"),
     ],
 )
 def test_what_contradicts_itself_is_one_message(options: dict[str, Any], message: str):
     with pytest.raises(UserError, match=message):
         GAN(**options)
+
+
+@pytest.mark.parametrize(
+    ("cure", "options", "message"),
+    [
+        (WeightClip, {"bound": 0.0}, "WeightClip's bound is 0.0: give one above 0"),
+        (WeightClip, {"bound": -1.0}, "WeightClip's bound is -1.0: a penalty is 0 or more"),
+        (InstanceNoise, {"std": -0.1}, "InstanceNoise's std is -0.1: give a standard deviation of 0 or more"),
+        (InstanceNoise, {"rounds": 0}, "InstanceNoise's rounds is 0: give 1 or more"),
+    ],
+)
+def test_what_cannot_be_is_refused_by_the_cure_itself(cure, options: dict[str, Any], message: str):
+    with pytest.raises(UserError, match=message):
+        cure(**options)
 
 
 @pytest.mark.parametrize("cls", [WGAN, WGANGP])
@@ -394,9 +452,9 @@ def test_a_wgan_without_its_bound_is_refused(cls):
         cls(n_critic=0)
 
 
-@pytest.mark.parametrize("bound", [{"penalties": [GradientPenalty()]}, {"weight_clip": 0.1}, {"spectral_norm": True}])
+@pytest.mark.parametrize("bound", [GradientPenalty(), WeightClip(0.1), SpectralNorm()])
 def test_each_bound_alone_is_enough(bound):
-    ready(GAN, objective=Wasserstein(), **bound)
+    ready(GAN, objective=Wasserstein(), penalties=[bound])
 
 
 def test_two_penalties_of_one_kind_are_refused():
@@ -407,11 +465,11 @@ def test_two_penalties_of_one_kind_are_refused():
 
 @pytest.mark.parametrize("cls", [GAN, PacGAN])
 def test_what_a_discriminator_of_batches_says_of_many_points_is_asked_in_parts(cls):
-    model = ready(cls, minibatch="discrimination")
+    model = ready(cls, minibatch=MinibatchDiscrimination)
     model.discriminator.score.weight.data.normal_()
     x, sizes = normal(3, 200, 2), []
     model.discriminator.register_forward_pre_hook(lambda module, args: sizes.append(len(args[0])))
-    scores = model.opinion(x)
+    scores = model.scores_alone(x)
     assert scores.shape == (200,)
     assert sizes == [64, 64, 64, 8]  # all pairs of 10,000 points would need 100 GB
     first = x[:64] if cls is GAN else x[:64].repeat(1, 2)
@@ -451,7 +509,7 @@ def test_compiled_with_a_penalty_it_is_the_same_game(tmp_path, capsys):
 
 
 def test_spectral_normalization_bounds_the_tensor_of_minibatch_discrimination():
-    model = GAN(shape=(2,), objective=Wasserstein(), spectral_norm=True, minibatch="discrimination")
+    model = GAN(shape=(2,), objective=Wasserstein(), penalties=[SpectralNorm()], minibatch=MinibatchDiscrimination)
     model.configure_model()
     (statistic,) = [m for m in model.discriminator.modules() if isinstance(m, MinibatchDiscrimination)]
     with torch.no_grad():

@@ -144,7 +144,7 @@ def test_the_defaults_are_the_papers():
     assert (model.num_patches, model.temperature, model.head_width) == (256, 0.07, 256)
     assert not model.flip_equivariance
     assert model.objective == WholeLeastSquares()
-    assert set(model.make_schedule.values()) == {ConstantThenLinear}
+    assert {player["schedule"] for player in model.learning.values()} == {ConstantThenLinear}
     assert [move.player for move in model.moves(0)] == ["discriminator", "generator"]
 
 

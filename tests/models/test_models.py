@@ -6,7 +6,7 @@ import fakes
 import numpy as np
 import pytest
 import torch
-from conftest import FROM_NOISE, MODELS, MODELS_OR_SLOW, TRANSLATORS, alike_slow, data_of, fit_args, last
+from conftest import FROM_NOISE, MODELS, MODELS_OR_SLOW, TRANSLATORS, data_of, expensive_slow, fit_args, last
 from PIL import Image
 
 import ganzoo
@@ -19,7 +19,7 @@ from ganzoo.objectives import Minimax
 from ganzoo.pictures.grids import to_uint8
 
 
-@pytest.mark.parametrize("model", alike_slow(FROM_NOISE))
+@pytest.mark.parametrize("model", expensive_slow(FROM_NOISE))
 def test_fit_resume_validate_test_sample_and_load(fit, tmp_path, capsys, model):
     run = fit(model, "run", 2)
     main(["resume", str(run), "--max_steps", "3"])
@@ -40,7 +40,7 @@ def test_fit_resume_validate_test_sample_and_load(fit, tmp_path, capsys, model):
     assert last(run)["global_step"] == 3
 
 
-@pytest.mark.parametrize("model", alike_slow(TRANSLATORS))
+@pytest.mark.parametrize("model", expensive_slow(TRANSLATORS))
 def test_fit_resume_validate_test_translate_and_load(fit, tmp_path, capsys, model):
     run = fit(model, "run", 2)
     main(["resume", str(run), "--max_steps", "3"])
@@ -54,7 +54,7 @@ def test_fit_resume_validate_test_translate_and_load(fit, tmp_path, capsys, mode
         main([command, "--ckpt_path", ckpt, "--trust"])  # of the tests' own data
         assert f"{stage}/{score}" in capsys.readouterr().out
     images = 2 * torch.rand(3, 1, 24, 30) - 1
-    for direction in loaded.directions:
+    for direction in [way.name for way in loaded.ways]:
         made = loaded.translate(images, direction)
         assert made.shape == (3, 1, 24, 30)
         assert made.dtype == torch.float32
@@ -67,14 +67,15 @@ def test_fit_resume_validate_test_translate_and_load(fit, tmp_path, capsys, mode
     predict = ["predict", "--ckpt_path", ckpt, "--trust", "--samples.out"]
     main([*predict, str(tmp_path / "all"), "--data.batch_size", "3"])
     main([*predict, str(tmp_path / "few"), "--samples.num", "2"])
-    folders = ["AtoB", "BtoA"] if len(loaded.directions) == 2 else ["."]
-    for folder, direction in zip(folders, loaded.directions, strict=True):
+    folders = ["AtoB", "BtoA"] if len(loaded.ways) == 2 else ["."]
+    for folder, way in zip(folders, loaded.ways, strict=True):
+        direction = way.name
         data = getattr(fakes, data_of(model))(image_size=24)
         data.setup()
         for place, count in (("all", 8), ("few", 2)):
             names = sorted(path.name for path in (tmp_path / place / folder).glob("*.png"))
             assert names == [f"{i:06d}.png" for i in range(count)]
-        images = data.val[torch.arange(8)][direction[0].lower()] / 127.5 - 1
+        images = data.val[torch.arange(8)][way.reads[0]] / 127.5 - 1
         made = to_uint8(loaded.translate(images, direction))[:, 0].int()
         for i in (0, 1, 7):
             written = torch.from_numpy(np.array(Image.open(tmp_path / "all" / folder / f"{i:06d}.png"))).int()

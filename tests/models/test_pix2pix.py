@@ -65,13 +65,13 @@ def test_the_defaults_are_the_papers():
     assert (model.make_generator, model.make_discriminator) == (UNet, PatchGAN)
     assert model.lambda_l1 == 100
     assert model.objective == NonSaturating()
-    assert model.make_optimizer == {"generator": Adam, "discriminator": Adam}
+    assert {player["optimizer"] for player in model.learning.values()} == {Adam}
     optimizer = Adam([torch.zeros(1, requires_grad=True)])
     assert (optimizer.defaults["lr"], optimizer.defaults["betas"]) == (2e-4, (0.5, 0.999))
-    assert set(model.make_schedule.values()) == {ConstantThenLinear}
+    assert {player["schedule"] for player in model.learning.values()} == {ConstantThenLinear}
     assert [move.player for move in model.moves(0)] == ["discriminator", "generator"]
     with torch.device("meta"):
-        assert model.make_discriminator(model.shape_judged("b") if model.shapes else ()).model[0].in_channels == 4
+        assert model.make_discriminator(model.shape_scored("b") if model.shapes else ()).model[0].in_channels == 4
 
 
 def test_its_noise_is_dropout_and_is_the_samples_own():

@@ -1,5 +1,7 @@
 """UnrolledGAN against steps made by hand, second derivatives and all."""
 
+import copy
+
 import pytest
 import torch
 import torch.nn.functional as F
@@ -7,10 +9,12 @@ from game.test_game import game, play
 from torch import Tensor, nn
 
 from ganzoo.models import GAN, UnrolledGAN
-from ganzoo.objectives import Minimax, NonSaturating, RelativisticPairing
+from ganzoo.networks.augment import InstanceNoise
+from ganzoo.objectives import FeatureMatching, Minimax, NonSaturating, RelativisticAverage, RelativisticPairing
+from ganzoo.penalties import SpectralNorm
 from ganzoo.system.errors import UserError
 
-from . import LATENT, N, assert_equal, batch, gradients, normal, ready
+from . import LATENT, N, assert_equal, batch, chance, gradients, normal, ready
 
 
 class LinearScore(nn.Linear):
@@ -69,7 +73,7 @@ def test_steps_are_those_made_by_hand_and_the_generator_sees_through_them(steps)
     # a generator that takes the unrolled D as given has another gradient: the second derivatives matter
     with torch.no_grad():
         x_fake = model.generator(z)
-    given = {name: weight.detach() for name, weight in model.unrolled(real["image"], x_fake).items()}
+    given = {name: weight.detach() for name, weight in model.unrolled(real, x_fake).items()}
     score = model.generator(z) @ given["weight"][0] + given["bias"]
     blind = gradients(F.softplus(-score).mean(), model.generator)[0]
     assert (blind - weight).abs().max() > 1e-3
@@ -84,7 +88,7 @@ def test_the_unrolled_discriminator_is_the_better_one():
         scores = [torch.func.functional_call(model.discriminator, weights, samples) for samples in (x, fake)]
         return NonSaturating().discriminator(*scores).item()
 
-    assert loss(model.unrolled(x, fake)) < loss(dict(model.discriminator.named_parameters()))
+    assert loss(model.unrolled(real, fake)) < loss(dict(model.discriminator.named_parameters()))
 
 
 def test_the_discriminators_own_weights_stay_in_the_generators_move():
@@ -94,7 +98,7 @@ def test_the_discriminators_own_weights_stay_in_the_generators_move():
             return super().generator_loss(batch, z)
 
         def moved(self, player):
-            if player == "generator":
+            if player.name == "generator":
                 for p, before in zip(self.discriminator.parameters(), seen[-1], strict=True):
                     assert torch.equal(p, before)
                     assert p.grad is None
@@ -107,12 +111,56 @@ def test_the_discriminators_own_weights_stay_in_the_generators_move():
 
 
 def test_a_normalised_discriminator_can_be_unrolled():
-    model = ready(UnrolledGAN, spectral_norm=True, unrolled_steps=2)
+    model = ready(UnrolledGAN, penalties=[SpectralNorm()], unrolled_steps=2)
     loss = model.generator_loss(batch(), normal(2, N, LATENT))["adversarial"]
     assert all(g.isfinite().all() for g in gradients(loss, model.generator))
 
 
-@pytest.mark.parametrize("options", [{"unrolled_steps": -1}, {"unrolled_lr": 0.0}, {"feature_matching": True}])
+@pytest.mark.parametrize("objective", [FeatureMatching(), RelativisticAverage()])
+def test_what_g_wants_is_asked_of_the_unrolled_discriminator(objective):
+    """By a copy of D that makes the steps itself, the batch being its whole data."""
+    model = ready(UnrolledGAN, objective=objective, unrolled_steps=2, unrolled_lr=0.1)
+    real, z = batch(), normal(2, N, LATENT)
+    with torch.no_grad():
+        fake = model.generator(z)
+    later = copy.deepcopy(model.discriminator)
+    sgd = torch.optim.SGD(later.parameters(), lr=0.1)
+    for _ in range(2):
+        sgd.zero_grad()
+        objective.discriminator(later(real["image"]), later(fake)).backward()
+        sgd.step()
+    look = later.features if objective.on_features else later
+    expected = objective.generator(look(real["image"]), look(fake))
+    terms = model.generator_loss(real, z)
+    assert list(terms) == [objective.term]
+    assert_equal(terms[objective.term].detach(), expected.detach())
+    assert all(g.any() for g in gradients(terms[objective.term], model.generator))
+
+
+def test_each_step_sees_the_samples_as_they_are_shown():
+    model = ready(UnrolledGAN, augment=InstanceNoise(0.5), unrolled_steps=1, unrolled_lr=0.1)
+    draws, real, z = chance(model), batch(), normal(2, N, LATENT)
+    noise = [0.5 * draws.normal(2) for _ in range(3)]
+    fake, later = model.generator(z), copy.deepcopy(model.discriminator)
+    sgd = torch.optim.SGD(later.parameters(), lr=0.1)
+    loss = NonSaturating().discriminator(later(real["image"] + noise[0]), later(fake.detach() + noise[1]))
+    loss.backward()
+    sgd.step()
+    expected = NonSaturating().generator(None, later(fake + noise[2]))
+    assert_equal(model.generator_loss(real, z)["adversarial"].detach(), expected.detach())
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)  # C++ is compiled
+def test_compiled_it_is_the_same_game():
+    plain, compiled = game(UnrolledGAN, unrolled_steps=2), game(UnrolledGAN, unrolled_steps=2, compile=True)
+    play(plain, 2)
+    play(compiled, 2)
+    for a, b in zip(plain.parameters(), compiled.parameters(), strict=True):
+        torch.testing.assert_close(a, b, rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("options", [{"unrolled_steps": -1}, {"unrolled_lr": 0.0}])
 def test_what_it_cannot_do_is_one_message(options):
     with pytest.raises(UserError, match="unrolled"):
         UnrolledGAN(**options)

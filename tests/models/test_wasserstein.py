@@ -9,7 +9,7 @@ from ganzoo.models import WGAN, WGANGP
 from ganzoo.networks import DCGANDiscriminator
 from ganzoo.objectives import Wasserstein
 from ganzoo.optimizers import GradientPenaltyAdam, RMSprop
-from ganzoo.penalties import GradientPenalty
+from ganzoo.penalties import GradientPenalty, WeightClip
 
 from . import LATENT, N, assert_equal, batch, chance, normal, ready
 
@@ -31,7 +31,7 @@ def test_after_every_move_of_the_critic_its_weights_are_within_the_bound():
             unclipped = torch.cat([p.detach().flatten() for p in self.discriminator.parameters()]).abs().max().item()
             generator = [p.detach().clone() for p in self.generator.parameters()]
             super().moved(player)
-            seen.append((player, unclipped, [p.abs().max().item() for p in self.discriminator.parameters()]))
+            seen.append((player.name, unclipped, [p.abs().max().item() for p in self.discriminator.parameters()]))
             assert all(torch.equal(a, b) for a, b in zip(generator, self.generator.parameters(), strict=True))
 
     seen: list[tuple[str, float, list[float]]] = []
@@ -60,19 +60,18 @@ def test_the_logged_distance_is_the_critics_estimate(cls):
     scores = model.discriminator(real["image"]).tolist(), model.discriminator(model.generator(z)).tolist()
     distance = sum(scores[0]) / N - sum(scores[1]) / N
     assert distance != 0
-    assert model.noted["critic/distance"].item() == pytest.approx(distance, rel=1e-9)
-    assert model.noted["D(real)"].item() == pytest.approx(sum(scores[0]) / N)  # a score as it is
+    assert model.notes["critic/distance"].item() == pytest.approx(distance, rel=1e-9)
+    assert model.notes["D(real)"].item() == pytest.approx(sum(scores[0]) / N)  # a score as it is
 
 
 def test_what_is_logged_of_a_critic_says_critic():
     model = game(WGANGP)
     play(model, 1)
-    assert {"critic/distance", "critic/adversarial", "critic/GradientPenalty", "critic/gradient_norm"} <= set(
-        model.terms
-    )
-    assert {"generator/adversarial", "generator/gradient_norm"} <= set(model.terms)
-    assert not any(name.startswith("discriminator") for name in model.terms)
-    assert model.terms["critic/distance"].item() == pytest.approx(-model.terms["critic/adversarial"].item())
+    logged = model.rounds.logged()
+    assert {"critic/distance", "critic/adversarial", "critic/GradientPenalty", "critic/gradient_norm"} <= set(logged)
+    assert {"generator/adversarial", "generator/gradient_norm"} <= set(logged)
+    assert not any(name.startswith("discriminator") for name in logged)
+    assert logged["critic/distance"].item() == pytest.approx(-logged["critic/adversarial"].item())
 
 
 def test_wgangps_loss_is_the_papers():
@@ -90,8 +89,8 @@ def test_wgangps_loss_is_the_papers():
 
 def test_the_papers_defaults():
     clipped, penalised = WGAN(shape=(1, 16, 16)), WGANGP(shape=(1, 16, 16))
-    assert (clipped.weight_clip, clipped.penalties) == (0.01, [])
-    assert (penalised.weight_clip, penalised.penalties) == (None, [GradientPenalty(10.0)])
+    assert clipped.penalties == [WeightClip(0.01)]
+    assert penalised.penalties == [GradientPenalty(10.0)]
     assert clipped.objective == penalised.objective == Wasserstein()
     for model, norms in ((clipped, 1), (penalised, 0)):
         critic = model.build_discriminator((1, 16, 16))

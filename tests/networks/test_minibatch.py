@@ -59,10 +59,10 @@ def test_minibatch_standard_deviation_by_hand() -> None:
     assert collapsed.grad.isfinite().all()
 
 
-@pytest.mark.parametrize("kind", ["discrimination", "stddev"])
-def test_the_score_is_a_linear_layer_of_features_and_statistic_side_by_side(kind: str) -> None:
+@pytest.mark.parametrize("kind", [MinibatchDiscrimination, MinibatchStdDev])
+def test_the_score_is_a_linear_layer_of_features_and_statistic_side_by_side(kind: type[nn.Module]) -> None:
     inner = MLPDiscriminator((3,), hidden=[6])
-    network = MinibatchDiscriminator(inner, (3,), kind).double()  # type: ignore[arg-type]
+    network = MinibatchDiscriminator(inner, (3,), kind).double()
     x = normal(5, 3)
     assert torch.equal(network(x), inner(x))  # at the start: the score's weights for the statistic are zero
     nn.init.normal_(network.score.weight)
@@ -78,7 +78,7 @@ def test_the_score_is_a_linear_layer_of_features_and_statistic_side_by_side(kind
 
 
 def test_the_statistic_learns_from_the_second_step_on() -> None:
-    network = MinibatchDiscriminator(MLPDiscriminator((3,), hidden=[6]), (3,), "discrimination").double()
+    network = MinibatchDiscriminator(MLPDiscriminator((3,), hidden=[6]), (3,), MinibatchDiscrimination).double()
     network(normal(5, 3)).sum().backward()
     assert network.score.weight.grad.abs().min() > 0
     nn.init.ones_(network.score.weight)
@@ -89,4 +89,4 @@ def test_the_statistic_learns_from_the_second_step_on() -> None:
 
 def test_a_discriminator_without_features_is_refused() -> None:
     with pytest.raises(UserError, match=r"Linear has no features\(x\)"):
-        MinibatchDiscriminator(nn.Linear(2, 1), (2,), "stddev")
+        MinibatchDiscriminator(nn.Linear(2, 1), (2,), MinibatchStdDev)

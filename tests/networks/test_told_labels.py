@@ -8,6 +8,7 @@ from ganzoo.networks import (
     JoinedDiscriminator,
     JoinedGenerator,
     MinibatchDiscriminator,
+    MinibatchStdDev,
     MLPDiscriminator,
     MLPGenerator,
     ProjectionDiscriminator,
@@ -96,7 +97,7 @@ def test_an_auxiliary_classifier_keeps_the_score_and_reads_classes_from_the_feat
 
 
 def test_labels_go_through_a_minibatch_discriminator() -> None:
-    inner = MinibatchDiscriminator(MLPDiscriminator((2,), hidden=[8]), (2,), "stddev")
+    inner = MinibatchDiscriminator(MLPDiscriminator((2,), hidden=[8]), (2,), MinibatchStdDev)
     nn.init.ones_(inner.score.weight)
     projection = ProjectionDiscriminator(inner, (2,), 3).double()
     x = normal(4, 2)

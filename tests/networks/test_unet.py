@@ -5,7 +5,8 @@ import torch
 from torch import Tensor, nn
 
 from ganzoo.networks import UNet
-from ganzoo.networks.unet import Noise
+from ganzoo.networks.chance import Dropout
+from ganzoo.networks.norms import NormOfBatch
 from ganzoo.system.errors import UserError
 
 
@@ -51,7 +52,7 @@ def test_the_widths_are_the_papers():
 
 def test_the_three_innermost_layers_up_have_the_noise():
     for side in (32, 64):
-        has = [any(isinstance(m, Noise) for m in block.model) for block in blocks(unet(side))]
+        has = [any(isinstance(m, Dropout) for m in block.model) for block in blocks(unet(side))]
         assert has == [False] * (len(has) - 3) + [True] * 3
     assert not any(isinstance(m, nn.Dropout) for m in unet(noise=False).modules())
 
@@ -63,11 +64,13 @@ def test_the_noise_is_there_at_test_time_too():
     assert torch.equal(quiet(x), quiet(x))
 
 
-def test_batch_norm_takes_the_statistics_at_hand_in_both_modes():
+def test_batch_norm_takes_the_statistics_at_hand_at_test_time_those_of_each_image():
     network, x = unet(noise=False), torch.randn(2, 3, 16, 16)
-    trained = network(x)
-    assert torch.equal(network.eval()(x), trained)
-    assert not torch.allclose(network(x[:1]), trained[:1], atol=1e-4)  # the other image matters
+    trained, alone = network(x), network(x[:1])
+    assert not torch.allclose(alone, trained[:1], atol=1e-4)  # the other image matters
+    made = network.eval()(x)
+    torch.testing.assert_close(made[:1], alone)  # as of a batch of one
+    torch.testing.assert_close(made[:1], network(x[:1]))
     names = network.state_dict().keys()
     assert not any("running" in name for name in names)
 
@@ -75,7 +78,7 @@ def test_batch_norm_takes_the_statistics_at_hand_in_both_modes():
 def test_the_innermost_map_and_the_ends_have_no_norm():
     *_, middle, innermost = blocks(unet())
     assert [type(m) for m in innermost.model] == [
-        *(nn.LeakyReLU, nn.Conv2d, nn.ReLU, nn.ConvTranspose2d, nn.BatchNorm2d, Noise)
+        *(nn.LeakyReLU, nn.Conv2d, nn.ReLU, nn.ConvTranspose2d, NormOfBatch, Dropout)
     ]
     assert sum(isinstance(m, nn.BatchNorm2d) for m in middle.model) == 2
     outermost = blocks(unet())[0].model

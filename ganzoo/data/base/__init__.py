@@ -1,4 +1,4 @@
-"""What data sets are made of: sets, the order in which samples come, and the DataModule around them."""
+"""The parts of data sets: sets, the order of samples, and the DataModule around them."""
 
 from ganzoo.data.base.module import DataModule
 from ganzoo.data.base.sets import TensorSet

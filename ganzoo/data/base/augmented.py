@@ -1,4 +1,4 @@
-"""What all sets of images of a wanted size share: random mirrors and crops of the training images, on the device."""
+"""The common part of sets of images of one size: random mirrors and crops of training images, on the device."""
 
 from typing import Any, Literal
 
@@ -16,9 +16,7 @@ Augmentation = Literal["flip", "crop"]
 
 
 class Augmented(DataModule):
-    """Images of one size.
-
-    Chance belongs to the sample: what happens to the k-th of a run follows from the seed and k.
+    """Images of one size. Chance belongs to the sample: for the k-th of a run it follows from the seed and k.
 
     Args:
         image_size: side in pixels, or height and width.
@@ -44,7 +42,7 @@ class Augmented(DataModule):
 
     @property
     def load_size(self) -> tuple[int, int]:
-        """(H, W) of what is loaded; a random crop is taken from more."""
+        """(H, W) of the images that are loaded: larger ones if random crops are taken."""
         return enlarged(self.size) if "crop" in self.augment else self.size
 
     def sample_shape(self) -> tuple[int, ...]:
@@ -55,8 +53,8 @@ class Augmented(DataModule):
         """Return a batch augmented, if it is for training."""
         if self.training and self.augment:
             first = next(iter(batch.values()))
-            key, mine = (self.run_seed, self.position, 3), slice(self.rank, None, self.world)
-            self.augment_(batch, Draws(key, self.world * len(first), mine, first.device, torch.float32))
+            key, mine = (self.run_seed, self.position, 3), range(self.rank, self.world * len(first), self.world)
+            self.augment_(batch, Draws(key, mine, first.device, torch.float32))
         return batch
 
     def augment_(self, batch: dict[str, Tensor], draws: Draws) -> None:
@@ -75,7 +73,7 @@ def flipped(images: Tensor, chance: Tensor) -> Tensor:
 
 
 def cropped(images: Tensor, size: tuple[int, int], chance: Tensor) -> Tensor:
-    """Return a part of `size` of each image (N, C, H, W), where its numbers in `chance` (N, 2) in [0, 1) say."""
+    """Return a part of `size` of each image (N, C, H, W), at a place by its numbers in `chance` (N, 2) in [0, 1)."""
     n, _, height, width = images.shape
     top = (chance[:, 0] * (height - size[0] + 1)).long().view(-1, 1, 1)
     left = (chance[:, 1] * (width - size[1] + 1)).long().view(-1, 1, 1)

@@ -1,4 +1,4 @@
-"""MNIST's file format, IDX, and what the sets that come in it share."""
+"""MNIST's file format, IDX, and the common part of the sets in it."""
 
 import gzip
 import math
@@ -19,6 +19,8 @@ from ganzoo.data.download.get import get
 from ganzoo.system.errors import UserError
 
 __all__ = ["IDX"]
+
+LARGEST = 1 << 30  # bytes of a file: EMNIST's largest has 547 million
 
 
 class IDX(Augmented, WithJudge):
@@ -54,7 +56,7 @@ class IDX(Augmented, WithJudge):
         ]
 
     def prepare_data(self) -> None:
-        """Download what is missing, if that is wanted; Lightning calls this in one process only."""
+        """Download missing files, if `download` is set; Lightning calls this in one process only."""
         if self.download and not all(self.find(name) for name in self.files):
             get(self.known_as, self.root, yes=True)
 
@@ -98,7 +100,7 @@ class IDX(Augmented, WithJudge):
         return TensorSet(image=images, label=labels)
 
     def upright(self, images: Tensor) -> Tensor:
-        """Return images (N, 1, h, w) as one would read them."""
+        """Return images (N, 1, h, w) upright."""
         return images
 
     def numbered(self, labels: Tensor) -> Tensor:
@@ -133,8 +135,13 @@ def read_bytes(path: Path) -> bytes:
     Raises UserError if it cannot be read.
     """
     try:
-        raw = path.read_bytes()
-        return gzip.decompress(raw) if raw[:2] == b"\x1f\x8b" else raw
+        with path.open("rb") as file:
+            packed = file.read(2) == b"\x1f\x8b"
+            file.seek(0)
+            raw = (gzip.GzipFile(fileobj=file) if packed else file).read(LARGEST + 1)
+        if len(raw) > LARGEST:
+            raise UserError(f"{path} holds more than {LARGEST:,} bytes, more than any set of this kind")
+        return raw
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise UserError(f"{path} is truncated or corrupt gzip ({error}); fetch it again") from error
     except OSError as error:

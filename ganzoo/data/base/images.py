@@ -1,4 +1,4 @@
-"""What all sets of image files share: options, splits, augmentation, and what happens to files that can't be read."""
+"""The common part of sets of image files: options, splits, augmentation, and files that can't be read."""
 
 from abc import abstractmethod
 from pathlib import Path
@@ -30,7 +30,7 @@ class Images(Augmented):
     """Images in files; a subclass says where they lie.
 
     `image` is uint8 (C, H, W) until the device, RGB unless `channels` is 1. Images are upright (EXIF); 16 bits are
-    scaled to 8; what is transparent gets a white background. The largest central part of the wanted form is resized
+    scaled to 8; transparent parts get a white background. The largest central part of the wanted form is resized
     to `image_size` by Pillow's bilinear filter, which antialiases, as WGAN's and PyTorch's DCGAN code do.
 
     `ganzoo data prepare` makes a form of any set that loads without decoding: give its folder as `root`. With
@@ -86,7 +86,7 @@ class Images(Augmented):
 
     @property
     def prepared_as(self) -> dict[str, Any]:
-        """What the manifest of a prepared form of this very set says, by name.
+        """The fields of the manifest of a prepared form of this set, by name.
 
         Raises:
             UserError: random crops are asked for of images that are prepared at their final size.
@@ -193,7 +193,7 @@ class Images(Augmented):
         return names
 
     def could_read(self, domain: str, row: int) -> bool:
-        """Say whether a validation image that has come was its own, not another in the place of a broken one."""
+        """Say whether a validation image is the one of its file, not a substitute for a broken one."""
         number = int(self.images_of(self.val, domain).rows[row])
         return not {("valbad", number), (f"valbad_{domain}", number)} & self.unreadable
 

@@ -1,4 +1,4 @@
-"""What all data sets share: a DataModule, and an endless training stream in it."""
+"""The common part of all data sets: a DataModule with an endless training stream."""
 
 import os
 import warnings
@@ -41,10 +41,10 @@ class DataModule(L.LightningDataModule, ABC):
         batch_size: samples a batch on each device.
         num_workers: processes that fetch batches; 0 is quickest for a set in memory.
         seed: of the order of the samples (and of what a data set draws). None: the run's `seed_everything`.
-        extra_metrics: what samples are judged by beside the set's own `metrics`, such as `FID`.
+        extra_metrics: what samples are scored by beside the set's own `metrics`, such as `FID`.
     """
 
-    main_score: ClassVar[str] = "swd"  #: what runs go by: the first score of the first metric
+    main_score: ClassVar[str] = "swd"  #: the score that decides in runs: the first one of the first metric
     num_classes: int | None = None
     stream: type[Stream] = Stream  #: in which order the training samples come
     num_samples: int | None = None  #: that `predict` makes; None: 64 of noise, all of the validation images
@@ -85,19 +85,35 @@ class DataModule(L.LightningDataModule, ABC):
             self.shape = self.sample_shape()
 
     def sample_shape(self) -> tuple[int, ...]:
-        """Return (C, H, W) of an image, or (D,) of a point."""
-        return tuple(self.train[0]["image"].shape)
+        """Return (C, H, W) of an image, of the last domain where there are several, or (D,) of a point."""
+        first = self.train[0]
+        images = [name for name, x in first.items() if x.ndim == 3]
+        name = next((name for name in ("image", "b") if name in first), (images or list(first))[-1])
+        return tuple(first[name].shape)
+
+    @property
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """(C, H, W) of the images of each domain, by its name; of single images `image`."""
+        first = self.train[0]
+        return {name: self.shape if name == "image" else tuple(x.shape) for name, x in first.items() if x.ndim == 3}
 
     def metrics(self) -> list[SampleMetric]:
-        """Return how generated samples are judged, by `main_score` first."""
+        """Return the metrics of generated samples, that of `main_score` first.
+
+        It is called before the data is loaded too, for the names of the scores: what needs the data waits for the
+        metric's `prepare`.
+        """
         return [SlicedWassersteinDistance()]
 
     def judge(self) -> Judge | None:
-        """Return the classifier that sees which label a sample looks like, or None where there is none."""
+        """Return the judge: a classifier of the labels of samples. None: there is none.
+
+        It may be called before the data is loaded: the judge learns when it is first needed.
+        """
         return None
 
     def on_rank_0(self, make: Callable[[], Any]) -> Any:
-        """Return what `make` gives on rank 0, on every rank."""
+        """Return the result of `make` on rank 0 to every rank."""
         made = make() if self.rank == 0 else None
         return self.trainer.strategy.broadcast(made) if self.trainer else made
 
@@ -150,7 +166,7 @@ class DataModule(L.LightningDataModule, ABC):
         return [f"{row:06d}" for row in range(len(self.val))]
 
     def could_read(self, domain: str, row: int) -> bool:
-        """Say whether a validation image that has come was its own, not another in the place of a broken one."""
+        """Say whether a validation image is the one of its file, not a substitute for a broken one."""
         return True
 
     def _loader(self, dataset: SampleSet, sampler: Stream | Rows) -> DataLoader[dict[str, Tensor]]:
@@ -161,7 +177,7 @@ class DataModule(L.LightningDataModule, ABC):
             num_workers=self.num_workers,
             persistent_workers=self.num_workers > 0,
             pin_memory=self.trainer is not None and self.trainer.strategy.root_device.type == "cuda",
-            generator=torch.Generator(),  # an iteration draws a number: not from the run's own generator
+            generator=torch.Generator(),  # an iteration draws a number, but not from the run's own generator
         )
 
     def _check_stream(self) -> None:
@@ -195,7 +211,7 @@ class DataModule(L.LightningDataModule, ABC):
         return {name: to_float(tensor, dtype) for name, tensor in batch.items()}
 
     def arranged(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
-        """Return a batch on the device as it is to be used, still in bytes: here a data set augments."""
+        """Return a batch for use on the device, still in bytes: here a data set augments."""
         return batch
 
     @property

@@ -1,4 +1,4 @@
-"""In which order samples come: endlessly to train on, once to validate on."""
+"""The order of samples: endless for training, once for validation."""
 
 import itertools
 import math
@@ -91,7 +91,7 @@ class Blocks(Rows):
     """Every row once, in order, in whole batches: rank r takes batches `[r::world]`.
 
     So a batch, and the file that is made of it, is the same on any number of devices. Batches of which all rows are
-    `done` are left out; the others stay whole, so that what is missing becomes what it would have been.
+    `done` are left out; the others stay whole, so that missing files become the same as without a stop.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""From the bytes of images to what a network is given."""
+"""From the bytes of images to a network's input."""
 
 import torch
 from torch import Tensor

@@ -1,3 +1,3 @@
-"""Downloading data: what there is, where it is, and bringing it whole."""
+"""Downloading data: a catalogue, and transfers that leave complete files or none."""
 
 __all__: list[str] = []

@@ -1,4 +1,4 @@
-"""What `ganzoo data get` can download: where each file is, how large, and how to tell that it came whole."""
+"""The data sets that `ganzoo data get` can download: where each file is, its size and checksum."""
 
 from ganzoo.data.download.digits import DIGITS
 from ganzoo.data.download.remote_file import DRIVE, Download, RemoteFile
@@ -63,7 +63,7 @@ CATALOGUE = {
     entry.name: entry for entry in (*DIGITS, *PICTURES, *(lsun(category) for category in SCENES), *UNPAIRED, *PAIRED)
 }
 
-#: what is asked for and not downloaded: what to do instead
+#: data sets that users ask for and that can't be downloaded: the advice instead
 ELSEWHERE = {
     "cityscapes": "Cityscapes may not be passed on, and its archives for CycleGAN and pix2pix are withdrawn: register"
     " at https://www.cityscapes-dataset.com and download it there",

@@ -1,4 +1,4 @@
-"""MNIST and its kin, to download."""
+"""MNIST and sets in its format, to download."""
 
 from ganzoo.data.download.remote_file import Download, RemoteFile
 

@@ -1,6 +1,6 @@
 """`ganzoo data get NAME`: the one command that downloads data, with mirrors, resume and checks.
 
-Whatever goes wrong, what is under a file's or a folder's final name is whole.
+Whatever goes wrong, a file or a folder with its final name is complete.
 """
 
 import difflib
@@ -28,7 +28,7 @@ UNPACKED = 1.25  # an archive of JPEGs unpacks to hardly more than its own size,
 
 
 def get(name: str, root: str = "data", yes: bool = False) -> None:
-    """Download a data set: MNIST and its kin, CIFAR-10, CelebA, LSUN, CycleGAN's and pix2pix's.
+    """Download a data set: MNIST and sets in its format, CIFAR-10, CelebA, LSUN, CycleGAN's and pix2pix's.
 
     Args:
         name: mnist, fashion_mnist, kmnist, emnist, cifar10, celeba, lsun_bedroom and LSUN's other scenes, horse2zebra
@@ -77,7 +77,7 @@ def find(name: str) -> Download:
 
 
 def describe(entry: Download, root: Path, left: int) -> None:
-    """Print what is about to come, how much of it, from where and whither."""
+    """Print what will be downloaded, its size, the source and the destination."""
     about = "about " if any(file.about for file in entry.files) else ""
     size = f"{about}{in_words(left)} to download" if left else "it is all there: delete it to download it again"
     places = sorted({str(root / (file.becomes or Path(file.path).parent)) for file in entry.files})
@@ -88,7 +88,7 @@ def describe(entry: Download, root: Path, left: int) -> None:
 
 
 def how_to_use(entry: Download, root: Path) -> str:
-    """Return the line that says what to do with a data set that is there."""
+    """Return the line that says how to train on a data set that is there."""
     if entry.data is None:
         return f"It is in {root / entry.root}."
     options = f"--data {entry.data} --data.root {shlex.quote(str(root / entry.root))} {entry.options}".rstrip()
@@ -182,7 +182,7 @@ def locked(path: Path) -> Iterator[None]:
 def fetch(file: RemoteFile, root: Path) -> Path:
     """Return where a file is, once it is there and right: from the first mirror that gives it.
 
-    What has come is in PATH.part, to go on from there, until it is whole and checked.
+    Until it is complete and checked the file is PATH.part, so that a later download goes on from there.
 
     Raises:
         UserError: no mirror gives it, each with its reason; or it can't be written.
@@ -195,8 +195,8 @@ def fetch(file: RemoteFile, root: Path) -> Path:
             take(url, part, file)
             os.replace(part, path)
             return path
-        except Refused as refusal:
-            reasons.append(f"{url} {refusal}")
+        except Refused as error:
+            reasons.append(f"{url} {error}")
         except OSError as error:
             raise cannot_write(path, error) from error
     kept = f" ({in_words(size_of(part))} of it are kept)" if size_of(part) else ""

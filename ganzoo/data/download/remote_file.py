@@ -1,4 +1,4 @@
-"""What is said of a data set that can be downloaded."""
+"""The description of a data set that can be downloaded."""
 
 from dataclasses import dataclass
 
@@ -43,7 +43,7 @@ class Download:
         files: what it consists of.
         data: the class in ganzoo.data that reads it. None: it is nothing to train on.
         root: the folder for that class, below the one that the user gives.
-        options: what else that class must be told.
+        options: further options for that class.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""Bringing one file from one server: going on where it ended, and checking what came."""
+"""Downloading one file from one server: it goes on from a part, and checks the result."""
 
 import errno
 import hashlib
@@ -30,7 +30,7 @@ FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 class Refused(Exception):
-    """A mirror has not got the file: why, as in "URL answers HTTP 404"."""
+    """A mirror does not have the file. It gives the reason, as in "URL answers HTTP 404"."""
 
 
 class Interrupted(Exception):
@@ -66,7 +66,7 @@ def transfer(url: str, part: Path, file: RemoteFile) -> None:
             rest(url, part, file)
             return
         except Interrupted as error:
-            failures = 1 if size_of(part) > largest else failures + 1  # whoever gets on is not given up
+            failures = 1 if size_of(part) > largest else failures + 1  # as long as bytes come, it goes on
             largest = max(largest, size_of(part))
             if failures == TRIES:
                 raise Refused(str(error)) from error
@@ -230,7 +230,7 @@ def digest(file: BinaryIO, kind: str) -> str:
 
 
 def title(page: bytes) -> str:
-    """Return what a page calls itself, as ' ("Quota exceeded")', or ""."""
+    """Return the title of a page, as ' ("Quota exceeded")', or ""."""
     found = re.search(rb"<title[^>]*>(.{1,100}?)</title>", page, re.IGNORECASE | re.DOTALL)
     return f' ("{" ".join(found[1].decode(errors="replace").split())}")' if found else ""
 

@@ -58,7 +58,7 @@ def unpack(archive: Path, folder: Path, inside: str = "") -> None:
 
 
 class Unsafe(Exception):
-    """What an archive does that it must not do."""
+    """An archive does something that it must not do."""
 
 
 def unpack_zip(opened: BinaryIO, folder: Path) -> None:

@@ -1,4 +1,4 @@
-"""The images below a folder or in a zip: which are held out, and of which class each is."""
+"""The images below a folder or in a zip: which are held out, and the class of each."""
 
 import zipfile
 from collections.abc import Callable, Iterable
@@ -49,7 +49,7 @@ def folder_or_zip(root: Path, labelled: bool = True) -> dict[str, Source]:
 
 
 def parts_of(names: list[str]) -> dict[str, tuple[int, list[str]]]:
-    """Return the images of each part, and how many letters of their names say the part."""
+    """Return the images of each part, and the length of the part's name in theirs."""
     top = {name.split("/")[0] for name in names if "/" in name}
     held_out = next((part for part in ("val", "valid", "validation", "test") if part in top), None)
     if top == {"train"} and all("/" in name for name in names):
@@ -101,7 +101,7 @@ def json_labels(root: Path, names: list[str]) -> tuple[dict[str, int], list[str]
 
 
 def check_same_names(file: Path, listed: Iterable[str], names: Iterable[str]) -> None:
-    """Refuse a file of labels that speaks of other images than there are.
+    """Refuse a file of labels that does not fit the images.
 
     Raises:
         UserError: one name of those that are unknown, or that have no label, and how many there are.

@@ -1,8 +1,11 @@
 """From an encoded image to pixels: whatever its mode, upright, cropped and resized as the papers did."""
 
+import errno
 import io
 import math
+import stat
 import warnings
+from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
@@ -21,6 +24,7 @@ __all__ = [
     "in_channels",
     "open_image",
     "pixels",
+    "read_regular",
 ]
 
 FILTER = "bilinear, antialiased (Pillow)"  # as WGAN's and PyTorch's DCGAN code resize their bedrooms
@@ -34,11 +38,22 @@ KINDS = {
 }
 SUFFIXES = frozenset(KINDS)
 FORMATS = tuple(sorted(set(KINDS.values())))
-SMALLEST = 8  # pixels of the shorter side, unless less is asked for: what is smaller is no picture
+SMALLEST = 8  # pixels of the shorter side, unless less is asked for: smaller ones are no pictures
 
 
 class Unreadable(Exception):
     """Why an image can't be used, as the end of a sentence that its name begins."""
+
+
+def read_regular(path: Path) -> bytes:
+    """Return a file's content.
+
+    Raises:
+        OSError: it can't be read, or is a device or a pipe, which may have no end.
+    """
+    if not stat.S_ISREG(path.stat().st_mode):
+        raise OSError(errno.EINVAL, "no regular file")
+    return path.read_bytes()
 
 
 def open_image(raw: bytes) -> Image.Image:
@@ -69,7 +84,7 @@ def open_image(raw: bytes) -> Image.Image:
 def in_channels(image: Image.Image, channels: int) -> Image.Image:
     """Return an image in colour (3) or grey (1), 8 bits each.
 
-    What is transparent gets a white background; 16 bits are scaled, not clipped.
+    Transparent parts get a white background; 16 bits are scaled, not clipped.
 
     Raises:
         Unreadable: its mode has no agreed range.

@@ -1,4 +1,4 @@
-"""Where encoded images lie: a folder tree, a zip, an LMDB. Each gives the bytes of image i, and its name."""
+"""Sources of encoded images: a folder tree, a zip, an LMDB. Each gives the bytes of image i, and its name."""
 
 import os
 import zipfile
@@ -11,13 +11,13 @@ from typing import ClassVar
 import numpy as np
 from PIL import Image
 
-from ganzoo.data.files.pixels import SUFFIXES, Unreadable, open_image
+from ganzoo.data.files.pixels import SUFFIXES, Unreadable, open_image, read_regular
 from ganzoo.system.errors import UserError
 from ganzoo.system.files import strays, written
 
 __all__ = ["FolderSource", "Names", "Opened", "Source", "ZipSource", "image_names", "member", "zip_names"]
 
-LARGEST = 1 << 30  # bytes of a file in a zip: what unpacks to more is no honest one
+LARGEST = 1 << 30  # bytes of a file in a zip: an honest one does not unpack to more
 
 
 class Names:
@@ -82,7 +82,7 @@ class Source(ABC):
         """Return the encoded image; OSError if that fails."""
 
     def open(self, i: int) -> list[Image.Image]:
-        """Return what image i holds, upright: one picture; of a pair two. Unreadable says why it can't."""
+        """Return the pictures of image i, upright: one, or two of a pair. Unreadable gives the reason if it can't."""
         try:
             return [open_image(self.read(i))]
         except OSError as error:
@@ -94,7 +94,7 @@ class FolderSource(Source):
 
     def read(self, i: int) -> bytes:
         """Return the file's content."""
-        return Path(self.where, self.names[i]).read_bytes()
+        return read_regular(Path(self.where, self.names[i]))
 
 
 class Opened(Source):

@@ -157,7 +157,7 @@ class ImageSet(SampleSet):
         return batch
 
     def stand_in(self, items: Tensor, index: np.ndarray, place: int) -> list[int]:
-        """Put the set's next sample that can be read in the place of one that can't; return the rows that can't."""
+        """Replace each sample that can't be read by the set's next one that can; return the rows that can't."""
         bad = []
         for _ in range(len(self)):
             bad.append(int(self.rows[index[place]]))

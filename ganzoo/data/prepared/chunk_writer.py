@@ -20,8 +20,8 @@ BYTES = 64_000_000  # a chunk is closed when it has so many
 class ChunkWriter:
     """Puts encoded images, or pairs of an image and its label, into litdata's chunks.
 
-    What is not yet in a whole chunk is made again after a stop: `safe` images are in whole chunks. A chunk holds the
-    same images however often it was stopped.
+    Only images in complete chunks are `safe`: others are made again after a stop. A chunk holds the same images
+    however often the work was stopped.
     """
 
     def __init__(self, path: Path, shape: tuple[int, ...], count: int):

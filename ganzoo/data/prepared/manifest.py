@@ -52,7 +52,7 @@ ENDS = {"array": ".images.npy", "lmdb": ".lmdb", "litdata": ""}  # of the name o
 
 @dataclass
 class Part:
-    """What a manifest says of one part."""
+    """A manifest's record of one part."""
 
     count: int = 0
     sha256: str = ""  # of its array file
@@ -62,7 +62,7 @@ class Part:
 
 @dataclass
 class Manifest:
-    """What a prepared set says of itself."""
+    """The manifest of a prepared set."""
 
     kind: str  # the class that reads it
     source: str
@@ -77,14 +77,14 @@ class Manifest:
     contents: str = ""  # a checksum of the names, labels and classes of all parts, in order
 
     def same_work(self, other: "Manifest") -> str:
-        """Return what differs from another manifest but the contents, or nothing."""
+        """Return the differences from another manifest, except in the contents, or nothing."""
         mine, theirs = asdict(self), asdict(other)
         names = [n for n in mine if n not in ("parts", "companions", "contents") and mine[n] != theirs[n]]
         return ", ".join(f"{name} {theirs[name]} where {mine[name]} is wanted" for name in names)
 
 
 def contents_of(sources: dict[str, Source]) -> str:
-    """Return a checksum of what a set is made of, in order: it tells whether a half-done preparation may go on."""
+    """Return a checksum of a set's files, in order: with another one `prepare` can't go on after a stop."""
     digest = hashlib.sha256()
     for part, source in sources.items():
         label = b"" if source.label is None else np.ascontiguousarray(source.label, np.int64).tobytes()

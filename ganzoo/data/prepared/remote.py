@@ -26,7 +26,7 @@ def litdata() -> tuple[Any, Any]:
 
 
 def downloader(url: str) -> Any:
-    """Return what fetches files below `url`; UserError if what it needs is not there."""
+    """Return a downloader of files below `url`; UserError if a package for it is missing."""
     try:
         return litdata()[1](url, str(cache_folder()), [])
     except ImportError as error:
@@ -48,6 +48,6 @@ def download(fetcher: Any, url: str, path: Path, size: int | None = None) -> Non
 
 
 def not_fetched(url: str, error: Exception) -> UserError:
-    """Return the error of what can't be had from object storage."""
+    """Return the error for a file that object storage does not give."""
     reason = " ".join(f"{type(error).__name__}: {error}".split())[:200]  # obstore's goes on for pages
     return UserError(f"{url} can't be fetched ({reason}): check the address and your credentials.")

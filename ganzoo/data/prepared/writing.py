@@ -1,4 +1,4 @@
-"""Making the fast form of a set of images: resumable, and whole or not there (see manifest.py)."""
+"""Writing the fast form of a set of images: resumable, and complete or not there (see manifest.py)."""
 
 import fcntl
 import io
@@ -41,7 +41,7 @@ class Done:
     bad: list[int] = field(default_factory=list)  # and those that could not be read
 
     def until(self, kept: int) -> "Done":
-        """Return how far it had come when so many were written."""
+        """Return the state of the work when so many were written."""
         done = kept
         for row in self.bad:
             done += row < done
@@ -110,21 +110,21 @@ def finished(dest: Path, wanted: Manifest) -> Manifest:
         raise UserError(f"{dest} exists and is no prepared set: give a new folder.")
     there = read_manifest(dest)
     if differs := wanted.same_work(there):
-        raise UserError(f"{dest} is prepared otherwise ({differs}): give a new folder; sizes are not mixed.")
+        raise UserError(f"{dest} holds the set with other settings ({differs}): give a new folder.")
     if there.contents != wanted.contents:
         raise UserError(f"{dest} was made of other files than {wanted.source} holds now: give a new folder.")
     return there
 
 
 def agree(partial: Path, wanted: Manifest) -> None:
-    """Refuse to go on with what was begun otherwise."""
+    """Refuse to go on with work that was begun with other settings."""
     if (partial / "wanted.json").is_file():
         begun = read_manifest(partial, "wanted.json")
         if differs := wanted.same_work(begun):
-            raise UserError(f"{partial} was begun otherwise ({differs}): finish it so, or delete it.")
+            raise UserError(f"{partial} was begun with other settings ({differs}): go on with those, or delete it.")
         if begun.contents == wanted.contents:
             return
-        say(f"The files of {wanted.source} have changed since: beginning anew.")
+        say(f"The files of {wanted.source} have changed since then: starting again.")
         for path in partial.iterdir():
             if path.name != ".lock":
                 shutil.rmtree(path) if path.is_dir() else path.unlink()
@@ -138,7 +138,7 @@ def alone(folder: Path) -> Iterator[None]:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
-            raise UserError(f"another process is preparing {folder}: wait for it, or stop it.") from error
+            raise UserError(f"another process writes to {folder}: wait for it, or stop it.") from error
         yield
 
 
@@ -161,7 +161,7 @@ def prepare_part(folder: Path, name: str, source: Source, wanted: Manifest, work
     loader = DataLoader(Worker(store, wanted.store != "array"), sampler=rows, batch_size=None, num_workers=workers)
     columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
     with writer, Progress(*columns, transient=True) as bar:
-        task = bar.add_task(f"Preparing {described(name)}", total=len(source), completed=state.done)
+        task = bar.add_task(f"Writing {described(name)}", total=len(source), completed=state.done)
         for chunk, (items, bad) in zip(rows, loader, strict=True):
             if bad and not skip:
                 raise UserError(

@@ -1,11 +1,3 @@
 """Networks that others trained, and that no training here changes, one file a network."""
 
-from typing import TYPE_CHECKING, Any
-
-from ganzoo.system.discovery import publish
-
-__all__ = publish(__name__, __path__, globals())
-
-if TYPE_CHECKING:  # a type checker does not look for files: any name may be imported from here
-
-    def __getattr__(name: str) -> Any: ...
+__all__: list[str] = []  # none is offered by name: a metric or a loss brings its own

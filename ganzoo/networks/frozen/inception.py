@@ -1,10 +1,11 @@
-"""What a network sees in images: the features that FID and KID compare."""
+"""Feature extractors: metrics compare the features of images."""
 
 import pickle
 from functools import cache
 from typing import Any, ClassVar
 from urllib.error import URLError
 
+import torch
 from torch import Tensor, nn
 
 from ganzoo.system.errors import UserError
@@ -19,17 +20,34 @@ class Extractor(nn.Module):
     num_features: int
 
     suffix: ClassVar[str] = ""
-    """What the scores get behind their names: figures of two extractors must not be taken for one another."""
+    """Suffix of the scores' names, so that figures of two extractors are not confused."""
 
     recipe: ClassVar[str]
-    """Whose weights, and how images are resized: in a few words, for people who compare figures."""
+    """Whose weights it has, and how it resizes images: in a few words, for readers who compare figures."""
 
     def load(self) -> None:
-        """Get the weights, which may be a download; called before they are needed."""
+        """Get the weights, perhaps by a download. It is called before they are needed, and may be called again."""
 
     def forward(self, images: Tensor) -> Tensor:
         """Return the features of images."""
         raise NotImplementedError
+
+    def extract(self, x: Tensor) -> Tensor:
+        """Return the features (N, num_features), float32, of images (N, C, H, W) in [-1, 1], whatever the precision.
+
+        Grey images are shown as RGB; the images are rounded to the 256 levels of a file first.
+
+        Raises:
+            UserError: samples that are no images of 1 or 3 channels.
+        """
+        if x.ndim != 4 or x.shape[1] not in (1, 3):
+            raise UserError(
+                f"{type(self).__name__} looks at images of 1 or 3 channels, (N, C, H, W), not {tuple(x.shape)}: "
+                "leave out the metrics that need it."
+            )
+        pixels = x.detach().float().add(1).mul(127.5).round().clamp(0, 255).byte()
+        with torch.no_grad(), torch.autocast(x.device.type, enabled=False):
+            return self(pixels.expand(-1, 3, -1, -1)).float()
 
 
 class Inception(Extractor):
@@ -71,7 +89,7 @@ def inception(weights: str | None) -> Any:
         raise UserError('FID needs torch-fidelity: pip install "ganzoo[fid]".') from error
     try:
         if weights is not None:
-            plain_contents(weights)  # torch-fidelity would run what code is in it
+            plain_contents(weights)  # torch-fidelity would run code that is in it
         network = NoTrainInceptionV3("inception-v3-compat", ["2048"], weights, antialias=False)
     except (URLError, OSError, EOFError, RuntimeError, KeyError, pickle.UnpicklingError) as error:
         where = weights or torch_fidelity.feature_extractor_inceptionv3.URL_INCEPTION_V3

@@ -178,7 +178,7 @@ def test_two_processes_at_once(tmp_path):
     (tmp_path / "dest.partial").mkdir()
     with (tmp_path / "dest.partial" / ".lock").open("w") as held:
         fcntl.flock(held, fcntl.LOCK_EX)
-        assert "another process is preparing" in refused(made, tmp_path / "src", tmp_path / "dest")
+        assert "another process writes to" in refused(made, tmp_path / "src", tmp_path / "dest")
     made(tmp_path / "src", tmp_path / "dest")
     assert ready(ImageFolder, tmp_path / "dest").shape == (3, 16, 16)
 
@@ -198,7 +198,7 @@ def test_sizes_are_not_mixed(tmp_path):
     begun = tmp_path / "begun.partial"
     shutil.copytree(tmp_path / "dest", begun)
     (begun / "manifest.json").rename(begun / "wanted.json")
-    assert "was begun otherwise" in refused(made, tmp_path / "src", tmp_path / "begun", image_size=32)
+    assert "was begun with other settings" in refused(made, tmp_path / "src", tmp_path / "begun", image_size=32)
 
 
 def test_a_set_that_changed_begins_anew(tmp_path, capsys, monkeypatch):
@@ -214,7 +214,7 @@ def test_a_set_that_changed_begins_anew(tmp_path, capsys, monkeypatch):
     for gone in ("b/3.png", "a/0.png"):
         (tmp_path / "src" / gone).unlink()
     made(tmp_path / "src", tmp_path / "dest")
-    assert "beginning anew" in capsys.readouterr().out
+    assert "starting again" in capsys.readouterr().out
     store = ready(ImageFolder, tmp_path / "dest").train.store
     items, bad = store.load(np.arange(10))
     assert not bad

@@ -1,0 +1,200 @@
+"""Playing a round: the moves, one after the other, each with fresh chance, and only the mover's weights change."""
+
+from collections.abc import Iterator
+from itertools import pairwise
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ganzoo.game.move import Batch, Move, NonFiniteLoss, due
+from ganzoo.game.player import Player, has_scaler
+from ganzoo.game.ranks import average_, average_buffers_, reduced_once
+from ganzoo.networks.chance import chance_from
+from ganzoo.system.draws import Draws, mix, run_seed, seed_networks
+
+__all__ = ["Rounds"]
+
+NETWORKS = 1  # sets the chance inside networks apart from that of losses
+
+
+class Rounds:
+    """Plays the rounds of a game.
+
+    In a round the first repeat of a move shares the latest batch, and what an earlier move put into it; each further
+    repeat draws a new one, unless the move says `same_batch`. Every repeat has fresh chance. The round's last move
+    ticks the clock, `global_step`.
+
+    Args:
+        game: a `ganzoo.game.Game`.
+    """
+
+    def __init__(self, game: Any) -> None:
+        self.game = game
+        self.stop_asked = False  # this process was asked to stop
+        self.stop_agreed = False  # and all ranks know: they stop after the same round
+
+    def play(self, batches: Iterator[Any]) -> None:
+        """Play one round."""
+        game = self.game
+        step = game.round = game.global_step
+        game.before_round(step)
+        listed = game.moves(step)
+        moves = [(number, move) for number, move in enumerate(listed) if due(move.every, step)]
+        if not moves:
+            raise ValueError(f"{type(game).__name__}.moves({step}) has no move that is due: a round needs one.")
+        if strangers := {move.player for move in listed} - game.players.keys():
+            raise ValueError(f"{min(strangers)} is no player of {type(game).__name__}: {', '.join(game.players)} are")
+        seed_networks(mix(run_seed(), step, game.global_rank), game.device)
+        game.notes = {}
+        for player in game.players.values():
+            player.round_terms = {}
+        batch: list[Batch] = []  # in its parts
+        with reduced_once(game.trainer.strategy):
+            for number, move in moves:
+                for repeat in range(move.times):
+                    if not batch or (repeat > 0 and not move.same_batch):
+                        batch = self.split(self.next_batch(batches))
+                    ticks = number == moves[-1][0] and repeat == move.times - 1
+                    self.make(move, batch, (run_seed(), step, number, repeat), ticks)
+        self.end(step, {move.player for move in listed}, sum(map(size_of, batch)) * game.trainer.world_size)
+
+    def next_batch(self, batches: Iterator[Any]) -> Batch:
+        """Return the next batch, on the device, images in [-1, 1] (the DataModule converts them)."""
+        game = self.game
+        batch, _, _ = next(batches)
+        batch = game.trainer.strategy.batch_to_device(batch)
+        batch = game.trainer.precision_plugin.convert_input(batch)
+        if game.channels_last:
+            for name in [name for name, value in batch.items() if value.ndim == 4]:
+                batch[name] = batch[name].contiguous(memory_format=torch.channels_last)
+        return batch
+
+    def split(self, batch: Batch) -> list[Batch]:
+        """Return the micro-batches of a batch."""
+        parts = self.game.micro_batches
+        cuts = [part * size_of(batch) // parts for part in range(parts + 1)]
+        return [{name: x[start:stop] for name, x in batch.items()} for start, stop in pairwise(cuts)]
+
+    def make(self, move: Move, batch: list[Batch], key: tuple[int, ...], ticks: bool) -> None:
+        """Make a move: only the movers' weights get gradients, and change."""
+        game = self.game
+        player: Player = game.players[move.player]
+        movers = player.weights_of(move.networks)
+        for other in game.players.values():
+            for p in other.weights:
+                p.requires_grad_(False)
+        for p in movers:
+            p.requires_grad_(True)
+        optimizer = self.optimizer_of(player)
+
+        def closure() -> Tensor:
+            loss = self.backward(move, player, batch, key)
+            if game.trainer.world_size > 1:
+                loss = self.average(movers, loss)
+            self.stop_if_not_finite(loss, player, move)
+            return loss
+
+        if ticks:
+            optimizer.step(closure)
+        else:  # the same step, but not counted
+            game.trainer.strategy.optimizer_step(optimizer.optimizer, closure, model=game)
+        for p in movers:
+            p.grad = None
+        game.moved(player)
+
+    def backward(self, move: Move, player: Player, batch: list[Batch], key: tuple[int, ...]) -> Tensor:
+        """Add up the gradients of the move's micro-batches; return the mean loss."""
+        game = self.game
+        rank, world, dtype = game.global_rank, game.trainer.world_size, player.weights[0].dtype
+        losses, start = [], 0
+        player.terms, notes, game.notes = {}, game.notes, {}
+        for micro_batch in batch:
+            stop = start + size_of(micro_batch)
+            rows = range(rank + world * start, world * stop, world)  # this rank's samples of the global batch
+            game.draws = Draws(key, rows, game.device, dtype)
+            with chance_from(Draws((*key, NETWORKS), rows, game.device, dtype)):
+                found = move.loss(micro_batch, *game.chance())
+                for terms in (found,) if isinstance(found, dict) else found:
+                    loss = sum(terms.values(), start=torch.zeros((), device=game.device)) / len(batch)
+                    game.manual_backward(loss)
+                    losses.append(loss.detach())
+                    for name, term in terms.items():
+                        player.terms[name] = player.terms.get(name, 0) + term.detach().mean() / len(batch)
+            start = stop
+        game.notes = notes | game.notes
+        player.round_terms |= player.terms
+        return losses[0] if len(losses) == 1 else torch.stack(losses).sum()
+
+    def average(self, movers: list[nn.Parameter], loss: Tensor) -> Tensor:
+        """Average the movers' gradients, the loss, and the wish to stop over the ranks: one reduction.
+
+        A loss that is not finite on one rank is not finite in the average, so all ranks stop together.
+        """
+        loss, stop = loss.clone(), loss.new_tensor(float(self.stop_asked))
+        gradients = [p.grad for p in movers if p.grad is not None]
+        average_([*gradients, loss, stop], self.game.trainer.strategy)
+        self.stop_agreed = bool(stop > 0)
+        return loss
+
+    def optimizer_of(self, player: Player) -> Any:
+        """Return a player's optimizer, Lightning's around torch's."""
+        optimizers = self.game.optimizers()
+        return optimizers[list(self.game.players).index(player.name)] if isinstance(optimizers, list) else optimizers
+
+    def player_of(self, optimizer: torch.optim.Optimizer) -> Player:
+        """Return the player that an optimizer of torch's belongs to."""
+        return list(self.game.players.values())[self.game.trainer.optimizers.index(optimizer)]
+
+    def clip(self, optimizer: torch.optim.Optimizer) -> None:
+        """Clip a player's gradient, unscaled by now, and refuse one that is not finite."""
+        player = self.player_of(optimizer)
+        norm = torch.nn.utils.get_total_norm([p.grad for p in player.weights if p.grad is not None])
+        if not has_scaler(self.game.trainer.precision_plugin):  # fp16 may overflow: the scaler skips such a step
+            self.stop_if_not_finite(norm, player)
+        player.clip_(norm)
+
+    def stop_if_not_finite(self, value: Tensor, player: Player, move: Move | None = None) -> None:
+        """Refuse a loss (of a move) or a gradient that is not finite, by name."""
+        if torch.isfinite(value):
+            return
+        game, what = self.game, f"the gradient of the {player.name}"
+        if move is not None:
+            terms = ", ".join(f"{player.title}/{name} {float(term):g}" for name, term in player.terms.items())
+            what = f"the {player.name}'s loss, {getattr(move.loss, '__name__', 'its move')} ({terms}),"
+        last = getattr(game.trainer.checkpoint_callback, "last_model_path", "") or "none was written yet"
+        raise NonFiniteLoss(
+            f"{what} is {float(value)} in round {game.global_step}: stopped before it touched the weights. "
+            f"Last good checkpoint: {last}. Try a lower learning rate, clipping, or a gradient penalty."
+        )
+
+    def end(self, step: int, players: set[str], batch_size: int) -> None:
+        """Finish round `step` after its moves: means over the ranks, rates, the average, logs."""
+        game = self.game
+        if game.trainer.world_size > 1:
+            average_buffers_(game)
+        else:
+            self.stop_agreed = self.stop_asked
+        for config in game.trainer.lr_scheduler_configs:
+            if self.player_of(config.scheduler.optimizer).name in players:  # one that has no move keeps its rate
+                config.scheduler.step()
+        game.images_seen += batch_size
+        if game.ema is not None:
+            game.average.update(game.ema, game.generator, game.images_seen, batch_size)
+        game.after_round(step)
+        if (step + 1) % game.trainer.log_every_n_steps == 0:
+            game.validation.report(self.logged(), step + 1)
+
+    def logged(self) -> dict[str, Any]:
+        """Return what the round is logged by: the players' terms and gradients, rates that change, notes."""
+        players = self.game.players.values()
+        values = {name: value for player in players for name, value in player.logged().items()}
+        for player, optimizer in zip(players, self.game.trainer.optimizers, strict=True):
+            if player.schedule is not None:
+                values[f"{player.title}/lr"] = optimizer.param_groups[0]["lr"]
+        return values | self.game.notes
+
+
+def size_of(batch: Batch) -> int:
+    """Return the number of samples in a batch."""
+    return len(next(iter(batch.values())))

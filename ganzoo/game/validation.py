@@ -1,0 +1,124 @@
+"""Validation: the metrics compare what a model makes with the validation data."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ganzoo.game.ranks import average_
+from ganzoo.metrics import SampleMetric, SharedFeatures, share_features
+from ganzoo.system.output import harmless
+
+__all__ = ["VALIDATION_SEED", "Validation"]
+
+VALIDATION_SEED = 1  # validation's fakes are the same at every step, so that its curve compares like with like
+
+
+class Validation:
+    """The metrics of a game, and how far its validation has come.
+
+    Args:
+        game: a `ganzoo.game.Game`; it says by which metrics, and how a batch is shown to them.
+    """
+
+    def __init__(self, game: Any) -> None:
+        self.game = game
+        self.metrics: Sequence[SampleMetric] = []
+        self.features = SharedFeatures()
+        self.seen = 0  # real samples that this rank's validation has gone past
+        self.real_is_known = False  # the metrics have them all
+        self.recipes_are_told = False
+
+    def set_up(self, stage: str) -> None:
+        """Make the metrics, where they are needed."""
+        trainer = self.game.trainer
+        never = stage == "fit" and trainer.limit_val_batches == 0
+        if stage != "predict" and not never:
+            self.metrics = self.game.new_metrics(getattr(trainer, "datamodule", None))
+            self.features = share_features(self.metrics)
+            for metric in self.metrics:
+                metric.prepare()
+            self.real_is_known = False
+
+    @property
+    def scores(self) -> dict[str, bool]:
+        """The scores of a validation by name, the main one first, and whether a higher value is the better one."""
+        return scores_of(self.metrics)
+
+    def scores_on(self, data: Any) -> dict[str, bool]:
+        """Return what `scores` will be on a DataModule, which need not be set up: nothing is read, built or trained."""
+        return scores_of(self.game.new_metrics(data))
+
+    def start(self) -> None:
+        """Take the metrics to where the samples are; MPS has no float64, which they need."""
+        device = self.game.device
+        for metric in self.metrics:
+            metric.to("cpu" if device.type == "mps" else device)
+
+    def step(self, batch: dict[str, Tensor]) -> None:
+        """Number the samples of all ranks, and show these to the metrics."""
+        game, size = self.game, len(next(iter(batch.values())))
+        rows = game.global_rank + game.trainer.world_size * torch.arange(self.seen, self.seen + size)
+        self.seen += size
+        game.compare(batch, rows)
+
+    def update(self, real: Any, fake: Any, **told: Any) -> None:
+        """Show the metrics real samples, once a run, and generated ones; their features are extracted once.
+
+        Args:
+            real: samples (N, ...), or images by name.
+            fake: the same of what was made.
+            told: what the generated samples were asked for: `label`.
+        """
+        if not self.metrics:
+            return
+        device = self.metrics[0].device
+        real, fake = None if self.real_is_known else on(device, real), on(device, fake)
+        with self.features:
+            for metric in self.metrics:
+                if real is not None:
+                    metric.update(real, real=True)
+                metric.update(fake, real=False, **told)
+
+    def end(self, stage: str) -> None:
+        """Report the scores as `val/...` or `test/...`."""
+        game, trainer = self.game, self.game.trainer
+        values: dict[str, Tensor] = {}
+        for metric in self.metrics:
+            values |= {f"{stage}/{name}": value for name, value in metric.compute().items()}  # over all ranks
+            if not (self.recipes_are_told or trainer.sanity_checking) and (recipe := metric.recipe()):
+                game.print(harmless(f"{' and '.join(f'{stage}/{name}' for name in metric.scores)}: {recipe}."))
+            metric.forget() if trainer.sanity_checking else metric.reset()
+        self.seen, self.real_is_known = 0, not trainer.sanity_checking
+        self.recipes_are_told |= not trainer.sanity_checking
+        game.log_dict({name: value.float() for name, value in values.items()}, logger=False)  # for `validate`, `test`
+        if trainer.state.fn == "fit" and not trainer.sanity_checking:
+            self.report(values)
+
+    def report(self, values: dict[str, Any], step: int | None = None) -> None:
+        """Send values, averaged over the ranks, to the loggers, at once and on the one axis, and to callbacks.
+
+        Lightning's own logging comes after the checkpoint of the same step: a kill between would lose the row.
+        """
+        game, trainer = self.game, self.game.trainer
+        step = game.global_step if step is None else step
+        tensors = torch.stack([torch.as_tensor(v, dtype=torch.float32, device=game.device) for v in values.values()])
+        if trainer.world_size > 1:
+            average_([tensors], trainer.strategy)
+        numbers = dict(zip(values, tensors.tolist(), strict=True))
+        for logger in trainer.loggers:
+            logger.log_metrics(numbers, step=step)
+        trainer.callback_metrics.update({name: torch.tensor(number) for name, number in numbers.items()})
+
+
+def scores_of(metrics: Iterable[SampleMetric]) -> dict[str, bool]:
+    """Return the scores of metrics by name, in order, and whether a higher value is the better one."""
+    return {name: higher for metric in metrics for name, higher in metric.scores.items()}
+
+
+def on(device: torch.device, samples: Any) -> Any:
+    """Return samples, or samples by name, on a device."""
+    if isinstance(samples, dict):
+        return {name: x.to(device) for name, x in samples.items()}
+    return samples.to(device)

@@ -1,0 +1,139 @@
+"""Metrics of features: a batch goes through the feature extractor once, for all metrics together."""
+
+from collections.abc import Iterable
+from contextlib import AbstractContextManager
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from ganzoo.metrics.base import SampleMetric
+from ganzoo.networks.frozen.inception import Extractor
+
+__all__ = ["FeatureMetric", "Known", "SharedFeatures", "share_features"]
+
+
+class SharedFeatures(AbstractContextManager):
+    """The features of a batch of samples, extracted when they are first asked for, and forgotten with the batch.
+
+    A `with` block is a batch: in it, an extractor looks at a tensor of samples once.
+    """
+
+    def __init__(self) -> None:
+        self.known: dict[tuple[int, int], tuple[Tensor, Tensor]] = {}
+        self.in_batch = False
+
+    def __enter__(self) -> "SharedFeatures":
+        self.in_batch = True
+        return self
+
+    def __exit__(self, *raised: Any) -> None:
+        self.in_batch = False
+        self.known.clear()
+
+    def of(self, extractor: Extractor, x: Tensor, real: bool) -> Tensor:
+        """Return the features (N, F) of samples x (N, ...); as `features_of` outside of a batch."""
+        if not self.in_batch:
+            return features_of(extractor, x, real)
+        key = id(extractor), id(x)
+        if key not in self.known:
+            self.known[key] = x, features_of(extractor, x, real)  # x is kept: another tensor can't get its id
+        return self.known[key][1]
+
+
+class FeatureMetric(SampleMetric):
+    """A question asked of the features that a network sees in samples.
+
+    A subclass says in `update_features` what it does with them. Used alone, the metric extracts them itself; those that
+    `share_features` knows share them.
+
+    Args:
+        extractor: what looks at the samples; it gets frozen.
+        kwargs: the options of torchmetrics.Metric.
+
+    Raises:
+        ValueError: samples or features that are not finite.
+    """
+
+    needs_real: ClassVar[bool] = True
+    """Whether it needs the real samples; if not, their features are not extracted."""
+
+    extractor: Extractor
+
+    def __init__(self, extractor: Extractor, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.extractor = extractor.eval().requires_grad_(False)
+        self.shared = SharedFeatures()
+
+    def prepare(self) -> None:
+        """Get the extractor's weights."""
+        self.extractor.load()
+
+    def update(self, x: Tensor, real: bool, label: Tensor | None = None) -> None:
+        """Take in real or generated samples (N, ...), images in [-1, 1]."""
+        if self.needs_real or not real:
+            self.update_features(self.shared.of(self.extractor, x, real), real, label)
+
+    def update_features(self, features: Tensor, real: bool, label: Tensor | None = None) -> None:
+        """Take in the features (N, F), float32 and finite, of real or generated samples."""
+        raise NotImplementedError
+
+
+class Known(nn.Identity):
+    """Takes the place of Inception in torchmetrics: its input is features already, (N, num_features)."""
+
+    def __init__(self, num_features: int) -> None:
+        super().__init__()
+        self.num_features = num_features
+
+
+def features_of(extractor: Extractor, x: Tensor, real: bool) -> Tensor:
+    """Return the features (N, F) that an extractor sees in samples x (N, ...).
+
+    Raises:
+        ValueError: samples or features are not finite: LAPACK would take the process down with them.
+    """
+    features = extractor.extract(x)
+    for what, values in (("", x), ("features of ", features)):
+        if not values.isfinite().all():
+            whose = "real" if real else "generated"
+            raise ValueError(f"{what}{whose} images hold NaN or infinity: they have no score")
+    return features
+
+
+def share_features(metrics: Iterable[SampleMetric]) -> SharedFeatures:
+    """Let metrics, and the metrics inside them, share equal extractors, and the features of a batch.
+
+    Returns:
+        what is to be entered for each batch.
+    """
+    shared, extractors = SharedFeatures(), list[Extractor]()
+    modules = (module for metric in metrics for module in metric.modules())
+    for metric in [module for module in modules if isinstance(module, FeatureMetric)]:
+        equal = next((known for known in extractors if alike(known, metric.extractor)), None)
+        if equal is None:
+            extractors.append(metric.extractor)
+        else:
+            metric.extractor = equal
+        metric.shared = shared
+    return shared
+
+
+def alike(a: Any, b: Any) -> bool:
+    """Say whether two values are equal; modules are compared by class, options and weights."""
+    if a is b:
+        return True
+    if type(a) is not type(b):
+        return False
+    if isinstance(a, nn.Module):
+        return alike(vars(a), vars(b))
+    if isinstance(a, Tensor):
+        return (a.dtype, a.device, a.shape) == (b.dtype, b.device, b.shape) and torch.equal(a, b)
+    if isinstance(a, dict):
+        return a.keys() == b.keys() and all(alike(value, b[name]) for name, value in a.items())
+    if isinstance(a, (list, tuple)):
+        return len(a) == len(b) and all(map(alike, a, b))
+    try:
+        return bool(a == b)
+    except Exception:  # arrays have no one answer: then each is looked through by itself
+        return False
