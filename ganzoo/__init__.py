@@ -1,7 +1,23 @@
-"""ganzoo: every classic GAN as one short LightningModule."""
+"""ganzoo: every classic GAN as one short LightningModule.
 
-from ganzoo import data, models, networks
-from ganzoo.runs.checkpoint_file import load
+Nothing heavy is imported before it is used: `ganzoo.models.GAN` imports torch when it is named, not `import ganzoo`.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+from ganzoo.system.discovery import find
 from ganzoo.system.errors import UserError
 
+if TYPE_CHECKING:
+    from ganzoo import data, models, networks
+    from ganzoo.runs.checkpoint_file import load
+
 __all__ = ["UserError", "data", "load", "models", "networks"]
+
+
+def __getattr__(name: str) -> Any:
+    return find(__name__, {"load": "ganzoo.runs.checkpoint_file"}, name)
+
+
+def __dir__() -> list[str]:
+    return [*globals(), *__all__]

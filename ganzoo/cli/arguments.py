@@ -1,4 +1,4 @@
-"""What is done to the arguments of a command before they are parsed."""
+"""Changes to the arguments of a command before they are parsed."""
 
 import inspect
 import itertools
@@ -8,14 +8,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import ganzoo.data
-from ganzoo.game import Game
-from ganzoo.runs.beside import config_beside
-from ganzoo.runs.checkpoint_file import model_of, read
+from ganzoo.cli.early import refuse_missing_checkpoints, refuse_missing_configs, refuse_unknown_names
 from ganzoo.runs.experiments import DEMO, find_experiment
-from ganzoo.runs.folder import rank
-from ganzoo.runs.reader import Reader
 from ganzoo.system.errors import UserError
+from ganzoo.system.machine import rank
 from ganzoo.system.moved import moved_in
 from ganzoo.system.output import say
 from ganzoo.system.reading import parse_yaml, read_mapping
@@ -26,7 +22,7 @@ TRUST = ("--trust", "--trust=true")  # import what a checkpoint, or the config.y
 
 
 def complete(args: list[str]) -> list[str]:
-    """Return the arguments of a Lightning command with what they leave to be understood."""
+    """Return the arguments of a Lightning command, completed."""
     args, trust = [arg for arg in args if arg not in TRUST], any(arg in TRUST for arg in args)
     args = [moved_in(arg) for arg in args]
     named = values_of(args, "--config", "-c", "--model", "--model.class_path", "--data", "--data.class_path")
@@ -41,6 +37,10 @@ def complete(args: list[str]) -> list[str]:
         for before, arg in zip(["", *args[:-1]], args, strict=True)
     ]
     args = [f"--config={find_experiment(arg[9:])}" if arg.startswith("--config=") else arg for arg in args]
+    refuse_missing_configs(values_of(args, "--config", "-c"))
+    refuse_missing_checkpoints(values_of(args, "--ckpt_path"))
+    for option in ("model", "data"):
+        refuse_unknown_names(option, values_of(args, f"--{option}", f"--{option}.class_path"))
     args = find_checkpoint(args, trust)
     refuse_another_model(args)
     return args
@@ -59,7 +59,7 @@ def values_of(args: list[str], *options: str) -> list[str]:
 
 
 def find_checkpoint(args: list[str], trust: bool) -> list[str]:
-    """Resolve `--ckpt_path last` (or best) beside `--config`, and what of a lone checkpoint's run is needed."""
+    """Resolve `--ckpt_path last` (or best) beside `--config`; for a checkpoint alone, add the options of its run."""
     checkpoints, configs = values_of(args, "--ckpt_path"), values_of(args, "--config", "-c")
     if checkpoints in (["last"], ["best"]):
         (word,) = checkpoints
@@ -77,6 +77,8 @@ def find_checkpoint(args: list[str], trust: bool) -> list[str]:
     elif checkpoints and args[0] != "fit" and not configs and not values_of(args, "--model"):
         config = Path(checkpoints[-1]).parent.parent / "config.yaml"
         if config.is_file():
+            from ganzoo.runs.beside import config_beside  # it needs torch
+
             args = [args[0], "--config", config_beside(config, trust), *args[1:]]
         elif os.path.isfile(checkpoints[-1]):
             args = with_model_of(read(checkpoints[-1]), checkpoints[-1], args, trust)
@@ -89,8 +91,20 @@ def find_checkpoint(args: list[str], trust: bool) -> list[str]:
     return args
 
 
+def read(path: str) -> dict[str, Any]:
+    """Return the contents of a checkpoint."""
+    from ganzoo.runs import checkpoint_file  # it needs torch
+
+    return checkpoint_file.read(path)
+
+
 def with_model_of(checkpoint: dict[str, Any], path: str, args: list[str], trust: bool) -> list[str]:
-    """Add the model of a checkpoint, and if it translates the size of its images, unless another one is given."""
+    """Add a checkpoint's model and, if it translates, the size of its images, unless they are given."""
+    import ganzoo.data
+    from ganzoo.game import Game
+    from ganzoo.runs.checkpoint_file import model_of
+    from ganzoo.runs.reader import Reader
+
     named = model_of(checkpoint, path, trust, training=args[0] == "fit")
     try:
         made = Reader(trust, make=False).read(named, Game)
@@ -104,19 +118,19 @@ def with_model_of(checkpoint: dict[str, Any], path: str, args: list[str], trust:
     )  # a user's own may be of one size
     size = []
     if shapes and sized and not values_of(args, "--data.image_size"):
-        size = [f"--data.image_size={list(shapes['b'][1:])}"]
+        size = [f"--data.image_size={list(max(shape[1:] for shape in shapes.values()))}"]
     model = json.dumps({"class_path": made["class_path"], "init_args": init_args})
     return [args[0], "--model", model, *args[1:], *size]
 
 
 def refuse_another_model(args: list[str]) -> None:
-    """Refuse to put one model over another's config: jsonargparse would keep the other's settings silently."""
+    """Refuse a model with the config of another one: jsonargparse would silently keep the other's settings."""
     asked = values_of(args, "--model", "--model.class_path")
     for file in values_of(args, "--config", "-c"):
         config = read_mapping(file) if os.path.isfile(file) else parse_yaml(file) if file.startswith("{") else {}
         model = config.get("model")
         named = model.get("class_path") if isinstance(model, dict) else model
-        if isinstance(named, str):  # otherwise the parser has the better words for it
+        if isinstance(named, str):  # otherwise the parser's message is better
             asked.insert(0, named)
     names = [name.rpartition(".")[2] for name in asked]
     if len(set(names)) > 1:

@@ -1,5 +1,6 @@
 """Lightning's commands, fit, validate, test and predict: its CLI, with one folder for each run."""
 
+import logging
 import shlex
 from pathlib import Path
 from typing import Any
@@ -11,25 +12,24 @@ from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 from lightning.pytorch.plugins.environments import SLURMEnvironment
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
 
-from ganzoo.cli.arguments import complete
-from ganzoo.cli.messages import LightningParser, user_error_in
+from ganzoo.cli.catalogue import LIGHTNING
+from ganzoo.cli.config_parser import LightningParser
+from ganzoo.cli.messages import user_error_in
 from ganzoo.data import DataModule
 from ganzoo.game import Game
+from ganzoo.runs.bounded import build_bounded
 from ganzoo.runs.callbacks import Checkpoints, Pictures, Progress, SampleWriter, Trouble
-from ganzoo.runs.checkpoint_file import read, refuse_unplayable
-from ganzoo.runs.folder import RunFolder, new_folder, rank
+from ganzoo.runs.checkpoint_file import read
+from ganzoo.runs.folder import RunFolder, leave_no_empty_folder, new_folder
 from ganzoo.runs.loggers import MetricsCSV, WandbMode
+from ganzoo.runs.wellformed import held_by, refuse_unplayable
+from ganzoo.system.discovery import import_all
 from ganzoo.system.errors import UserError
+from ganzoo.system.machine import rank
 from ganzoo.system.output import say
 
-__all__ = ["LIGHTNING", "TRAINER", "GanzooCLI", "ParsingCLI", "lightning"]
+__all__ = ["TRAINER", "GanzooCLI", "ParsingCLI", "lightning"]
 
-LIGHTNING = {
-    "fit": "Train a model on a data set.",
-    "validate": "Judge a checkpoint on the validation data.",
-    "test": "Judge a checkpoint on the test data.",
-    "predict": "Make samples from a checkpoint, or translate the validation images, on several devices.",
-}
 TRAINER = {
     "max_steps": 1000,
     "max_epochs": -1,
@@ -49,7 +49,7 @@ class GanzooCLI(LightningCLI):
     """LightningCLI with one folder for each run."""
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
-        """Add what a run has beside its model, data and trainer."""
+        """Add a run's options besides its model, data and trainer."""
         parser.add_argument(
             "--run_dir",
             type=str | None,
@@ -60,8 +60,8 @@ class GanzooCLI(LightningCLI):
             "--wandb",
             type=WandbMode | None,
             default=None,
-            help="Log to wandb too: online, offline (kept in the run's folder) or disabled; --wandb alone: as "
-            "WANDB_MODE says, or else online. WANDB_PROJECT, WANDB_NAME and the others hold.",
+            help="Log to wandb too: online, offline (kept in the run's folder) or disabled. --wandb alone: by "
+            "WANDB_MODE, or else online. WANDB_PROJECT, WANDB_NAME and so on work as usual.",
         )
         parser.add_lightning_class_args(Checkpoints, "checkpoint")
         parser.add_lightning_class_args(Pictures, "pictures")
@@ -79,18 +79,18 @@ class GanzooCLI(LightningCLI):
         """Let the command line and its config decide: Lightning would let the checkpoint override them silently."""
 
     def instantiate_classes(self) -> None:
-        """Make the trainer, the model and the data; dig out what their `__init__` says of a user's mistake."""
+        """Make the trainer, the model and the data; show a UserError of their `__init__` as it is."""
         try:
             super().instantiate_classes()
         except ImportError as error:
             raise UserError(f"something asked for is not installed: {str(error).splitlines()[0]}") from error
         except ValueError as error:
-            if (mistake := user_error_in(error)) is None:
+            if (user_error := user_error_in(error)) is None:
                 raise
-            raise mistake from error
+            raise user_error from error
 
     def instantiate_trainer(self, **kwargs: Any) -> L.Trainer:
-        """Return a trainer that writes metrics.csv beside whatever else logs."""
+        """Return a trainer that writes metrics.csv, whatever other loggers there are."""
         wanted = self._get(self.config_init, "trainer")
         given = wanted.callbacks if isinstance(wanted.callbacks, list) else [wanted.callbacks]
         has_bar = any(isinstance(callback, ProgressBar) for callback in given)
@@ -119,7 +119,7 @@ class GanzooCLI(LightningCLI):
         return new_folder(self._get(self.config, "trainer").default_root_dir, files and files[-1].absolute, names)
 
     def before_fit(self) -> None:
-        """Check what a run goes on from, and that its folder holds no other."""
+        """Check the checkpoint that a run goes on from, and that its folder holds no other run."""
         ckpt, folder = self.config["fit"]["ckpt_path"], Path(self.trainer.loggers[0].save_dir or "")
         goes_on = ckpt is not None and folder.resolve() == Path(ckpt).resolve().parent.parent
         if rank() == 0 and not goes_on and (folder / "config.yaml").exists():
@@ -147,7 +147,8 @@ class GanzooCLI(LightningCLI):
     def _begin_with(self, checkpoint: dict[str, Any], ckpt: str) -> None:
         """Start a run at round 0 with the generator of a checkpoint that `ganzoo import` made."""
         self.model.on_load_checkpoint(checkpoint)  # refuses another model's
-        self.model.begin_with(checkpoint["state_dict"])
+        made = {name: value for name, value in checkpoint["state_dict"].items() if name.startswith("generator.")}
+        self.model.begin_with(made)  # the discriminators beside them were never trained
         self.config["fit"]["ckpt_path"] = self.config_init["fit"]["ckpt_path"] = None
         if rank() == 0:
             say(f"The generator begins as in {ckpt}; discriminator and optimizers are new.")
@@ -175,7 +176,7 @@ class GanzooCLI(LightningCLI):
         say(f"More samples: {self.model.made_by} {shlex.quote(saver.last_model_path)}")
 
     def before_validate(self) -> None:
-        """Refuse to judge weights that were never trained."""
+        """Refuse to score weights that were never trained."""
         self._need_checkpoint()
 
     def before_test(self) -> None:
@@ -210,12 +211,14 @@ class GanzooCLI(LightningCLI):
         path = self._get(self.config, "ckpt_path")
         if path is None:
             raise UserError(f"{self.subcommand} needs --ckpt_path FILE: the .ckpt of a trained model.")
-        refuse_unplayable(read(path), path)
+        checkpoint = read(path)
+        refuse_unplayable(checkpoint, path)
+        build_bounded(self.model, held_by(checkpoint["state_dict"]))
         return path
 
 
 def refuse_what_lightning_ignores(wanted: Any, trainer: L.Trainer) -> None:
-    """Refuse trainer options that would raise with a traceback, or do something else than was asked for."""
+    """Refuse trainer options that would end in a traceback, or silently do something else."""
     if str(wanted.precision) in ("16", "16-mixed") and isinstance(trainer.accelerator, CPUAccelerator):
         raise UserError(f"trainer.precision is {wanted.precision}, which needs CUDA: on the CPU use bf16-mixed.")
     for name in ("max_steps", "log_every_n_steps", "val_check_interval"):
@@ -232,7 +235,7 @@ def refuse_what_lightning_ignores(wanted: Any, trainer: L.Trainer) -> None:
 
 
 class ParsingCLI(GanzooCLI):
-    """Parses a command as GanzooCLI does, makes its model and data, and leaves it at that."""
+    """Parses a command as GanzooCLI does, and makes its model and data, but runs nothing."""
 
     def _set_seed(self) -> None:
         pass
@@ -245,8 +248,18 @@ class ParsingCLI(GanzooCLI):
 
 
 def lightning(args: list[str], cls: type[GanzooCLI] = GanzooCLI) -> GanzooCLI:
-    """Run one of Lightning's commands."""
-    args = complete(args)
+    """Run one of Lightning's commands, its arguments being complete."""
+    for noise in ("lightning.pytorch", "lightning.fabric"):
+        logging.getLogger(noise).setLevel(logging.WARNING)
+    import_all("ganzoo.models", "ganzoo.data", "ganzoo.networks", "ganzoo.metrics")
+    try:
+        return made(args, cls)
+    finally:
+        leave_no_empty_folder()
+
+
+def made(args: list[str], cls: type[GanzooCLI]) -> GanzooCLI:
+    """Return Lightning's command line, run."""
     return cls(
         Game,
         DataModule,
@@ -264,7 +277,7 @@ def lightning(args: list[str], cls: type[GanzooCLI] = GanzooCLI) -> GanzooCLI:
 
 
 def usage_of(command: str) -> str:
-    """Return the usage of one of Lightning's commands: the few options that matter, not the hundred there are."""
+    """Return the usage of one of Lightning's commands: the few important options out of a hundred."""
     if command == "fit":
         forms = ["--model NAME --data NAME [options]", "--config FILE [options]"]
         forms.append("--ckpt_path IMPORTED.ckpt --data NAME [--trust] [options]")
@@ -273,5 +286,5 @@ def usage_of(command: str) -> str:
         forms = [f"--ckpt_path RUN/checkpoints/last.ckpt{more} [--trust] [options]"]
     lines = [f"ganzoo {command} {form}" for form in forms]
     lines.append(f"ganzoo {command} --model.help NAME, --data.help NAME: the options of a model, of a data set")
-    lines.append("--trust: import what a checkpoint, or the config.yaml beside it, names beside ganzoo's own classes")
+    lines.append("--trust: also import classes of others that a checkpoint, or the config.yaml beside it, names")
     return "\n       ".join(lines)

@@ -1,4 +1,4 @@
-"""One clear line for each mistake on the command line, with the nearest name that exists."""
+"""One clear line for each error on the command line, with the nearest name that exists."""
 
 import difflib
 import importlib
@@ -7,47 +7,38 @@ from argparse import ArgumentError
 from collections.abc import Iterable, Sequence
 from typing import Any, NoReturn
 
-import torch
 import yaml
 from jsonargparse import ArgumentParser, _util, get_loader, set_loader
-from lightning.pytorch import callbacks, loggers
-from lightning.pytorch.cli import LightningArgumentParser
 
-import ganzoo.data
-import ganzoo.models
-import ganzoo.networks
-import ganzoo.objectives
-import ganzoo.optimizers
-import ganzoo.penalties
-from ganzoo.game.record import options_of
 from ganzoo.system.errors import UserError
-from ganzoo.system.moved import moved_in
 from ganzoo.system.output import say
 from ganzoo.system.reading import Refused, bounded, check_files
 
-__all__ = ["CommandParser", "LightningParser", "nearest", "user_error_in"]
+__all__ = ["CommandParser", "OneLine", "import_class", "mistyped", "nearest", "user_error_in"]
 
 # What an option's value must be, in words, by the name of its Python type.
 WORDS = {"int": "a whole number", "float": "a number", "bool": "true or false", "str": "text", "list": "a list"}
-# Of ganzoo's optimizers those that are schedules.
-SCHEDULES = [
-    name
-    for name, value in vars(ganzoo.optimizers).items()
-    if isinstance(value, type) and issubclass(value, torch.optim.lr_scheduler.LRScheduler)
-]
-# The class names that make sense for an option, by the last part of its name.
+# The modules that hold the classes for an option, by the last part of its name.
 CLASSES = {
-    "model": ganzoo.models.__all__,
-    "data": ganzoo.data.__all__,
-    "objective": ganzoo.objectives.__all__,
-    "penalties": [name for name in ganzoo.penalties.__all__ if name[0].isupper()],
-    "generator": ganzoo.networks.__all__,
-    "discriminator": ganzoo.networks.__all__,
-    "optimizer": [name for name, value in vars(torch.optim).items() if isinstance(value, type)],
-    "schedule": [*torch.optim.lr_scheduler.__all__, *SCHEDULES],
-    "callbacks": callbacks.__all__,
-    "logger": loggers.__all__,
+    "model": ["ganzoo.models"],
+    "data": ["ganzoo.data"],
+    "objective": ["ganzoo.objectives"],
+    "penalties": ["ganzoo.penalties"],
+    "generator": ["ganzoo.networks"],
+    "discriminator": ["ganzoo.networks"],
+    "minibatch": ["ganzoo.networks"],
+    "augment": ["ganzoo.networks"],
+    "optimizer": ["torch.optim"],
+    "schedule": ["torch.optim.lr_scheduler", "ganzoo.optimizers"],
+    "callbacks": ["lightning.pytorch.callbacks"],
+    "logger": ["lightning.pytorch.loggers"],
 }
+
+
+def mistyped(message: str) -> NoReturn:
+    """Print what is wrong with the options, and exit with status 2."""
+    say(f"ganzoo: {message}", error=True)
+    raise SystemExit(2)
 
 
 def nearest(name: str, names: Iterable[str]) -> str:
@@ -68,8 +59,7 @@ def explain(message: str, parser: Any) -> str:
     value = found[1] if (found := re.search(r"(?:Got|Given) value: (.+?)(?:\. Got value|$)", message, re.M)) else ""
     if found := re.search(r"Option '(\w+)\+?' is not accepted", message):
         owner = import_class(owner_of_option(message))
-        options = options_of(owner) if isinstance(owner, type) else ()
-        return f"{getattr(owner, '__name__', key)} has no option {found[1]}{nearest(found[1], options)}"
+        return f"{getattr(owner, '__name__', key)} has no option {found[1]}{nearest(found[1], options_of(owner))}"
     if found := re.search(r"unrecognized arguments: (\S+)", message):
         return unknown_argument(found[1], parser)
     if found := re.search(r"module '([\w.]+)' has no attribute '(\w+)'", message):
@@ -96,16 +86,14 @@ def owner_of_option(message: str) -> str:
 
 
 def unknown_argument(argument: str, parser: Any) -> str:
-    """Name the option that may have been meant, above all the one whose owner was left out: `--batch_size`."""
+    """Name the option that may have been meant, first of all the same name with `model.` or `data.` before it."""
     name = argument.split("=")[0].lstrip("-")
     if not argument.startswith("-"):
         return f"unknown argument {argument}"
     known = {option.lstrip("-") for option in parser._option_string_actions}
     known = {option for option in known if not option.endswith((".help", "+")) and len(option) > 1}
-    known |= {f"model.{option}" for model in ganzoo.models.__all__ for option in options_of_class(model)}
-    known |= {f"data.{option}" for data in ganzoo.data.__all__ for option in options_of_class(data)}
-    if "model" not in parser._option_string_actions and "--model" not in parser._option_string_actions:
-        known = {option for option in known if not option.startswith(("model.", "data."))}
+    if "--model" in parser._option_string_actions:
+        known |= {f"{part}.{option}" for part in ("model", "data") for option in options_of_all(part)}
     meant = sorted(option for option in known if option.endswith(f".{name}"))
     if meant:
         return f"unknown option --{name}; did you mean --{meant[0]}?"
@@ -148,19 +136,33 @@ def import_class(path: str) -> Any:
     return getattr(import_module(module), name, None)
 
 
-def options_of_class(name: str) -> Iterable[str]:
-    """Return the options of a model or data set, by its name; `__all__` may name functions too."""
-    cls = getattr(ganzoo.models, name, None) or getattr(ganzoo.data, name, None)
-    return options_of(cls) if isinstance(cls, type) else ()
+def options_of(cls: Any) -> Iterable[str]:
+    """Return the options of a class; nothing if it is no class."""
+    from ganzoo.game import record  # it needs torch
+
+    return record.options_of(cls) if isinstance(cls, type) else ()
+
+
+def options_of_all(part: str) -> set[str]:
+    """Return the options of all models (part `model`), or of all data sets (`data`)."""
+    (room,) = CLASSES[part]
+    module = import_module(room)
+    return {option for name in module.__all__ for option in options_of(getattr(module, name))}
 
 
 def classes_for(key: str) -> list[str]:
-    """Return the class names that make sense for an option."""
-    return next((names for end, names in CLASSES.items() if key.endswith(end)), [])
+    """Return the names of the classes that make sense for an option."""
+    modules = [import_module(path) for path in next((paths for end, paths in CLASSES.items() if key.endswith(end)), [])]
+    classes = {name: getattr(module, name) for module in modules for name in module.__all__}
+    if key.endswith("schedule"):  # they are among the optimizers
+        from torch.optim.lr_scheduler import LRScheduler
+
+        return [name for name, cls in classes.items() if issubclass(cls, LRScheduler)]
+    return [name for name, cls in classes.items() if isinstance(cls, type)]
 
 
 def user_error_in(error: BaseException | None) -> UserError | None:
-    """Return the user's mistake that an error was raised from: jsonargparse buries what a class's `__init__` raises."""
+    """Return the UserError that an error was raised from: jsonargparse wraps the errors of a class's `__init__`."""
     while error is not None and not isinstance(error, UserError):
         error = error.__cause__ or error.__context__
     return error
@@ -187,7 +189,7 @@ set_loader("yaml", load_option, (yaml.YAMLError,))
 
 
 class OneLine:
-    """A parser whose errors are one line, and which takes options by their whole names only."""
+    """A parser with errors of one line. It takes options by their whole names only."""
 
     exit_on_error: bool
 
@@ -206,8 +208,7 @@ class OneLine:
         """Print the line and exit with status 2; a parser inside another just raises."""
         if not self.exit_on_error:
             raise ArgumentError(None, message) from ex
-        say(f"ganzoo: {explain(message, self)}", error=True)
-        raise SystemExit(2)
+        mistyped(explain(message, self))
 
 
 class CommandParser(OneLine, ArgumentParser):  # type: ignore[misc]  # its overloads of parse_args
@@ -219,11 +220,3 @@ class CommandParser(OneLine, ArgumentParser):  # type: ignore[misc]  # its overl
         words = [word for word in self.prog.split()[1:] if word != "[options]"]  # "- [options] data [options] check"
         self.usage = " ".join(["ganzoo", *words, *arguments, "[options]"])
         return super().format_help(*args)
-
-
-class LightningParser(OneLine, LightningArgumentParser):  # type: ignore[misc]  # as above
-    """The parser of Lightning's commands."""
-
-    def parse_string(self, content: str, *args: Any, **kwargs: Any) -> Any:
-        """Parse a configuration, of any version: paths of classes that have moved since are made those of today."""
-        return super().parse_string(moved_in(content), *args, **kwargs)

@@ -8,9 +8,9 @@ from typing import Any
 
 from rich.progress import track
 
-from ganzoo import metrics
-from ganzoo.cli.fit import ParsingCLI, lightning
-from ganzoo.cli.messages import import_class, nearest
+from ganzoo.cli.arguments import complete
+from ganzoo.cli.fit import GanzooCLI, ParsingCLI, lightning
+from ganzoo.cli.messages import nearest
 from ganzoo.runs.experiments import find_experiment
 from ganzoo.system.errors import UserError
 from ganzoo.system.output import say
@@ -68,20 +68,25 @@ def read_sweep(file: str) -> dict[str, Any]:
     return sweep
 
 
-def check_metric(file: str, sweep: dict[str, Any], data: str, monitor: str | None) -> None:
-    """Refuse a metric that no run reports: a sweep without one waits for ever. `data` is the class path of the data."""
+def scores_of_run(run: GanzooCLI) -> dict[str, bool]:
+    """Return the scores that a parsed run will report, `val/...`, the main one first, and whether higher is better."""
+    run.model.check_data(run.datamodule)
+    if run.config["fit"]["trainer"]["limit_val_batches"] == 0:
+        return {}
+    return {f"val/{name}": higher for name, higher in run.model.validation.scores_on(run.datamodule).items()}
+
+
+def check_metric(file: str, sweep: dict[str, Any], known: dict[str, bool], monitor: str | None) -> None:
+    """Refuse a metric that a run does not report: a sweep without one waits for ever. `known` are the run's scores."""
     metric = sweep.get("metric")
     if metric is None and sweep["method"] != "bayes":
         return
     if monitor == "auto":
-        monitor = f"val/{import_class(data).main_score}"
+        monitor = next(iter(known), None)
     found = metric if isinstance(metric, dict) else {}
-    classes = [getattr(metrics, name) for name in metrics.__all__]
-    known = {f"val/{name}": higher for cls in classes for name, higher in getattr(cls, "scores", {}).items()}
     if monitor not in known:
-        raise UserError(
-            f"{file}: checkpoint.monitor is {monitor}, which no run reports; there are: {', '.join(known)}."
-        )
+        there_are = f"there are: {', '.join(known)}" if known else "it never validates"
+        raise UserError(f"{file}: checkpoint.monitor is {monitor}, which the run does not report; {there_are}.")
     if found.get("name") != f"{monitor}_best":
         raise UserError(
             f"{file}: metric.name is {found.get('name')}; the runs report {monitor}_best, the best value so far "
@@ -93,7 +98,7 @@ def check_metric(file: str, sweep: dict[str, Any], data: str, monitor: str | Non
 
 
 def check_parameter(file: str, name: str, parameter: Any, method: str) -> None:
-    """Refuse a parameter that wandb would refuse, or would hand on as something else than it looks like."""
+    """Refuse a parameter that wandb would refuse, or would pass on as another value."""
     where = f"{file}: parameter {name}"
     if not isinstance(parameter, dict):
         raise UserError(f"{where} is {parameter}; give it value, values, or min and max.")
@@ -182,15 +187,16 @@ def check_sweep(file: str) -> None:
     for command in track(checked, "Parsing", transient=True, disable=not sys.stdout.isatty()):
         run_by = f"in the agent's command: {shlex.join(command)}"
         try:
-            config = lightning(command[command.index("ganzoo") + 1 :], ParsingCLI).config["fit"]
+            run = lightning(complete(command[command.index("ganzoo") + 1 :]), ParsingCLI)
+            config, scores = run.config["fit"], scores_of_run(run)
+            check_metric(file, sweep, scores, config["checkpoint"]["monitor"])
         except SystemExit:  # the parser has said what is wrong
             say(run_by, error=True)
             raise
         except UserError as error:
             raise UserError(f"{error} ({run_by})") from error
-        check_metric(file, sweep, config["data"]["class_path"], config["checkpoint"]["monitor"])
         if config["wandb"] is None:
-            raise UserError(f"{file}: the command has no --wandb, so the agent would never hear of the run: add it.")
+            raise UserError(f"{file}: the command has no --wandb, so wandb would not get the values of a run: add it.")
     say(f"{file}: {len(checked)} commands parse, with every value of {', '.join(sweep['parameters'])}; such as")
     say(f"  {shlex.join(checked[0])}")
     say(f"Start: wandb sweep {file}, then on each machine the `wandb agent ...` that it names.")

@@ -4,29 +4,31 @@
 options. Where Python needs the name itself, add an underscore: `list_` in `list.py`, the folder `import_`.
 
 A folder without such a function in its `__init__.py` is a group: `data/get.py` is `ganzoo data get`, and the first line
-of the folder's docstring is the group's help. A file may also have a dict of functions by this name: `lesson.py`.
+of the folder's docstring is the group's help. A file may also have a dict of functions by this name: `lesson.py`; such
+a file is imported for any command's help, so it imports nothing heavy. All others are only read, and imported when
+their command is run: they may import torch at their top.
 """
 
 from importlib import import_module
-from pkgutil import iter_modules
-from types import ModuleType
 from typing import Any
+
+from ganzoo.system.source import assigned, file_of, first_line, modules_in, outline, tree_of
 
 __all__ = ["found"]
 
 
-def found() -> dict[str, Any]:
-    """Return the commands by name: functions, or for a group a dict of them, with its help as `_help`."""
-    return commands_in(import_module(__name__))
+def found(package: str = __name__) -> dict[str, Any]:
+    """Return the commands of a package by name: functions, or for a group a dict of them, with its help as `_help`."""
+    return {name.rstrip("_"): command_in(f"{package}.{name}", name.rstrip("_")) for name in modules_in(package)}
 
 
-def commands_in(package: ModuleType) -> dict[str, Any]:
-    """Return the commands of a package by name."""
-    commands = {}
-    for file in iter_modules(package.__path__):
-        module, name = import_module(f"{package.__name__}.{file.name}"), file.name.rstrip("_")
-        command = getattr(module, name, None) or getattr(module, f"{name}_", None)
-        if command is None:
-            command = {"_help": (module.__doc__ or "").partition("\n")[0], **commands_in(module)}
-        commands[name] = command
-    return commands
+def command_in(module: str, name: str) -> Any:
+    """Return the command that a module, or a folder, is."""
+    command: Any = outline(module, name) or outline(module, f"{name}_")
+    if command is None and assigned(module, name) is not None:
+        command = getattr(import_module(module), name)
+    if command is None and file_of(module).name == "__init__.py":
+        command = {"_help": first_line(tree_of(module)), **found(module)}
+    if command is None:
+        raise LookupError(f"{file_of(module)} has no function {name}, so it is no command")
+    return command

@@ -41,12 +41,12 @@ def interpolate(
         out: a .gif or .mp4 of walks that come back to their start, side by side; or a .png with one walk a row, from
             its first stop to its last (for points in the plane: each walk is a line).
         num: how many walks.
-        stops: latents that a walk visits; the first of them are those of `ganzoo sample` with this seed.
+        stops: how many latents a walk visits. The first are those of `ganzoo sample` with this seed.
         steps: pictures from one stop to the next.
         seed: the same seed gives the same walks.
-        raw: use the generator's raw weights even where the checkpoint holds their moving average.
-        labels: walk from class to class with the noise held fixed: two labels or more, for a conditional model.
-        trust: import what the checkpoint names beside ganzoo's own classes, such as your own network: code may run.
+        raw: use the generator's raw weights even if the checkpoint holds their moving average.
+        labels: for a conditional model, walk from class to class with fixed noise: two labels or more.
+        trust: also import classes that are not ganzoo's, such as your own network: their code runs.
     """
     if num < 1 or stops < 2 or steps < 1:
         raise UserError(f"num is {num}, stops {stops}, steps {steps}: give at least 1, 2 and 1.")
@@ -61,15 +61,18 @@ def interpolate(
     if path.suffix == ".mp4":
         video_writer(path)  # find out now, not after the walk, whether there is one
     model = load(ckpt, trust)
-    if not isinstance(model, FromNoise) or not model.has_latent_space:
+    if "z" not in model.spaces:
         raise UserError(f"{type(model).__name__} has no latent space to walk in: it makes images from images.")
+    assert isinstance(model, FromNoise)
     for label in labels or []:
-        model.check_label(label)
+        model.asked(label)
+    if labels and model.num_classes is None:
+        raise UserError(f"{type(model).__name__} has no classes to walk between: leave --labels out.")
     model.to("cuda" if torch.cuda.is_available() else "cpu")
     film = path.suffix != ".png"
     latents, classes = stations(model, num, stops, steps, seed, kind, film, labels)
     frames_of = track(list(zip(latents, classes, strict=True)), "Walking", transient=True)
-    samples = torch.stack([model.generate(z, raw, label=y).cpu() for z, y in frames_of])
+    samples = torch.stack([model.generate(z, raw, y, seed).cpu() for z, y in frames_of])
     if samples.ndim == 3:
         frames = plane_of_walks(samples, film)
     elif film:
@@ -97,7 +100,7 @@ def stations(
     if labels is None:
         visited = model.latents(torch.arange(num * stops), seed).view(stops, num, -1)
         latents = walk(visited, steps, kind, closed)
-        kept = torch.arange(num) % model.num_classes if model.conditional and model.num_classes else None
+        kept = None if model.condition is None else model.condition.of_rows(torch.arange(num), seed)
         return latents, [kept] * len(latents)
     one_hot = torch.eye(model.num_classes or 0)[labels]  # (stops, classes)
     mixtures = walk(one_hot[:, None].expand(-1, num, -1), steps, "lerp", closed)

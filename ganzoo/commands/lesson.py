@@ -1,39 +1,47 @@
 """`ganzoo lesson`: the experiments of the lecture, each by its name."""
 
+import inspect
 import shlex
 import time
 from collections.abc import Callable
+from inspect import Parameter, Signature
 from pathlib import Path
-from typing import Any
-
-from rich.table import Table as RichTable
+from typing import TYPE_CHECKING, Any
 
 from ganzoo import lessons
 from ganzoo.system.errors import UserError
 from ganzoo.system.files import writable, written
 from ganzoo.system.output import say, say_table
 
+if TYPE_CHECKING:
+    from ganzoo.lessons.base import Table
+
 __all__ = ["lesson"]
+
+SHARED = ("folder", "seed", "quick")  # what every lesson takes
 
 
 def command_for(name: str) -> Callable[..., None]:
-    """Return the command that runs the lesson `name`: it is imported only then."""
+    """Return the command that runs the lesson `name`, with the lesson's options; it is imported only then."""
+    lesson = lessons.read(name)
+    more = [option for option in inspect.signature(lesson).parameters.values() if option.name not in SHARED]
 
-    def run(out: str | None = None, seed: int = 0) -> None:
-        teach(name, out, seed)
+    def run(**options: Any) -> None:
+        teach(name, **options)
 
-    def run_on_mnist(out: str | None = None, seed: int = 0, root: str = "data") -> None:
-        teach(name, out, seed, root=root)
+    kind = Parameter.KEYWORD_ONLY
+    out = Parameter("out", kind, default=None, annotation=str | None)
+    seed = Parameter("seed", kind, default=0, annotation=int)
+    run.__signature__ = Signature([out, seed, *(option.replace(kind=kind) for option in more)])  # type: ignore[attr-defined]
+    said = inspect.getdoc(lesson) or ""
+    run.__doc__ = f"""{lessons.summary(name)}
 
-    command = run_on_mnist if name in lessons.ON_MNIST else run
-    command.__doc__ = f"""{lessons.summary(name)}
-
-    Args:
-        out: the folder for the pictures and the table. Unless given: runs/lessons/{name}.
-        seed: the same seed gives the same networks and samples.
-        root: the folder of MNIST's four files.
-    """
-    return command
+Args:
+{said.partition("Args:")[2].strip(chr(10))}
+    out: the folder for the pictures and the table. Unless given: runs/lessons/{name}.
+    seed: the same seed gives the same networks and samples.
+"""
+    return run
 
 
 def teach(name: str, out: str | None, seed: int, **more: Any) -> None:
@@ -54,8 +62,10 @@ def teach(name: str, out: str | None, seed: int, **more: Any) -> None:
         say(f"  {path}")
 
 
-def show_table(table: lessons.Table) -> None:
+def show_table(table: "Table") -> None:
     """Print a lesson's table."""
+    from rich.table import Table as RichTable
+
     drawn = RichTable(*table.columns, title=table.title, title_justify="left")
     for row in table.rows:
         drawn.add_row(*row)

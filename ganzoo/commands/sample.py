@@ -3,6 +3,7 @@
 import os
 import shlex
 from pathlib import Path
+from typing import cast
 
 import torch
 from rich.progress import track
@@ -25,20 +26,20 @@ def sample(
     out: str = "samples.png",
     raw: bool = False,
     batch_size: int = 64,
-    label: int | None = None,
+    label: str | None = None,
     trust: bool = False,
 ) -> None:
     """Draw samples from a checkpoint: a grid, or a folder of them.
 
     Args:
         ckpt: a .ckpt file; the checkpoint knows its model.
-        num: how many samples; of a conditional model a grid with a row a class has as many more as fill its rows.
+        num: how many samples. A conditional model's grid has a row for each class, and enough samples to fill the rows.
         seed: the same seed gives the same samples; sample 7 is the same however many are asked for.
-        out: a .png for one picture of all, a folder for one PNG each; for points .npy or .csv too.
-        raw: use the generator's raw weights even where the checkpoint holds their moving average.
+        out: a .png for one picture of all, or a folder for one PNG each; points may also go to .npy or .csv.
+        raw: use the generator's raw weights even if the checkpoint holds their moving average.
         batch_size: samples made at once.
         label: the class of all samples, for a conditional model. Unless given: each class in turn.
-        trust: import what the checkpoint names beside ganzoo's own classes, such as your own network: code may run.
+        trust: also import classes that are not ganzoo's, such as your own network: their code runs.
     """
     if num < 1 or batch_size < 1:
         raise UserError(f"num is {num} and batch_size {batch_size}: give 1 or more of each.")
@@ -50,7 +51,7 @@ def sample(
     points = len(model.shape) == 1
     if path.suffix in (".npy", ".csv") and not folder and not points:
         raise UserError(f"{type(model).__name__} makes images {model.shape}, not points: give a .png or a folder.")
-    model.check_label(label)
+    model.asked(label)
     model.to("cuda" if torch.cuda.is_available() else "cpu")
     columns = None
     if label is None and not folder and not points:
@@ -68,7 +69,7 @@ def sample(
             save_points(samples, path)
         else:
             save_grid(samples if columns is None else samples[order], path, columns)
-    what = "" if label is None else f" of label {label}"
+    what = "" if label is None or model.condition is None else f" of {model.condition.caption(label)}"
     rows = "" if columns is None else ", a row a class"
     say(f"{num} samples{what} of {type(model).__name__}, seed {seed}{rows}: {out}")
 
@@ -79,19 +80,19 @@ def that_samples(model: Game, ckpt: str) -> FromNoise:
     Raises:
         UserError: it makes no samples from noise.
     """
-    if not isinstance(model, FromNoise):
+    if "z" not in model.spaces:
         raise UserError(
             f"{type(model).__name__} makes images from images, not from noise: "
             f"use `{model.made_by} {shlex.quote(ckpt)}`."
         )
-    return model
+    return cast(FromNoise, model)
 
 
 def where(out: str) -> tuple[Path, bool]:
     """Return the path to write to, and whether it is to be a folder.
 
     Raises:
-        UserError: it can be neither a folder nor a file of a kind that is known.
+        UserError: it can be neither a folder nor a file of a known kind.
     """
     path = Path(out)
     if path.suffix in (".png", ".npy", ".csv") and not out.endswith("/"):

@@ -1,4 +1,4 @@
-"""Files that are whole or not there, their names, sizes and checksums."""
+"""Files that are complete or not there, their names, sizes and checksums."""
 
 import hashlib
 import os
@@ -100,9 +100,9 @@ def distinct(names: list[str]) -> list[str]:
 
 
 def strays(name: object) -> bool:
-    """Say whether a name that others gave, in an archive, an index or a list, is no path below a folder.
+    """Say whether a name in an archive, an index or a list of others is not a path below a folder.
 
-    So is what is absolute on any system, has "..", or can't be the name of a file.
+    That is so if it is absolute on any system, has "..", or can't be the name of a file.
     """
     if not isinstance(name, str) or "\0" in name:
         return True
@@ -147,7 +147,7 @@ WEB_PAGE = (b"<!doctype html", b"<html", b"<head", b"<?xml", b"<!--")
 
 
 def is_web_page(head: bytes) -> bool:
-    """Return whether a file that begins so is a page for a browser: what servers like to send for "no"."""
+    """Return whether a file with this beginning is a web page: servers send one in place of a missing file."""
     return head.removeprefix(b"\xef\xbb\xbf").lstrip().lower().startswith(WEB_PAGE)
 
 

@@ -1,4 +1,4 @@
-"""Public import paths: what a checkpoint and a config.yaml call a class, wherever it lies today or lay once."""
+"""Public import paths: the names of classes in checkpoints and configs, whatever file they are or were in."""
 
 import re
 import sys

@@ -1,4 +1,4 @@
-"""The one way out: all that is printed. A name in a data set, a checkpoint or a config can't command the terminal."""
+"""All that is printed goes through here. A name in a data set, a checkpoint or a config can't control the terminal."""
 
 import logging
 import re
@@ -46,7 +46,7 @@ def say_table(table: Any) -> None:
 
 
 class Plain:
-    """What rich draws, with a text that is harmless."""
+    """An object for rich to draw, with its text made harmless."""
 
     def __init__(self, drawn: Any) -> None:
         self.drawn = drawn

@@ -1,4 +1,4 @@
-"""YAML and JSON that others wrote, read within bounds: a small file can't take minutes, or all of the memory."""
+"""YAML and JSON of others, read within bounds: a small file can't take minutes, or all of the memory."""
 
 import json
 import math
@@ -174,13 +174,12 @@ def read_mapping(path: str | os.PathLike[str]) -> dict[Any, Any]:
     """
     found = read_yaml(path)
     if not isinstance(found, dict):
-        what = "nothing" if found is None else f"a {type(found).__name__}"
-        raise UserError(f"{path} holds {what} where options and their values are wanted (model: ..., data: ...).")
+        raise UserError(f"{path} holds no options with their values: give a file of them (model: ..., data: ...).")
     return found
 
 
 def check_files(args: Iterable[str]) -> None:
-    """Read the YAML that options give or name, so that a fault is said in one line that names its file or option.
+    """Read the YAML in options and in the files that they name; an error is one line with the file or the option.
 
     Raises:
         UserError: a file can't be read, is no YAML, or out of bounds; or so is a text.

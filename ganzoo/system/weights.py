@@ -1,4 +1,4 @@
-"""Reading what torch saved, without running what is in it."""
+"""Reading files of torch, without running code in them."""
 
 import os
 import warnings
@@ -15,7 +15,7 @@ __all__ = ["plain_contents"]
 
 
 def plain_contents(path: str | Path) -> Any:
-    """Return what torch saved in a file, on the CPU; anything may be raised for one that holds code, or is broken.
+    """Return the contents of a file of torch, on the CPU. Any error may be raised if it holds code, or is broken.
 
     Raises:
         UserError: a byte of it changed after it was written, or it is packed in a way that torch never packs.
@@ -43,8 +43,8 @@ def check_records(path: str | Path) -> None:
             held = sum(info.file_size for info in infos)
             if packed or held > size:
                 raise UserError(
-                    f"{path} ({size:,} bytes) says that it holds {held:,} bytes: torch "
-                    "packs nothing, so no program for training wrote it; give the file as it was written."
+                    f"{path} ({size:,} bytes) says that it holds {held:,} bytes. Torch compresses "
+                    "nothing, so another program changed it: give the file as it was written."
                 )
             try:
                 spoiled = records.testzip()

@@ -99,7 +99,6 @@ OPTIONS = [  # what is typed after `ganzoo`, and words of the answer
     ([*GAN, "extra"], "unknown argument extra"),
     ([*GAN, "--seed_everything", "x"], "--seed_everything takes"),
     (["fit", "--config", "none.yaml"], "none.yaml"),
-    (["fit", "--config", "file"], "nothing"),
     (["fit", "--config", "empty"], "empty"),
     (["resume"], "RUN is missing: see `ganzoo resume --help`"),
     (["sample"], "CKPT is missing"),
@@ -119,6 +118,7 @@ TOY = ["fit", "--model", "GAN", "--data", "Toy2D"]
 VALUES = [
     (["fitt", "--model", "GAN"], "unknown command fitt; did you mean fit?"),
     (["train"], "unknown command train"),
+    (["fit", "--config", "file"], "file holds no options with their values"),
     ([*GAN, "--model.latent_dim", "0"], "latent_dim is 0"),
     ([*GAN, "--model.ema", "0"], "ema is 0"),
     ([*GAN, "--data.batch_size", "0"], "batch_size is 0"),
@@ -259,7 +259,7 @@ def test_a_run_without_a_checkpoint(refused, place):
 
 
 def test_ctrl_c_is_one_line(refused, monkeypatch):
-    def interrupt(ckpt):
+    def interrupt(ckpt, trust):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(sample, "load", interrupt)

@@ -195,7 +195,7 @@ LINES = {
     ),
     "monitor of no run": (
         changed(command=[*COMMAND[:-1], "--checkpoint.monitor=val/mode", "${args}"]),
-        "checkpoint.monitor is val/mode, which no run reports; there are: val/asked, val/fid_digits,",
+        "checkpoint.monitor is val/mode, which the run does not report; there are: val/swd, val/modes, val/high_",
     ),
     "macro of no agent": (
         changed(command=["${interp}", *COMMAND]),
@@ -280,6 +280,62 @@ def test_a_score_that_is_to_be_high_can_be_the_metric(place):
     metric = {"name": "val/modes_best", "goal": "maximize"}
     (place / "sweep.yaml").write_text(yaml.safe_dump(changed(command=[*COMMAND[:-1], MODES, "${args}"], metric=metric)))
     main(["sweep", "check", "sweep.yaml"])
+
+
+def of_run(*options: str, monitor: str | None = None, goal: str = "minimize", **parameters: Any) -> dict[str, Any]:
+    """A sweep over other models and data by a score; nothing of the data is there."""
+    words = ["${env}", "${interpreter}", "-m", "ganzoo", "fit", *options, "--wandb", "${args}"]
+    by = [] if monitor is None else [f"--checkpoint.monitor={monitor}"]
+    metric = {"name": f"{monitor or 'val/swd_b'}_best", "goal": goal}
+    parameters = parameters or {"seed_everything": {"value": 1}}
+    command = [*words[:5], *by, *words[5:]]
+    return {"method": "random", "metric": metric, "command": command, "parameters": parameters}
+
+
+DOMAINS = ("--model=CycleGAN", "--data=Horse2Zebra")
+POINTS = ("--model=GAN", "--data=Toy2D")
+FID = {"data.extra_metrics": {"value": [{"class_path": "FID"}]}}
+REPORTED = {
+    "main of two domains": of_run(*DOMAINS),
+    "a domain's": of_run(*DOMAINS, monitor="val/swd_a"),
+    "a cycle's": of_run(*DOMAINS, monitor="val/cycle_b"),
+    "pairs": of_run("--model=Pix2Pix", "--data=Paired", monitor="val/l1"),
+    "pairs, higher": of_run("--model=Pix2Pix", "--data=Edges2Photo", monitor="val/ssim", goal="maximize"),
+    "classes": of_run("--model=CGAN", "--data=Digits", monitor="val/asked", goal="maximize"),
+    "FID in the command": of_run("--model=DCGAN", "--data=MNIST", "--data.extra_metrics+=FID", monitor="val/fid"),
+    "FID as a parameter": of_run("--model=DCGAN", "--data=MNIST", monitor="val/kid", **FID),
+    "FID of a domain": of_run(*DOMAINS, "--data.extra_metrics+=FID", monitor="val/fid_a"),
+    "another extractor's": of_run(
+        *("--model=DCGAN", "--data=MNIST", "--data.extra_metrics+=FID", "--data.extra_metrics.extractor=fakes.Means"),
+        monitor="val/fid_means",
+    ),
+}
+
+
+@pytest.mark.parametrize("sweep", REPORTED.values(), ids=REPORTED.keys())
+def test_any_score_that_the_runs_report_is_accepted(place, capsys, sweep):
+    (place / "sweep.yaml").write_text(yaml.safe_dump(sweep))
+    main(["sweep", "check", "sweep.yaml"])
+    assert "commands parse" in capsys.readouterr().out
+
+
+SHAPES = {"data.name": {"values": ["ring", "spiral"]}}
+UNREPORTED = {
+    "another's": (of_run(*DOMAINS, monitor="val/l1"), "val/l1, which the run does not report; there are: val/swd_b, "),
+    "the main one's of noise": (of_run(*DOMAINS, monitor="val/swd"), "val/swd_b, val/swd_a, val/cycle_a, val/cycle_b"),
+    "FID that is not asked for": (of_run(*DOMAINS, monitor="val/fid_b"), "val/fid_b, which the run does not report"),
+    "no classes are asked for": (of_run("--model=GAN", "--data=Digits", monitor="val/asked"), "there are: val/fid_d"),
+    "no judge": (of_run("--model=CGAN", "--data=CIFAR10", monitor="val/asked"), "there are: val/swd."),
+    "one of the runs": (of_run(*POINTS, monitor="val/modes", goal="maximize", **SHAPES), "there are: val/swd. (in the"),
+    "never": (of_run(*DOMAINS, "--trainer.limit_val_batches=0"), "is None, which the run does not report; it never"),
+    "the other goal": (of_run("--model=CGAN", "--data=Digits", monitor="val/asked"), "val/asked wants maximize"),
+    "data for others": (of_run("--model=Pix2Pix", "--data=Horse2Zebra"), "Pix2Pix learns from pairs, but Horse2Zebra"),
+}
+
+
+@pytest.mark.parametrize(("sweep", "words"), UNREPORTED.values(), ids=UNREPORTED.keys())
+def test_a_score_that_a_run_does_not_report_is_refused(refused, sweep, words):
+    assert words in refused(sweep)
 
 
 def test_a_shipped_sweep_is_found_from_any_folder(tmp_path, monkeypatch, capsys):

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from conftest import ALIKE, MODELS, TRANSLATORS, environment, kept
+from conftest import EXPENSIVE, MODELS, TRANSLATORS, environment, kept
 from onnxruntime import InferenceSession
 from torch import nn
 
@@ -21,7 +21,7 @@ from ganzoo.commands.export.tracing import trace
 from ganzoo.game import Game
 from ganzoo.models import GAN, CycleGAN, Pix2Pix
 from ganzoo.networks import AntialiasedTranslator, MLPGenerator, PatchGAN, ResNetGenerator, ResNetTranslator, UNet
-from ganzoo.networks.unet import Noise
+from ganzoo.networks.chance import Dropout
 from ganzoo.system.errors import UserError
 
 
@@ -47,7 +47,7 @@ QUICKER = {
 }
 SIDES = "image (N, {}, H, W) to (N, {}, H, W), H and W multiples of {} from {}"
 SHAPES = {"a": (1, 16, 16), "b": (3, 16, 16)}
-COVERED = (*ALIKE, "CycleGAN", "GAN", "Pix2Pix", "WGAN")  # by others, or by other tests
+COVERED = (*EXPENSIVE, "CycleGAN", "GAN", "Pix2Pix", "WGAN")  # by others, or by other tests
 QUICK_OR_SLOW = [pytest.param(name, marks=pytest.mark.slow) if name in COVERED else name for name in MODELS]
 
 
@@ -66,7 +66,7 @@ def small(name):
     if name in TRANSLATORS:
         shape = (1, 16, 16)
         return averaged(cls(shapes={"a": shape, "b": shape}, ema=10.0, **{**QUICK, **QUICKER.get(name, {})}))
-    more = {"num_classes": 10} if cls.conditional else {}
+    more = {"num_classes": 10} if cls.conditioned_on else {}
     return averaged(cls(shape=(1, 16, 16), ema=10.0, **more, **QUICKER.get(name, {})))
 
 
@@ -141,7 +141,7 @@ def check(ckpt, path, direction="AtoB", raw=False):
         made, expected = program(x), model.translate(x, direction, raw=raw)
     else:
         rows = torch.arange(5)
-        labels = [rows % model.num_classes] if model.conditional else []
+        labels = [rows % model.num_classes] if model.condition else []
         made, expected = program(model.latents(rows, seed=3), *labels), model.sample(5, seed=3, raw=raw)
     assert expected.std() > 0.01
     assert not made.requires_grad
@@ -230,7 +230,7 @@ def test_pix2pix_without_its_dropout_treats_each_image_alone(run, tmp_path):
     assert f"Pix2Pix, AtoB, {SIDES.format(1, 3, 16, 16)}, " in first
     assert second.startswith("Left out: dropout")
     program = loaded(tmp_path / "pix2pix.pt2")
-    noises = [module for module in model.modules() if isinstance(module, Noise)]
+    noises = [module for module in model.modules() if isinstance(module, Dropout)]
     for shape in ((1, 1, 16, 16), (3, 1, 32, 48)):  # the innermost map is of one pixel, or of more
         x = images(*shape)
         drawn = model.eval().translate(x)
@@ -312,9 +312,9 @@ def test_a_file_that_is_there_is_replaced_by_a_whole_one_only(run, refused, tmp_
 
         monkeypatch.setattr(command, "runner", runner)
 
-    for number, words in ((0.002, "is 0.002 from what the model makes, over 0.001"), (torch.nan, "is nan from")):
+    for number, words in ((0.002, "0.002, over 0.001"), (torch.nan, "nan, over")):
         off_by(number)
-        assert f"what was exported {words}" in refused(ckpt)  # x.pt2 is as it was
+        assert f"the exported file differs from the model by {words}" in refused(ckpt)  # x.pt2 is as it was
     off_by(0.0005)
     assert "largest difference from the model 0.0005: x.pt2" in run(ckpt)
     check(ckpt, tmp_path / "x.pt2")

@@ -12,7 +12,7 @@ import ganzoo
 from ganzoo.cli import main
 from ganzoo.models import CUT, CycleGAN, Pix2Pix
 from ganzoo.networks import UNet
-from ganzoo.networks.unet import Noise
+from ganzoo.networks.chance import Dropout
 
 # The authors' layouts, by hand ------------------------------------------------------------------------------
 
@@ -209,7 +209,7 @@ def test_dropout_is_where_the_authors_code_has_it(tmp_path):
     def noisy(network):
         """Which blocks, counted from the innermost, end in dropout."""
         blocks = [m for m in network.modules() if type(m).__name__ == "UNetBlock"]
-        return [i for i, block in enumerate(reversed(blocks)) if isinstance(block.model[-1], Noise)]
+        return [i for i, block in enumerate(reversed(blocks)) if isinstance(block.model[-1], Dropout)]
 
     for depth, expected in ((8, [1, 2, 3]), (7, [1, 2])):
         shape = (1, 2**depth, 2**depth)

@@ -21,7 +21,7 @@ SHORT = ["--trainer.max_steps", "2", "--trainer.limit_val_batches", "0", "--pict
 class Translator(GAN):
     """Stands for a model that makes images from images."""
 
-    has_latent_space = False
+    spaces = ()
 
 
 def trained(tmp_path_factory, model, *data):

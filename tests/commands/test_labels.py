@@ -45,8 +45,8 @@ def test_sample_i_is_of_class_i_unless_another_is_asked_for(conditional):
     model = ganzoo.load(conditional)
     rows = torch.arange(12)
     z = model.latents(rows)
-    torch.testing.assert_close(model.sample(12), model.generate(z, label=rows % 10))
-    torch.testing.assert_close(model.sample(12, label=7), model.generate(z, label=torch.full((12,), 7)))
+    torch.testing.assert_close(model.sample(12), model.generate(z, y=rows % 10))
+    torch.testing.assert_close(model.sample(12, label=7), model.generate(z, y=torch.full((12,), 7)))
     assert not torch.equal(model.sample(12), model.sample(12, label=7))
 
 
@@ -55,7 +55,7 @@ def test_a_grid_has_a_row_a_class(conditional, tmp_path, capsys):
     assert "30 samples" in capsys.readouterr().out  # 25 don't fill ten rows
     model = ganzoo.load(conditional)
     by_hand = torch.cat(
-        [model.generate(model.latents(torch.tensor([y, 10 + y, 20 + y])), label=torch.full((3,), y)) for y in range(10)]
+        [model.generate(model.latents(torch.tensor([y, 10 + y, 20 + y])), y=torch.full((3,), y)) for y in range(10)]
     )
     assert (pixels(tmp_path / "grid.png") == np.array(grid(by_hand, 3))).all()
 
@@ -77,8 +77,8 @@ def test_a_walk_between_classes_starts_and_ends_in_them(conditional, tmp_path):
         torch.testing.assert_close(mixture, ((1 - t / 4) * one_hot[3] + t / 4 * one_hot[8]).expand(2, -1))
     for end, label in ((0, 3), (-1, 8)):
         torch.testing.assert_close(
-            model.generate(latents[end], label=labels[end]),
-            model.generate(latents[end], label=torch.tensor([label] * 2)),
+            model.generate(latents[end], y=labels[end]),
+            model.generate(latents[end], y=torch.tensor([label] * 2)),
         )
     main(
         [

@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 from functools import partial
+from types import SimpleNamespace
 
 import lightning
 import numpy as np
@@ -112,7 +113,7 @@ def test_images_far_from_the_training_size_are_remarked_on_once(ckpt, run, tmp_p
         (tmp_path / "in" / f"{name}.png").write_bytes(encoded(picture(0, side, side), "PNG"))
     out = run(ckpt, "--input", "in", "--out", "out")
     assert out.count("The model was trained on images of 16x16 px") == 1
-    assert "--image_size [16,16] takes their largest central part" in out
+    assert "--image_size [16,16] crops and resizes the images" in out
     assert run(ckpt, "--input", "in", "--out", "fitted", "--image_size", "[16,16]").count("\n") == 1
     assert run(ckpt, "--input", "in/near.png", "--out", "near").count("\n") == 1
 
@@ -174,7 +175,7 @@ def test_a_folder_is_not_gone_on_with_otherwise(ckpt, run, refused, tmp_path):
     everything = [ckpt, "--input", "in", "--out", "out"]
     said = refused(*everything, "--direction", "BtoA", "--image_size", "32")
     changed = "direction AtoB, now BtoA; image_size not given, now [32, 32]"
-    assert f"out/000001.png is there already and was made otherwise ({changed}): give another folder" in said
+    assert f"out/000001.png is there already and was made with other settings ({changed}): give another folder" in said
     assert "tile not given, now 32" in refused(*everything, "--tile", "32")
     torch.manual_seed(5)
     other = kept(CycleGAN(shapes=shapes(), **SMALL), tmp_path / "other.ckpt")
@@ -202,7 +203,9 @@ def test_notes_that_cannot_be_read_are_none(tmp_path, monkeypatch):
     Image.new("RGB", (5, 5)).save(tmp_path / "large.png", pnginfo=noted('{"checkpoint": "x"}'))
     with pytest.raises(Image.DecompressionBombError):  # more than Pillow opens
         Image.open(tmp_path / "large.png")
-    with pytest.raises(UserError, match=r"large.png is there already and was made otherwise \(by another checkpoint\)"):
+    with pytest.raises(
+        UserError, match=r"large.png is there already and was made with other settings \(by another checkpoint\)"
+    ):
         refuse_others([tmp_path / "large.png"], '{"checkpoint": "y"}')
     Image.new("L", (1, 1)).save(tmp_path / "list.png", pnginfo=noted("[1]"))
     Image.new("L", (1, 1)).save(tmp_path / "word.png", pnginfo=noted("{"))
@@ -447,12 +450,13 @@ def test_predict_names_translations_after_the_images(unpaired, tmp_path):
 def test_predict_in_one_direction_and_side_by_side(unpaired, tmp_path):
     names = predicted(tmp_path, *unpaired, "back", "--samples.direction", "BtoA", "--samples.compare", "true")
     assert names == [f"BtoA/{i:06d}.png" for i in range(300, 304)]
-    writer, data = SampleWriter(str(tmp_path / "back")), Horse2Zebra(root=str(tmp_path / "data"), image_size=16)
+    data = Horse2Zebra(root=str(tmp_path / "data"), image_size=16)
     data.setup()
-    writer.direction = "BtoA"
-    writer.plan(ganzoo.load(unpaired[0]), data)
     (tmp_path / "back/BtoA/000302.png").unlink()
-    assert writer.done(len(data.val)) == {0, 1, 3, 4, 5}  # there are six of a, four of b
+    strategy = SimpleNamespace(broadcast=lambda found: found)
+    trainer = SimpleNamespace(datamodule=data, is_global_zero=True, strategy=strategy)
+    SampleWriter(str(tmp_path / "back"), direction="BtoA").setup(trainer, ganzoo.load(unpaired[0]), "predict")
+    assert data.samples_done == {0, 1, 3, 4, 5}  # there are six of a, four of b
     predicted(tmp_path, *unpaired, "all")
     both = pixels(tmp_path / "back/BtoA/000301.png")
     assert both.shape == (16, 32, 3)
@@ -487,7 +491,7 @@ def test_predict_does_not_go_on_otherwise(unpaired, tmp_path, capsys):
         with pytest.raises(SystemExit):
             predicted(tmp_path, *args)
         said = capsys.readouterr().err
-        assert f"{names[1]} is there already and was made otherwise (" in said
+        assert f"{names[1]} is there already and was made with other settings (" in said
         assert words in said
         assert files(tmp_path / "all") == names[1:]
     assert predicted(tmp_path, ckpt, [*data, "--data.batch_size", "2"], "all") == names
@@ -524,7 +528,7 @@ def test_a_checkpoint_alone_knows_its_size_and_another_is_refused(tmp_path, caps
         with pytest.raises(SystemExit):
             main([command, "--ckpt_path", str(ckpt), *data, "--data.image_size", "16"])
         err = capsys.readouterr().err
-        assert "networks are others than these, made for shapes {'a': [3, 24, 24]" in err
+        assert "has other networks, made for shapes {'a': [3, 24, 24]" in err
         assert err.count("\n") == 1
 
 
@@ -587,7 +591,7 @@ def test_predict_refuses_names_that_lead_out_of_its_folder(unpaired, tmp_path, n
     store = data.val.domains["a"].store
     store.names = Names.of([name] * len(store.names))
     with pytest.raises(UserError, match="leads out of a folder"):
-        SampleWriter(str(tmp_path / "out")).plan(ganzoo.load(unpaired[0]), data)
+        planned(SampleWriter(str(tmp_path / "out")), ganzoo.load(unpaired[0]), data)
 
 
 def test_nothing_is_written_through_a_link_that_leads_out(unpaired, run, refused, tmp_path):
@@ -598,7 +602,13 @@ def test_nothing_is_written_through_a_link_that_leads_out(unpaired, run, refused
     for folder in ("out/AtoB", "translated"):
         (tmp_path / folder / "deep").symlink_to(tmp_path / "elsewhere")
     with pytest.raises(UserError, match="outside of its folder"):
-        SampleWriter(str(tmp_path / "out")).plan(ganzoo.load(unpaired[0]), data)
+        planned(SampleWriter(str(tmp_path / "out")), ganzoo.load(unpaired[0]), data)
     source = str(tmp_path / "data/testA")
     assert "outside of its folder" in refused(unpaired[0], "--input", source, "--out", str(tmp_path / "translated"))
     assert not list((tmp_path / "elsewhere").iterdir())
+
+
+def planned(writer, model, data):
+    """Have a writer find out what it is to write."""
+    strategy = SimpleNamespace(broadcast=lambda found: found)
+    writer.setup(SimpleNamespace(datamodule=data, strategy=strategy, is_global_zero=True), model, "predict")

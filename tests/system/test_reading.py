@@ -97,7 +97,7 @@ def test_bytes_that_are_no_text(what: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("what", OTHERS)
 def test_a_config_is_a_mapping(what: str, tmp_path: Path) -> None:
     (tmp_path / "odd.yaml").write_bytes(OTHERS[what])
-    with pytest.raises(UserError, match=r"odd\.yaml holds .* where options and their values are wanted"):
+    with pytest.raises(UserError, match=r"odd\.yaml holds no options with their values"):
         read_mapping(tmp_path / "odd.yaml")
 
 

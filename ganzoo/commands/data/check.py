@@ -1,4 +1,4 @@
-"""`ganzoo data check`: what is in a set of images, and what is wrong with it, before a run finds out."""
+"""`ganzoo data check`: what is in a set of images and what is wrong with it, before any training."""
 
 import hashlib
 from collections import Counter
@@ -30,7 +30,7 @@ SHOWN = 64  # images of a contact sheet
 
 @dataclass
 class Seen:
-    """What an image is."""
+    """Facts about an image."""
 
     size: tuple[int, int] = (0, 0)  # width, height
     mode: str = ""
@@ -48,7 +48,7 @@ class Looker(Dataset[list[Seen]]):
         return [self.look(row) for row in rows]
 
     def look(self, row: int) -> Seen:
-        """Return what an image is, decoded to the last pixel."""
+        """Return the facts about an image, decoded to the last pixel."""
         try:
             images = self.source.open(row)
             digest = hashlib.sha1(usedforsecurity=False)
@@ -71,12 +71,12 @@ def check(
 ) -> None:
     """Look at every image of a set: sizes, modes, duplicates, files that can't be read, leakage; draw a contact sheet.
 
-    Exits with 1 if there are files that a run would stop at.
+    Exits with 1 if a run would stop at one of the files.
 
     Args:
         root: the set: a folder, a zip, a folder of LMDBs, or a prepared set, whose checksums are verified.
         kind: folder (any; folders at the top are classes), faces, lsun, unpaired (trainA, trainB, ...) or paired.
-        image_size: what the images are wanted at, in pixels; smaller ones are counted.
+        image_size: the size to train at, in pixels; smaller images are counted.
         channels: 3 for colour, 1 for grey.
         category: of LSUN: bedroom, church_outdoor, cat, ...
         out: the contact sheet, a .png.
@@ -108,7 +108,7 @@ def check(
 
 
 def look_at(part: str, looker: Looker, workers: int) -> list[Seen]:
-    """Return what each image of a part is."""
+    """Return the facts about each image of a part."""
     rows = torch.arange(len(looker.source)).split(64)
     chunks = DataLoader(looker, sampler=[chunk.tolist() for chunk in rows], batch_size=None, num_workers=workers)
     return [

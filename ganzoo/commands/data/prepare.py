@@ -42,9 +42,9 @@ def prepare(
     on_error: Literal["raise", "skip"] = "raise",
     num_workers: int | None = None,
 ) -> None:
-    """Decode, crop and resize a set of images once, so that it loads at once.
+    """Decode, crop and resize a set of images once, so that it loads quickly.
 
-    What is done is safe: stopped or killed, the same command goes on. DEST appears when it is whole.
+    After a stop or a kill the same command goes on. DEST appears when it is complete.
 
     Args:
         src: the set: a folder, a zip, or a folder of LMDBs.
@@ -54,7 +54,7 @@ def prepare(
         channels: 3 for colour, 1 for grey.
         category: of LSUN: bedroom, church_outdoor, cat, ...
         store: array: the quickest, a byte a pixel and channel; lmdb: a third to a half of that, decoded when read;
-            litdata: the same in chunks of 64 MB, to be copied to object storage and streamed from there.
+            litdata: like lmdb, but in chunks of 64 MB that can be streamed from object storage.
         on_error: raise: stop at a file that can't be read; skip: leave such files out and list them in the manifest.
         num_workers: processes. Unless given: one for each core.
     """

@@ -1,4 +1,4 @@
-"""`ganzoo export`: a trained generator as a file that runs without ganzoo, and makes what the model makes."""
+"""`ganzoo export`: a trained generator as a file that runs without ganzoo and makes the same as the model."""
 
 import importlib
 import io
@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from ganzoo.commands.export.tracing import Traced, first_line, trace
-from ganzoo.game.ways import Direction
+from ganzoo.networks.chance import without_chance
 from ganzoo.runs.checkpoint_file import load
 from ganzoo.system.errors import UserError
 from ganzoo.system.files import writable, written
@@ -25,21 +25,22 @@ TOLERANCE = 1e-3  # an eighth of a grey level; relative where points are larger 
 
 
 def export(
-    ckpt: str, out: str | None = None, direction: Direction = "AtoB", raw: bool = False, trust: bool = False
+    ckpt: str, out: str | None = None, direction: str | None = None, raw: bool = False, trust: bool = False
 ) -> None:
     """Write a checkpoint's generator into a file that runs without ganzoo, compared with the model.
 
-    It makes what `ganzoo sample` and `ganzoo translate` make: of latents z (N, latent_dim), of a conditional model with
-    labels (N,), int64; or of images (N, C, H, W) in [-1, 1]. Dropout that stays on at test time (pix2pix) is left out:
-    of an image the file makes the same each time, where `translate` makes another for each seed.
+    The file makes the same as `ganzoo sample` and `ganzoo translate`. Inputs are latents z (N, latent_dim), and labels
+    (N,), int64, of a conditional model; or images (N, C, H, W) in [-1, 1], and latents of styles if the model has them.
+    Chance inside the network is left out, such as pix2pix's dropout: for one input the output is always the same, while
+    `translate` makes another for each seed.
 
     Args:
         ckpt: a .ckpt file; the checkpoint knows its model.
         out: a .pt2 for PyTorch, torch.export.load(FILE).module(), or an .onnx (pip install 'ganzoo[onnx]'), in a folder
             that exists; replaced if it is there. Unless given: the checkpoint's name as .pt2, in the current folder.
-        direction: from a to b, or from b to a, for a model that translates.
-        raw: use the generator's raw weights even where the checkpoint holds their moving average.
-        trust: import what the checkpoint names beside ganzoo's own classes, such as your own network: code may run.
+        direction: the way to translate in, AtoB or BtoA, for a model that translates. Unless given: AtoB.
+        raw: use the generator's raw weights even if the checkpoint holds their moving average.
+        trust: also import classes that are not ganzoo's, such as your own network: their code runs.
     """
     path = Path(out or f"{Path(ckpt).stem}.pt2")
     if path.suffix not in (".pt2", ".onnx"):
@@ -50,15 +51,15 @@ def export(
     if path.suffix == ".onnx":
         need_onnx(path)
     model = load(ckpt, trust)
-    with quiet():
+    with quiet(), without_chance() as chance:
         traced = trace(model, direction, raw or None)
         content = packed(traced, path.suffix)
         with written(path) as beside:
             beside.write_bytes(content)
             off = furthest(traced, beside)
     say(f"{type(model).__name__}, {traced.what}, largest difference from the model {off:.2g}: {path}")
-    if traced.chance:
-        say("Left out: dropout, the chance in the network. Of an image the file makes the same each time.")
+    if chance.asked:
+        say("Left out: dropout or noise, the chance in the network. Of one input the file makes the same each time.")
 
 
 def packed(traced: Traced, suffix: str) -> bytes:
@@ -90,14 +91,14 @@ def furthest(traced: Traced, path: Path) -> float:
         run = runner(path)
         made = [run(*inputs) for inputs in traced.tries]
     except Exception as error:  # of any kind
-        raise UserError(f"what was exported can't be run, so it is not kept: {first_line(error)}") from error
+        raise UserError(f"the exported file can't be run, so it is not kept: {first_line(error)}") from error
     most = 0.0
     for found, inputs in zip(made, traced.tries, strict=True):
         expected = traced.expected(*inputs)
         off = float((found - expected).abs().max()) if found.shape == expected.shape else float("inf")
         if not off <= TOLERANCE * max(1.0, float(expected.abs().max())):  # nan, too
             raise UserError(
-                f"what was exported is {off:.2g} from what the model makes, over {TOLERANCE:g}, so it is not kept: "
+                f"the exported file differs from the model by {off:.2g}, over {TOLERANCE:g}, so it is not kept: "
                 "is there chance in its network?"
             )
         most = max(most, off)
@@ -120,7 +121,7 @@ def runner(path: Path) -> Callable[..., Tensor]:
 
 
 def need_onnx(path: Path) -> None:
-    """Find out early whether there is what ONNX needs.
+    """Find out early whether the packages for ONNX are there.
 
     Raises:
         UserError: it is not installed.
@@ -134,7 +135,7 @@ def need_onnx(path: Path) -> None:
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Keep what torch says while it traces from the user; what goes wrong is raised too."""
+    """Hide torch's messages while it traces; errors are raised all the same."""
     before = logging.root.manager.disable
     logging.disable(logging.ERROR)
     try:

@@ -30,18 +30,17 @@ FILTER = ".filt"  # ends the keys of CUT's antialiasing, which has no weights
 def import_(src: str, dest: str, other: str | None = None, image_size: int = 256, noise: bool | None = None) -> None:
     """Make a checkpoint of a generator of pytorch-CycleGAN-and-pix2pix or CUT (latest_net_G.pth, horse2zebra.pth ...).
 
-    Blocks, width, norm and channels are read off the weights. A single generator translates AtoB, from what it reads to
-    what it makes, whatever its authors called these: a residual one with instance norm, as CycleGAN has it, becomes a
-    CUT, whose game has one such generator, and any other a Pix2Pix. Two generators become a CycleGAN. Discriminators
-    are not in such files: they are new.
+    Blocks, width, norm and channels are found by the weights. A single generator translates AtoB, whatever its authors
+    called the two domains. A residual one with instance norm, as in CycleGAN, becomes a CUT; any other one becomes a
+    Pix2Pix. Two generators become a CycleGAN. Such files have no discriminators: they are new.
 
     Args:
         src: the generator.
         dest: the .ckpt to write.
         other: the generator of the way back, such as latest_net_G_B.pth beside latest_net_G_A.pth.
         image_size: side in pixels of the images that it was trained on.
-        noise: whether the generator has dropout. Unless given: a residual one, as its layers are numbered; a U-Net,
-            whose numbers don't tell, if it has batch norm, as in pix2pix.
+        noise: whether the generator has dropout. Unless given: the numbers of a residual network's layers tell; a U-Net
+            has it if it has batch norm, as in pix2pix.
     """
     if image_size < 1:
         raise UserError(f"image_size is {image_size}: give 1 or more.")
@@ -50,15 +49,15 @@ def import_(src: str, dest: str, other: str | None = None, image_size: int = 256
     model = model_of(found, image_size)
     with torch.random.fork_rng(devices=[]):
         model.configure_model()
-    for way, generator in zip(model.directions, found, strict=True):
-        generator.put_into(model.generator[way])
+    for way, generator in zip(model.ways, found, strict=True):
+        generator.put_into(model.generator[way.name])
     checkpoint: dict[str, Any] = {
         **{"state_dict": model.state_dict(), "global_step": 0, "epoch": 0},
         "pytorch-lightning_version": L.__version__,
     }
     model.on_save_checkpoint(checkpoint)
     SafeCheckpointIO().save_checkpoint(checkpoint, dest)
-    say(f"{type(model).__name__}, {' and '.join(model.directions)}, of {found[0]}: {dest}")
+    say(f"{type(model).__name__}, {' and '.join(way.name for way in model.ways)}, of {found[0]}: {dest}")
     if any(generator.has_statistics for generator in found):
         say("Left out: running statistics; the norms take those of the image at hand, as the authors' test does.")
     say("Not in such files, so new: discriminators and optimizers. `ganzoo fit --ckpt_path` starts at round 0.")

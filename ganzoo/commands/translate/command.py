@@ -1,9 +1,10 @@
-"""The command itself: what is to be read and written, and what is said of it."""
+"""The command itself: which files to read and to write, and what to print."""
 
 import itertools
 import os
 import shlex
 from pathlib import Path
+from typing import cast
 
 import torch
 
@@ -13,8 +14,7 @@ from ganzoo.commands.translate.videos import VIDEOS, translate_video
 from ganzoo.data.files.pixels import SUFFIXES, height_and_width
 from ganzoo.data.files.sources import image_names
 from ganzoo.game import FromImages, Game
-from ganzoo.game.fitting import one_at_a_time
-from ganzoo.game.ways import Direction
+from ganzoo.networks.chance import has_chance
 from ganzoo.pictures.provenance import origin_of, refuse_others
 from ganzoo.runs.checkpoint_file import load
 from ganzoo.system.errors import UserError
@@ -31,7 +31,7 @@ def translate(
     ckpt: str,
     input: str | None = None,
     out: str = "translated",
-    direction: Direction = "AtoB",
+    direction: str | None = None,
     compare: bool = False,
     image_size: int | list[int] | None = None,
     tile: int | None = None,
@@ -44,22 +44,21 @@ def translate(
 
     Args:
         ckpt: a .ckpt file; the checkpoint knows its model.
-        input: an image, a folder with images (at any depth), or a video.
-        out: a folder; images keep their names there, as PNG, and a video becomes .mp4. What is there already stays, so
-            that the same command goes on with what was stopped; it refuses to do so with another checkpoint or other
-            options, which each PNG has a note of, and over a video. Inputs are told by their names. For one file a
-            .png or .mp4 will do.
-        direction: from a to b, or from b to a.
+        input: an image, a folder of images (at any depth), or a video.
+        out: a folder. Images keep their names there, as PNG, and a video becomes .mp4. Existing files stay, so the
+            same command goes on after a stop. Each PNG has a note of its checkpoint and options: the command refuses to
+            go on with others, and to replace a video. For one input it may be a .png or .mp4.
+        direction: the way to translate in, such as AtoB or BtoA. Unless given: the model's first.
         compare: write input and output side by side.
-        image_size: fit the images to this first, a side or [height, width]. Unless given: they stay as they are.
-        tile: translate parts of so many pixels a side, which overlap by a quarter and are blended, to save memory.
-            Each then has its own statistics in the networks' norms. Unless given: images of more than 4 megapixels are
-            translated in parts of 1,024, and that is said.
-        batch_size: images of one size, or tiles, that are translated at once.
-        seed: of the chance inside the network, if there is any. An image's chance goes by its name too, and is the same
-            in all of a video.
-        raw: use the generator's raw weights even where the checkpoint holds their moving average.
-        trust: import what the checkpoint names beside ganzoo's own classes, such as your own network: code may run.
+        image_size: fit the images to this size first, a side or [height, width]. Unless given: their own size.
+        tile: to save memory, translate in tiles of so many pixels a side. They overlap by a quarter and are
+            blended; each has its own statistics in the networks' norms. Unless given: images of more than 4 megapixels
+            are translated in tiles of 1,024, with a message.
+        batch_size: images of one size, or tiles, translated at once.
+        seed: of the chance inside the network, if there is any. Chance also depends on an image's name, and is the same
+            for all frames of a video.
+        raw: use the generator's raw weights even if the checkpoint holds their moving average.
+        trust: also import classes that are not ganzoo's, such as your own network: their code runs.
     """
     if batch_size < 1 or seed < 0:
         raise UserError(f"batch_size is {batch_size} and seed {seed}: give at least 1 and 0.")
@@ -71,11 +70,15 @@ def translate(
     if not os.path.exists(input):
         raise UserError(f"--input: there is no {input}: give an image, a folder of images, or a video.")
     model = that_translates(load(ckpt, trust), ckpt)
-    network = model.translator(direction, raw or None)  # refuses a direction that it has not
+    direction = model.way(direction or model.ways[0].name).name  # refuses one that it does not have
+    network = model.translator(direction, raw or None)
     targets = files_of(Path(input), out)
     used = {"direction": direction, "compare": compare, "image_size": size, "tile": tile}
-    # what changes nothing in the pictures is no reason to refuse
-    used |= {"seed": seed if one_at_a_time(network) else None, "raw": raw and model.ema is not None}
+    # these options do not change the pictures
+    used |= {
+        "seed": seed if model.way(direction).styled or model.draws_by_itself or has_chance(network) else None,
+        "raw": raw and model.ema is not None,
+    }
     origin = origin_of(ckpt, **used)
     refuse_others((target for _, target in targets.values()), origin)
     model.to("cuda" if torch.cuda.is_available() else "cpu")
@@ -106,16 +109,16 @@ def that_translates(model: Game, ckpt: str) -> FromImages:
     Raises:
         UserError: it makes no images from images.
     """
-    if not isinstance(model, FromImages):
+    if not model.ways:
         raise UserError(
             f"{type(model).__name__} makes samples from noise, not from images: "
             f"use `{model.made_by} {shlex.quote(ckpt)}`."
         )
-    return model
+    return cast(FromImages, model)
 
 
 def files_of(source: Path, out: str) -> dict[str, tuple[Path, Path]]:
-    """Return what is to be read and what written, by the name of the input.
+    """Return the inputs and the outputs, by the name of the input.
 
     Raises:
         UserError: there is no image; or the outputs would be among the inputs, or can't be written where they should.

@@ -16,7 +16,7 @@ from rich.progress import Progress
 from ganzoo.commands.translate.tiles import LARGE
 from ganzoo.commands.translate.translation import Translation
 from ganzoo.data.files.pixels import Unreadable
-from ganzoo.game.fitting import one_at_a_time
+from ganzoo.game.fitting import must_be_alone
 from ganzoo.pictures.grids import save_picture
 from ganzoo.system.machine import cores
 
@@ -44,7 +44,7 @@ def translate_files(work: Translation, paths: dict[str, tuple[Path, Path]]) -> d
     count, threads = cores(), torch.get_num_threads()
     bar = Progress(transient=True, disable=not sys.stdout.isatty())
     network = work.model.translator(work.direction, work.raw)
-    alone = count == 1 or work.model.device.type != "cpu" or one_at_a_time(network)  # chance is the process's own
+    alone = count == 1 or work.model.device.type != "cpu" or work.model.draws_by_itself or must_be_alone(network)
     at_work = (
         ThreadPoolExecutor(1) if alone else ThreadPoolExecutor(count, initializer=partial(torch.set_num_threads, 1))
     )

@@ -11,30 +11,33 @@ __all__ = ["LARGE", "blended", "ramps", "starts"]
 LARGE = 2**20  # pixels: of more, one image is in work at a time
 
 
-def blended(x: Tensor, tile: int, most: int, function: Callable[[Tensor], Tensor]) -> Tensor:
+def blended(x: Tensor, tile: int, most: int, function: Callable[[Tensor], Tensor], scale: int = 1) -> Tensor:
     """Return what a function makes of an image (1, C, H, W), tile by tile, blended where they overlap.
 
     Args:
         x: the image.
         tile: side of the tiles in pixels.
         most: how many tiles are worked on at once.
-        function: tiles (N, C, h, w) -> (N, C', h, w).
+        function: tiles (N, C, h, w) -> (N, C', scale h, scale w).
+        scale: sides of what is made, over those of the image.
     """
     height, width = (min(tile, side) for side in x.shape[2:])
     overlap = tile // 4
     at_once = max(1, min(most, LARGE // (height * width)))
     corners = list(itertools.product(starts(x.shape[2], height, overlap), starts(x.shape[3], width, overlap)))
-    window = torch.outer(ramps(height, overlap), ramps(width, overlap))
+    window = torch.outer(*(ramps(scale * side, scale * overlap) for side in (height, width)))
     total: Tensor | None = None
-    weight = torch.zeros(x.shape[2:])
+    sides = [scale * side for side in x.shape[2:]]
+    weight = torch.zeros(sides)
     for first in range(0, len(corners), at_once):
         some = corners[first : first + at_once]
         made = function(torch.cat([x[..., top : top + height, left : left + width] for top, left in some]))
         if total is None:
-            total = torch.zeros(1, made.shape[1], *x.shape[2:])
+            total = torch.zeros(1, made.shape[1], *sides)
         for (top, left), part in zip(some, made, strict=True):
-            total[0, :, top : top + height, left : left + width] += window * part
-            weight[top : top + height, left : left + width] += window
+            rows, columns = (slice(scale * at, scale * (at + side)) for at, side in ((top, height), (left, width)))
+            total[0, :, rows, columns] += window * part
+            weight[rows, columns] += window
     assert total is not None
     return total / weight
 

@@ -13,9 +13,8 @@ from torch import Tensor
 
 from ganzoo.commands.translate.tiles import LARGE, blended
 from ganzoo.data.base.tensors import to_float
-from ganzoo.data.files.pixels import SMALLEST, Unreadable, fitted, in_channels, open_image
+from ganzoo.data.files.pixels import SMALLEST, Unreadable, fitted, in_channels, open_image, read_regular
 from ganzoo.game import FromImages
-from ganzoo.game.ways import DOMAINS, Direction
 from ganzoo.pictures.grids import to_uint8
 from ganzoo.system.errors import UserError
 from ganzoo.system.output import say
@@ -36,7 +35,7 @@ class Translation:
     def __init__(
         self,
         model: FromImages,
-        direction: Direction,
+        direction: str,
         compare: bool,
         size: tuple[int, int] | None,
         tile: int | None,
@@ -50,7 +49,13 @@ class Translation:
         self.said: set[str] = set()  # remarks that were made
         self.saying, self.large = Lock(), Lock()
         assert model.shapes is not None
-        self.channels, channels = (model.shapes[domain][0] for domain in DOMAINS[direction])
+        self.way = model.way(direction)
+        if len(self.way.reads) > 1:
+            raise UserError(
+                f"{type(model).__name__} reads {' and '.join(self.way.reads)} together, and here is one image of each: "
+                "use `ganzoo predict`."
+            )
+        self.channels, channels = model.shape_read(self.way)[0], model.shapes[self.way.makes][0]
         for number in (self.channels, channels):
             if number not in (1, 3):
                 raise UserError(f"{type(model).__name__} is for images of {number} channels: files have 1 or 3.")
@@ -67,7 +72,7 @@ class Translation:
     def read(self, source: Path) -> Image.Image:
         """Return the image of a file as the network takes it; Unreadable if it can't be."""
         try:
-            return self.prepared(open_image(source.read_bytes()))
+            return self.prepared(open_image(read_regular(source)))
         except OSError as error:
             raise Unreadable(f"can't be read ({error.strerror or error})") from error
 
@@ -115,15 +120,13 @@ class Translation:
 
     def remark_on_size(self, height: int, width: int) -> None:
         """Say if images are far from the size that the model was trained on."""
-        assert self.model.shapes is not None
-        trained = self.model.shapes["a"][1:]
+        trained = self.model.shape_read(self.way)[1:]
         if not 1 / FAR <= min(height, width) / min(trained) <= FAR:
             rows, columns = trained
             self.say_once(
                 "size",
                 f"The model was trained on images of {columns}x{rows} px, and there are some of {width}x{height}: at "
-                f"another scale it knows less. --image_size [{rows},{columns}] takes their largest central part of "
-                "that form, and fits it.",
+                f"another scale its results are worse. --image_size [{rows},{columns}] crops and resizes the images.",
             )
 
     def say_once(self, about: str, remark: str) -> None:
@@ -135,13 +138,16 @@ class Translation:
 
     def in_tiles(self, x: Tensor, row: int, tile: int) -> Tensor:
         """Return what the model makes of an image (1, C, H, W), uint8, tile by tile."""
-        return blended(x, tile, self.batch_size, lambda tiles: self.made(tiles, [row] * len(tiles)).cpu())
+        return blended(
+            x, tile, self.batch_size, lambda tiles: self.made(tiles, [row] * len(tiles)).cpu(), self.way.scale
+        )
 
     def picture(self, before: Image.Image, pixels: np.ndarray) -> Image.Image:
-        """Return what is written: what was made, or the input and that side by side."""
+        """Return the image to write: the translation, or the input and the translation side by side."""
         after = Image.fromarray(pixels.squeeze(2) if pixels.shape[2] == 1 else pixels)
         if not self.compare:
             return after
+        before = before.resize(after.size, Image.Resampling.NEAREST)  # a smaller input, as it is seen
         both = Image.new("L" if before.mode == after.mode == "L" else "RGB", (2 * after.width, after.height))
         both.paste(before, (0, 0))
         both.paste(after, (after.width, 0))
