@@ -1,1 +1,1 @@
-"""A run: its folder, its checkpoints, its settings, its logs, and what watches it."""
+"""A run: its folder, its checkpoints, its settings, its logs, and the callbacks that watch it."""

@@ -1,4 +1,4 @@
-"""What `validate`, `test` and `predict` take from the config.yaml of a checkpoint's run."""
+"""The options that `validate`, `test` and `predict` take from the config.yaml of a checkpoint's run."""
 
 import json
 import re
@@ -8,28 +8,28 @@ from typing import Any
 
 from ganzoo.data import DataModule
 from ganzoo.game import Game
-from ganzoo.runs.folder import rank
 from ganzoo.runs.naming import names_in, refuse_unpublished, without_training
 from ganzoo.runs.reader import Reader
 from ganzoo.system.errors import UserError
+from ganzoo.system.machine import rank
 from ganzoo.system.output import say
 from ganzoo.system.reading import read_mapping
 
 __all__ = ["config_beside"]
 
-# Options of the trainer that say how a checkpoint is judged, and are plain values. Callbacks, loggers, plugins,
-# strategies and profilers are not: they are code.
+# Options of the trainer that say how a checkpoint is scored, and are plain values. Callbacks, loggers, plugins,
+# strategies and profilers are not: they are code. Nor are devices and nodes: this machine is not the run's.
 TRAINER = (
-    *("accelerator", "benchmark", "detect_anomaly", "deterministic", "devices", "enable_model_summary"),
-    *("enable_progress_bar", "inference_mode", "limit_predict_batches", "limit_test_batches", "limit_val_batches"),
-    *("max_steps", "num_nodes", "overfit_batches", "precision", "sync_batchnorm", "use_distributed_sampler"),
+    *("benchmark", "detect_anomaly", "deterministic", "enable_model_summary", "enable_progress_bar"),
+    *("inference_mode", "limit_predict_batches", "limit_test_batches", "limit_val_batches", "max_steps"),
+    *("overfit_batches", "precision", "sync_batchnorm"),
 )
 SAMPLES = ("compare", "direction", "num")
 WORD = re.compile(r"[\w:,-]*")  # no dots, slashes and braces: neither a path, nor a name to import, nor YAML
 
 
 def config_beside(file: Path, trust: bool) -> str:
-    """Return, as the JSON that `--config` takes, what of a run's config.yaml is needed to judge its checkpoint.
+    """Return, as JSON for `--config`, the part of a run's config.yaml that is needed to score its checkpoint.
 
     Args:
         file: the config.yaml.
@@ -43,6 +43,8 @@ def config_beside(file: Path, trust: bool) -> str:
     for name, kind in (("model", Game), ("data", DataModule)):
         if config.get(name) is not None:
             taken[name] = checked(config[name], kind, file, trust)
+    if not trust and "data" in taken:
+        keep_here(taken["data"], file)
     if isinstance(config.get("seed_everything"), int):
         taken["seed_everything"] = config["seed_everything"]
     for section, names in (("trainer", TRAINER), ("samples", SAMPLES)):
@@ -71,8 +73,25 @@ def checked(value: Any, kind: type, file: Path, trust: bool) -> dict[str, Any]:
         raise UserError(f"{file}: {error}") from error
 
 
+def keep_here(data: dict[str, Any], file: Path) -> None:
+    """Let a data set start no processes, download nothing and read from no other machine on a file's word.
+
+    Raises:
+        UserError: it is on another machine.
+    """
+    options = data.get("init_args", {})
+    options.pop("num_workers", None)
+    options.pop("download", None)
+    for name, value in options.items():
+        if isinstance(value, str) and ":" in value[1:].partition("/")[0] + value.partition("://")[1]:
+            raise UserError(
+                f"{file} takes its data from {value} (data.{name}): if you trust the file, --trust or --config {file}; "
+                f"or give --data and --data.{name} yourself."
+            )
+
+
 def is_plain(value: Any) -> bool:
-    """Say whether a value is a number, a switch, a word that names nothing to import, or a list of whole numbers."""
+    """Say whether a value is a number, true or false, a word that is no import path, or a list of whole numbers."""
     if isinstance(value, list):
         return all(type(item) is int for item in value)
     return isinstance(value, (bool, int, float)) or (isinstance(value, str) and WORD.fullmatch(value) is not None)

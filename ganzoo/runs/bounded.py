@@ -5,11 +5,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from torch.nn.modules.module import register_module_parameter_registration_hook
+from torch.nn.modules.module import (
+    register_module_buffer_registration_hook,
+    register_module_parameter_registration_hook,
+)
 
 from ganzoo.system.errors import UserError
 
-__all__ = ["bounded"]
+__all__ = ["bounded", "build_bounded"]
 
 SPARE = 1_000_000  # weights that a network may make for a while, for such as a decomposition
 LARGEST = 2**26  # numbers in a sample: an image of 8192 x 8192, grey
@@ -17,7 +20,7 @@ LARGEST = 2**26  # numbers in a sample: an image of 8192 x 8192, grey
 
 @contextmanager
 def bounded(model: Any, weights: int) -> Iterator[None]:
-    """Stop the building of networks that have far more weights than `weights`, before much memory is used.
+    """Stop networks with far more weights than `weights` from being built, before they use much memory.
 
     Raises:
         UserError: they have, or the samples are larger than any that a network could be trained on.
@@ -26,8 +29,10 @@ def bounded(model: Any, weights: int) -> Iterator[None]:
         value = getattr(model, size)
         for shape in value.values() if isinstance(value, dict) else [value]:
             numbers = shape if isinstance(shape, (tuple, list)) else []
+            if not all(isinstance(number, int) for number in numbers):
+                continue  # names, of attributes
             if any(number < 1 for number in numbers) or math.prod(numbers) > LARGEST:
-                raise UserError(f"its {size} is no size of a sample that can be made.")
+                raise UserError(f"its {size} is not a possible size of a sample.")
     made, most = 0, 4 * weights + SPARE
 
     def count(module: Any, name: str, parameter: Any) -> None:
@@ -36,8 +41,20 @@ def bounded(model: Any, weights: int) -> Iterator[None]:
         if made > most:
             raise UserError("it describes networks that are larger than the weights it holds.")
 
-    handle = register_module_parameter_registration_hook(count)
+    handles = register_module_parameter_registration_hook(count), register_module_buffer_registration_hook(count)
     try:
         yield
     finally:
-        handle.remove()
+        for handle in handles:
+            handle.remove()
+
+
+def build_bounded(model: Any, weights: int) -> None:
+    """Have a model build its networks within the bound, whenever it builds them."""
+    build = model.configure_model
+
+    def configure_model() -> None:
+        with bounded(model, weights):
+            build()
+
+    model.configure_model = configure_model

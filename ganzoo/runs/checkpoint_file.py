@@ -1,4 +1,4 @@
-"""Writing checkpoints that a full disk or a kill can't spoil, and loading a model from one alone."""
+"""Writing checkpoints so that a full disk or a kill can't spoil them, and loading a model from a checkpoint alone."""
 
 import os
 import pickle
@@ -10,17 +10,18 @@ from lightning.pytorch.plugins.io import TorchCheckpointIO
 from torch import Tensor
 
 from ganzoo.game import Game
-from ganzoo.game.building import FORMAT
+from ganzoo.game.keeping import FORMAT
 from ganzoo.runs.bounded import bounded
+from ganzoo.runs.earlier import state_of_today
 from ganzoo.runs.naming import first_line, names_in, refuse_unpublished, without_training
 from ganzoo.runs.reader import Reader
+from ganzoo.runs.wellformed import held_by, refuse_odd_records, refuse_unplayable
 from ganzoo.system.errors import UserError
 from ganzoo.system.weights import plain_contents
 
 __all__ = ["SafeCheckpointIO", "load", "model_of", "read", "refuse_unplayable"]
 
 MOST_NAMED = 3  # weights that don't fit
-LOOPS = {"fit_loop", "validate_loop", "test_loop", "predict_loop"}  # Lightning's, whose states it keeps
 
 
 class SafeCheckpointIO(TorchCheckpointIO):
@@ -77,30 +78,19 @@ def read(path: str | Path) -> dict[str, Any]:
         ) from error
     if not isinstance(checkpoint, dict) or "ganzoo" not in checkpoint:
         raise UserError(f"{path} is not a checkpoint of ganzoo: give a .ckpt file of a ganzoo run.")
+    refuse_odd_records(checkpoint, path)
     written_by = checkpoint["ganzoo"].get("format", 0) if isinstance(checkpoint["ganzoo"], dict) else 0
     if not isinstance(written_by, int) or written_by > FORMAT:
         raise UserError(
             f"{path} has format {str(written_by)[:20]} and this ganzoo reads up to {FORMAT}: update ganzoo "
             "(pip install --upgrade ganzoo)."
         )
+    state_of_today(checkpoint)
     return checkpoint
 
 
-def refuse_unplayable(checkpoint: dict[str, Any], path: str | Path) -> None:
-    """Refuse a checkpoint that Lightning can't go on from, or judge: it has a model's weights, but not its place.
-
-    Raises:
-        UserError: it says where its loops are, but not of all.
-    """
-    loops = checkpoint.get("loops")
-    if not isinstance(checkpoint.get("state_dict"), dict) or (
-        loops is not None and not (isinstance(loops, dict) and loops.keys() >= LOOPS)
-    ):
-        raise UserError(f"{path} does not say where its run is: give a .ckpt file as a run of ganzoo wrote it.")
-
-
 def record_of(checkpoint: dict[str, Any], path: str | Path) -> dict[str, Any]:
-    """Return what a checkpoint says of its model, or refuse it with a UserError."""
+    """Return a checkpoint's record of its model, or refuse it with a UserError."""
     made = checkpoint["ganzoo"]
     if not isinstance(made, dict) or not {"class_path", "init_args", "unrecorded"} <= made.keys():
         raise UserError(f"{path} does not say which model it holds: give a .ckpt file of a ganzoo run.")
@@ -108,7 +98,7 @@ def record_of(checkpoint: dict[str, Any], path: str | Path) -> dict[str, Any]:
 
 
 def model_of(checkpoint: dict[str, Any], path: str | Path, trust: bool, training: bool) -> dict[str, Any]:
-    """Return the class path and options of a checkpoint's model; each name in it is published, or trusted.
+    """Return the class path and options of a checkpoint's model. Each name in them is published, or trusted.
 
     Args:
         checkpoint: its contents.
@@ -156,7 +146,7 @@ def load(path: str | Path, trust: bool = False) -> Game:
         raise UserError(f"{path} holds no weights: give a .ckpt file of a ganzoo run.")
     try:
         model: Game = Reader(trust).read(named, Game)
-        with bounded(model, sum(value.numel() for value in weights.values())):
+        with bounded(model, held_by(weights)):
             model.configure_model()
         fit_weights(model, weights)
     except UserError as error:

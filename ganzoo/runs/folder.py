@@ -6,19 +6,19 @@ from pathlib import Path
 
 import lightning as L
 from lightning.pytorch.cli import SaveConfigCallback
-from lightning.pytorch.utilities import rank_zero_only
 
 from ganzoo.runs.loggers import start_wandb
 from ganzoo.system.errors import UserError
 from ganzoo.system.files import written
+from ganzoo.system.machine import rank
 from ganzoo.system.output import say
 from ganzoo.system.reading import read_yaml
 
-__all__ = ["RunFolder", "leave_no_empty_folder", "new_folder", "rank"]
+__all__ = ["RunFolder", "leave_no_empty_folder", "new_folder"]
 
 
 class RunFolder(SaveConfigCallback):
-    """Makes the run's folder, with its `config.yaml`, when training starts: a run that can't start leaves nothing.
+    """Makes the run's folder, with its `config.yaml`, when training starts. A run that can't start leaves nothing.
 
     Loggers other than the CSV file get the whole configuration, once. `wandb` is started here, where there is a folder.
     """
@@ -113,8 +113,3 @@ def leave_no_empty_folder() -> None:
         with suppress(OSError):  # it holds something
             folder.rmdir()
     claimed.clear()
-
-
-def rank() -> int:
-    """Return this process's number among those of the run; 0 if it is alone."""
-    return getattr(rank_zero_only, "rank", 0)

@@ -1,4 +1,4 @@
-"""Where a run's values go: the CSV file that every run writes, and wandb."""
+"""The loggers of a run: the CSV file that every run writes, and wandb."""
 
 import csv
 import os
@@ -23,8 +23,8 @@ SERVER_TIMEOUT = 30  # seconds; how long the start and the end of a run wait for
 class MetricsCSV(Logger):
     """Writes `metrics.csv` into the run's folder, each row at once, so that a kill loses none.
 
-    When a run goes on, the rows from the step at which it does so are dropped and written again: the file of an
-    interrupted run is that of an uninterrupted one, to the byte. (Lightning's CSVLogger deletes the file instead.)
+    When a run goes on from a step, the rows from there on are dropped and written again. So an interrupted run has the
+    same file as an uninterrupted one, to the byte. (Lightning's CSVLogger deletes the file instead.)
     """
 
     def __init__(self, folder: str | Path) -> None:

@@ -1,4 +1,4 @@
-"""What a file may name: only what ganzoo publishes, unless the user trusts the file.
+"""The classes that a file may name: only those that ganzoo publishes, unless the user trusts the file.
 
 A class is looked up in a table. Nothing is imported for a file that is not trusted, and no text in it is parsed.
 """
@@ -37,7 +37,7 @@ def published() -> dict[str, type]:
 
 
 def find(path: Any, trust: bool = False) -> Any:
-    """Return the class of an import path, old or new; a class of others is imported only with trust.
+    """Return the class of an import path, old or new. Classes of others are imported only with trust.
 
     Raises:
         UserError: it is not published and not trusted, or there is no such class.
@@ -78,7 +78,7 @@ def names_in(value: Any) -> list[str]:
     """Return the class paths in a record, in order, each once.
 
     Raises:
-        UserError: the record is deeper, or larger, than that of any model.
+        UserError: the record is nested more deeply, or is larger, than any model's.
     """
     found: dict[str, None] = {}
     rest, seen = [(value, 0)], 0
@@ -86,7 +86,7 @@ def names_in(value: Any) -> list[str]:
         value, depth = rest.pop()
         seen += 1
         if depth > DEEPEST or seen > MOST:
-            raise UserError("what it says of its model is nested too deeply, or too long, to be that of any model.")
+            raise UserError("its record of the model is nested too deeply, or too long.")
         if isinstance(value, Mapping):
             if isinstance(value.get(CLASS), str):
                 found[value[CLASS]] = None
@@ -118,7 +118,7 @@ def refuse_unpublished(names: Sequence[str], source: str, trust: bool, more: str
                 "version, or another ganzoo."
             )
         raise UserError(
-            f"{source} would import {named}{and_more}, which ganzoo does not publish, and any code may run by that. "
+            f"{source} would import {named}{and_more}, which ganzoo does not publish: their code would run. "
             f"If you trust the file: --trust (in Python: ganzoo.load(path, trust=True)){more}."
         )
 

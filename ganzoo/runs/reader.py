@@ -1,4 +1,4 @@
-"""From the values in a file to objects, by the types that options have: a class by its name, nothing by its text."""
+"""From the values in a file to objects, by the types of the options. Classes are found by name; no text is run."""
 
 import functools
 import inspect
@@ -11,6 +11,8 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 import torch
 from torch import nn
 
+from ganzoo.game import Game
+from ganzoo.runs.earlier import options_of_today
 from ganzoo.runs.naming import CLASS, MOST_NAMED, OPTIONS, find, first_line, names_in, short
 from ganzoo.system.errors import UserError
 from ganzoo.system.moved import moved
@@ -27,7 +29,7 @@ class Unfit(Exception):
 
 @functools.cache
 def options(cls: type) -> dict[str, Any]:
-    """Return the types of the arguments that a class takes, those it hands on to the classes it builds on included."""
+    """Return the types of the arguments of a class, with those that it hands on to its base classes."""
     found: dict[str, Any] = {}
     for base in cls.__mro__[:-1]:
         init = vars(base).get("__init__")
@@ -101,6 +103,8 @@ class Reader:
 
     def _options(self, cls: Any, given: dict[str, Any]) -> dict[str, Any]:
         known = options(cls) if isinstance(cls, type) else {}
+        if isinstance(cls, type) and issubclass(cls, Game):
+            given = options_of_today(given, known, cls)
         unknown = [name for name in given if name not in known]
         if unknown and not self.trust:
             raise UserError(
@@ -163,7 +167,7 @@ class Reader:
         return tuple(made) if self.make else made
 
     def _untyped(self, value: Any) -> Any:
-        """Return a value whose type nobody says; a text that could be a name or hold one is refused without trust."""
+        """Return a value without a type. A text that could be a name, or hold one, is refused without trust."""
         if isinstance(value, Mapping) and CLASS in value:
             cls = find(value[CLASS], self.trust)
             later = isinstance(cls, type) and issubclass(cls, MADE_LATER)

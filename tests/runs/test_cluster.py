@@ -64,7 +64,7 @@ class StopHere(L.Callback):
 
     def on_before_optimizer_step(self, trainer: L.Trainer, pl_module: L.LightningModule, *args: object) -> None:
         if trainer.global_step == self.at:
-            wait_for(lambda: pl_module.stop_asked)
+            wait_for(lambda: pl_module.rounds.stop_asked)
 
 
 def wait_for(found: Callable[[], object]) -> None:

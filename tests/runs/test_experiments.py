@@ -54,6 +54,7 @@ def test_fit_with_settings_alone_is_the_demo_with_these(elsewhere, capsys, more)
     "more", [["--model", "GAN"], ["--data=Digits"], ["--config", "mine.yaml"], ["--help"], ["--model.help", "GAN"]]
 )
 def test_fit_with_something_named_is_not_the_demo(elsewhere, more):
+    (elsewhere / "mine.yaml").write_text("model: GAN\n")
     assert complete(["fit", *more]) == ["fit", *more]
 
 
@@ -91,12 +92,12 @@ def test_what_is_listed_can_be_trained(tmp_path, monkeypatch):
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory) -> Path:
     """A wheel, built offline from a copy of the source: building leaves things in the folder."""
-    if importlib.util.find_spec("setuptools") is None:
-        pytest.skip("needs setuptools")
+    if importlib.util.find_spec("hatchling") is None:
+        pytest.skip("needs hatchling")
     source, out = tmp_path_factory.mktemp("source"), tmp_path_factory.mktemp("wheel")
     for name in ("ganzoo", "experiments"):
         shutil.copytree(ROOT / name, source / name, ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("pyproject.toml", "setup.py", "README.md", "LICENSE"):
+    for name in ("pyproject.toml", "README.md", "LICENSE"):
         shutil.copy(ROOT / name, source)
     command = [sys.executable, "-m", "pip", "wheel", "--no-deps", "--no-build-isolation", "--no-index"]
     done = subprocess.run(
@@ -106,8 +107,8 @@ def wheel(tmp_path_factory) -> Path:
         text=True,
         timeout=120,
     )
-    if done.returncode and ("invalid command 'bdist_wheel'" in done.stderr or "No module named pip" in done.stderr):
-        pytest.skip("needs pip, setuptools and wheel")
+    if done.returncode and "No module named pip" in done.stderr:
+        pytest.skip("needs pip")
     assert done.returncode == 0, done.stdout + done.stderr
     (path,) = out.glob("ganzoo-*.whl")
     return path
@@ -118,7 +119,8 @@ def test_the_wheel_holds_every_experiment_and_every_module(wheel):
     assert {f"ganzoo/{path}" for path in EXPERIMENTS} <= names
     modules = {str(path.relative_to(ROOT)) for path in ROOT.glob("ganzoo/**/*.py")}
     assert modules <= names
-    assert {name for name in names if name.endswith(".py")} == modules  # no test, no stray copy
+    beside = {f"ganzoo/{path.relative_to(ROOT)}" for path in ROOT.glob("experiments/benchmarks/*.py")}
+    assert {name for name in names if name.endswith(".py")} == modules | beside  # no test, no stray copy
     assert "ganzoo/py.typed" in names
 
 

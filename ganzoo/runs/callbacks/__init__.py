@@ -1,4 +1,4 @@
-"""What watches a run."""
+"""Callbacks that watch a run."""
 
 from ganzoo.runs.callbacks.checkpoints import Checkpoints, Stopped
 from ganzoo.runs.callbacks.pictures import Pictures

@@ -11,7 +11,7 @@ from lightning.pytorch.callbacks import Checkpoint
 
 from ganzoo.game import Game
 from ganzoo.runs.checkpoint_file import SafeCheckpointIO
-from ganzoo.system.errors import UserError
+from ganzoo.system.errors import Stopped, UserError
 from ganzoo.system.output import say
 
 __all__ = ["Checkpoints", "Stopped"]
@@ -19,14 +19,6 @@ __all__ = ["Checkpoints", "Stopped"]
 
 # SLURM sends SIGUSR1 before a job's time is up; Windows has none.
 STOP = [signal.SIGINT, signal.SIGTERM, *([signal.SIGUSR1] if hasattr(signal, "SIGUSR1") else [])]
-
-
-class Stopped(Exception):
-    """The run was asked to stop, and did so after a whole round, saved."""
-
-    def __init__(self, signum: int, step: int, path: str) -> None:
-        super().__init__(f"stopped after round {step}, saved in {path}")
-        self.signum, self.path = signum, path
 
 
 class Checkpoints(Checkpoint):
@@ -55,15 +47,21 @@ class Checkpoints(Checkpoint):
         self.handlers: dict[int, Any] = {}
 
     def setup(self, trainer: L.Trainer, pl_module: L.LightningModule, stage: str) -> None:
-        """Fix the folder for all ranks, and how files are written."""
+        """Set the folder for all ranks, the way to write files, and the score that decides."""
         trainer.strategy.checkpoint_io = SafeCheckpointIO()
         if stage == "fit":
             self.folder = Path(trainer.log_dir or trainer.default_root_dir) / "checkpoints"  # rank 0's word
+            assert isinstance(pl_module, Game)
+            data = getattr(trainer, "datamodule", None)
+            self.look_up({} if trainer.limit_val_batches == 0 else pl_module.validation.scores_on(data))
 
-    def on_fit_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Look up the score to go by."""
-        assert isinstance(pl_module, Game)
-        scores = {f"val/{name}": higher for name, higher in pl_module.scores.items()}
+    def look_up(self, scores: dict[str, bool]) -> None:
+        """Find the score that decides among those of validation, before anything is fetched or trained for them.
+
+        Raises:
+            UserError: it is not there.
+        """
+        scores = {f"val/{name}": higher for name, higher in scores.items()}
         if self.monitor == "auto":
             self.monitor = next(iter(scores), None)
         if self.monitor is not None and scores and self.monitor not in scores:
@@ -80,7 +78,7 @@ class Checkpoints(Checkpoint):
             if signum == signal.SIGINT and self.signum:
                 raise KeyboardInterrupt
             self.signum = signum
-            pl_module.stop_asked = True  # type: ignore[assignment]
+            pl_module.rounds.stop_asked = True  # type: ignore[union-attr]
             if signum == signal.SIGINT and trainer.is_global_zero:
                 say("\nStopping after this round, saved. Ctrl-C again stops at once.")
 
@@ -94,9 +92,9 @@ class Checkpoints(Checkpoint):
         step = trainer.global_step
         assert isinstance(pl_module, Game)
         self._save_best(trainer)
-        if pl_module.stop_agreed or (step > self.saved_step and step % self.every_n_steps == 0):
+        if pl_module.rounds.stop_agreed or (step > self.saved_step and step % self.every_n_steps == 0):
             self._save_last(trainer)
-        if pl_module.stop_agreed:
+        if pl_module.rounds.stop_agreed:
             raise Stopped(self.signum or signal.SIGTERM, step, self.last_model_path)
 
     def on_validation_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
@@ -107,7 +105,7 @@ class Checkpoints(Checkpoint):
         if self.best is None or (value > self.best if self.higher_is_better else value < self.best):
             self.best, self.best_is_new = value, True
         assert isinstance(pl_module, Game)
-        pl_module.report({f"{self.monitor}_best": torch.tensor(self.best)})
+        pl_module.validation.report({f"{self.monitor}_best": torch.tensor(self.best)})
 
     def on_train_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Save the end of training, whatever the cadence."""
@@ -133,12 +131,12 @@ class Checkpoints(Checkpoint):
             trainer.save_checkpoint(self.best_model_path)
 
     def on_save_checkpoint(self, trainer: L.Trainer, pl_module: L.LightningModule, checkpoint: dict[str, Any]) -> None:
-        """Count whole rounds only: Lightning has counted the coming one as ready, and would validate a round early."""
+        """Count whole rounds only. Lightning already counts the coming one, and would validate a round early."""
         progress = checkpoint["loops"]["fit_loop"]["epoch_loop.batch_progress"]
         for counts in (progress["total"], progress["current"]):
             counts["ready"] = counts["started"] = counts["processed"] = counts["completed"]
 
-        checkpoint["callbacks"].pop("Timer", None)  # max_time is a limit of the process, not of all that go on after it
+        checkpoint["callbacks"].pop("Timer", None)  # max_time is a limit of this process, not of later ones
 
     def state_dict(self) -> dict[str, Any]:
         """Return what a resumed run must know."""

@@ -16,8 +16,8 @@ from torch import Tensor
 
 from ganzoo.data.base.sets import SampleSet
 from ganzoo.game import FromNoise, Game
-from ganzoo.game.building import evaluating
 from ganzoo.game.from_noise import some_real
+from ganzoo.game.trying import evaluating
 from ganzoo.pictures.figures import save_curves, save_grids
 from ganzoo.pictures.films import save_film
 from ganzoo.pictures.grids import save_grid
@@ -30,7 +30,6 @@ from ganzoo.system.output import say
 
 __all__ = ["Pictures"]
 
-PLAYERS = ("generator/", "discriminator/", "critic/")  # as logs call them
 NUM_POINTS = 2_500  # drawn of a distribution in the plane
 MOST_FRAMES = 60  # of a film
 
@@ -46,7 +45,7 @@ class Pictures(L.Callback):
 
     Args:
         every_n_steps: rounds between two pictures; 0 draws none at all.
-        num: images in a picture; of a model that translates images, in whole rows of an input and what is made of it.
+        num: images in a picture. A model that translates images shows whole rows: an input and its translations.
     """
 
     def __init__(self, every_n_steps: int = 500, num: int = 64) -> None:
@@ -60,7 +59,7 @@ class Pictures(L.Callback):
         self.folder = Path(trainer.log_dir or trainer.default_root_dir)
 
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Drop the pictures from the round on at which a run goes on: where it was stopped none may be due."""
+        """Drop the pictures after the round from which a run goes on: one may be of the round where it stopped."""
         if self.every_n_steps and trainer.global_step:
             self._safely(self._drop_from, trainer.global_step)
 
@@ -74,7 +73,7 @@ class Pictures(L.Callback):
         if self.every_n_steps and trainer.global_step % self.every_n_steps == 0:
             self._safely(self._samples, trainer, pl_module)
 
-    def on_validation_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+    def on_validation_end(self, trainer: L.Trainer, pl_module: Game) -> None:  # type: ignore[override]
         """Draw the curves again."""
         if self.every_n_steps and trainer.state.fn == "fit" and not trainer.sanity_checking:
             self._safely(self._curves, trainer, pl_module)
@@ -85,13 +84,13 @@ class Pictures(L.Callback):
             self._safely(self._everything, trainer, pl_module)
 
     def on_exception(self, trainer: L.Trainer, pl_module: Game, exception: BaseException) -> None:  # type: ignore[override]
-        """Draw everything there is of a run that was asked to stop."""
+        """Draw everything if the run was asked to stop."""
         if self.every_n_steps and isinstance(exception, Stopped):
             self._safely(self._everything, trainer, pl_module)
 
     @rank_zero_only
     def _safely(self, draw: Callable[..., None], *args: Any) -> None:
-        """Draw, on rank 0; what can't be written is no reason to stop, and the other ranks would wait for ever."""
+        """Draw, on rank 0. A failure is no reason to stop: the other ranks would wait for ever."""
         try:
             draw(*args)
         except (UserError, OSError) as error:  # PIL's for a spoiled picture is an OSError
@@ -130,22 +129,23 @@ class Pictures(L.Callback):
         save_points(fake, self.folder / "samples.png")
         real = fake if val is None else some_real(val, NUM_POINTS)
         dtype = next(model.discriminator.parameters()).dtype
-        label = [torch.zeros(1, dtype=torch.long, device=model.device)] if model.conditional else []
+        told = [] if model.condition is None else [model.condition.of_rows(torch.zeros(1).long(), 0).to(model.device)]
 
         def scores(x: Tensor) -> Tensor:
-            return model.opinion(x.to(model.device, dtype), *(y.expand(len(x)) for y in label))
+            return model.scores_alone(x.to(model.device, dtype), *(y.expand(len(x), *y.shape[1:]) for y in told))
 
         with evaluating(model.discriminator):
-            title = f"round {trainer.global_step:,}" + ", D asked about label 0" * model.conditional
-            save_plane(real, fake, scores, path, title, model.scores_are_logits)
+            title = f"round {trainer.global_step:,}" + ", D asked about label 0" * len(told)
+            save_plane(real, fake, scores, path, title, model.objective.probability)
         with written(self.folder / "real_vs_fake.png") as beside:
             shutil.copyfile(path, beside)
 
-    def _curves(self, trainer: L.Trainer, model: L.LightningModule) -> None:
+    def _curves(self, trainer: L.Trainer, model: Game) -> None:
+        players = tuple(f"{player.title}/" for player in model.players.values())
         (metrics,) = [logger for logger in trainer.loggers if isinstance(logger, MetricsCSV)]
         curves = {name: points for name, points in metrics.curves().items() if points}
         panels = {
-            "losses": {n: p for n, p in curves.items() if n.startswith(PLAYERS) and is_loss(n)},
+            "losses": {n: p for n, p in curves.items() if n.startswith(players) and is_loss(n)},
             "what D says": {n: p for n, p in curves.items() if n in ("D(real)", "D(fake)")},
             "distance": {n: p for n, p in curves.items() if n.endswith("/distance")},
             "gradient norms": {n: p for n, p in curves.items() if n.endswith("/gradient_norm")},

@@ -50,12 +50,11 @@ class Progress(TQDMProgressBar):
             return
         assert isinstance(pl_module, Game)
         then, images = self.last
-        for player in ("discriminator", "generator"):
-            terms = [float(v) for k, v in pl_module.terms.items() if k.startswith(player) and "norm" not in k]
-            self.numbers[player[0].upper()] = f"{sum(terms):.3f}"
+        for player in reversed(pl_module.players.values()):
+            self.numbers[player.name[0].upper()] = f"{sum(map(float, player.terms.values())):.3f}"
         for name in ("D(real)", "D(fake)"):
-            if name in pl_module.terms:
-                self.numbers[name] = f"{float(pl_module.terms[name]):.2f}"
+            if name in pl_module.notes:
+                self.numbers[name] = f"{float(pl_module.notes[name]):.2f}"
         self.numbers["kimg"] = f"{pl_module.images_seen / 1000:.1f}"
         if images:
             self.numbers["img/s"] = f"{(pl_module.images_seen - images) / max(now - then, 1e-9):.0f}"

@@ -9,9 +9,8 @@ import torch
 from lightning.pytorch.callbacks import BasePredictionWriter
 from torch import Tensor
 
-from ganzoo.game import FromImages
+from ganzoo.game import Game
 from ganzoo.game.fitting import coloured
-from ganzoo.game.ways import DOMAINS, Direction
 from ganzoo.pictures.grids import save_image, save_samples
 from ganzoo.pictures.provenance import origin_of, refuse_others
 from ganzoo.system.draws import run_seed
@@ -33,7 +32,7 @@ class SampleWriter(BasePredictionWriter):
         out: the folder; for samples of noise it must be new or empty.
         num: how many samples, over all devices; sample 7 is the same however they are split. None: 64, or of a model
             that translates all validation images.
-        direction: translate only from a to b, or only from b to a. None: in each direction that the model has.
+        direction: translate in this way only, `AtoB` or `BtoA`. None: in each that the model has.
         compare: write an image and its translation side by side.
     """
 
@@ -41,15 +40,16 @@ class SampleWriter(BasePredictionWriter):
         self,
         out: str = "samples",
         num: int | None = None,
-        direction: Direction | None = None,
+        direction: str | None = None,
         compare: bool = False,
     ) -> None:
         super().__init__("batch")
         self.out, self.num, self.direction, self.compare = out, num, direction, compare
-        self.paths: dict[Direction, list[Path]] = {}
+        self.paths: dict[str, list[Path]] = {}
+        self.reads: dict[str, str] = {}  # the domain whose images are translated, by way
         self.ckpt: str | None = None  # what predicts: Lightning doesn't know it yet when it calls `setup`
         self.seen: dict[str, Any] = {}  # the options of the data that change the images, as `data.name`
-        self.origins: dict[Direction, str] = {}  # notes of how translations are made
+        self.origins: dict[str, str] = {}  # notes of how translations are made
 
     def setup(self, trainer: L.Trainer, pl_module: L.LightningModule, stage: str) -> None:
         """Tell the data how many samples are wanted, and check that there is room for them."""
@@ -62,21 +62,22 @@ class SampleWriter(BasePredictionWriter):
         place, root = Path(self.out).resolve(), getattr(data, "root", None)
         if root is not None and Path(root).resolve() in (place, *place.parents):
             raise UserError(
-                f"samples.out: {self.out} is the data's folder, or inside it, and what is made would be taken for "
+                f"samples.out: {self.out} is the data's folder, or inside it, and the output would be taken for "
                 "images of the set: give another folder."
             )
-        if isinstance(pl_module, FromImages):
-            self.plan(pl_module, data)
-            if self.ckpt is not None:
-                used = {"compare": self.compare, "raw": pl_module.raw, "seed_everything": run_seed(), **self.seen}
-                ways = pl_module.predicted
-                self.origins = {way: origin_of(self.ckpt, direction=way, **used) for way in ways}
-        elif self.direction is not None or self.compare:
-            option = "direction" if self.direction is not None else "compare"
+        assert isinstance(pl_module, Game)
+        self.reads = pl_module.predictions(self.direction)
+        if self.compare and not self.reads:
             raise UserError(
-                f"samples.{option} is for models that translate images; {type(pl_module).__name__} makes samples from "
+                f"samples.compare is for models that translate images; {type(pl_module).__name__} makes samples from "
                 "noise: leave it out."
             )
+        for way, domain in self.reads.items():
+            folder = Path(self.out, way) if len(pl_module.ways) > 1 else Path(self.out)
+            self.paths[way] = [inside(folder, name, "the data set") for name in distinct(data.names_of(domain))]
+            if self.ckpt is not None:
+                used = {"compare": self.compare, "raw": pl_module.raw, "seed_everything": run_seed(), **self.seen}
+                self.origins[way] = origin_of(self.ckpt, direction=way, **used)
         problem, done = None, set[int]()
         if trainer.is_global_zero:
             try:
@@ -91,18 +92,8 @@ class SampleWriter(BasePredictionWriter):
             raise UserError(problem)
         data.samples_done = done
 
-    def plan(self, model: FromImages, data: Any) -> None:
-        """Find out in which directions is translated, and where each translation goes."""
-        if self.direction is not None:
-            model.check_direction(self.direction)
-            model.predicted = (self.direction,)
-        for direction in model.predicted:
-            folder = Path(self.out, direction) if len(model.directions) > 1 else Path(self.out)
-            names = distinct(data.names_of(DOMAINS[direction][0]))
-            self.paths[direction] = [inside(folder, name, "the data set") for name in names]
-
     def done(self, count: int) -> set[int]:
-        """Return which of so many numbers have nothing left to be written."""
+        """Return the numbers, out of so many, for which all files are written."""
         # the shorter of two domains comes again after its end: only the first time counts
         missing = {i for paths in self.paths.values() for i, path in enumerate(paths) if not path.exists()}
         return set(range(count)) - missing
@@ -124,7 +115,7 @@ class SampleWriter(BasePredictionWriter):
         data: Any = trainer.datamodule  # type: ignore[attr-defined]
         rows = prediction["row"].tolist()
         for direction, paths in self.paths.items():
-            domain = DOMAINS[direction][0]
+            domain = self.reads[direction]
             made = prediction[direction]
             images = beside(batch[domain].to(made.dtype), made) if self.compare else made
             for row, image in zip(rows, images.cpu(), strict=True):
@@ -135,4 +126,5 @@ class SampleWriter(BasePredictionWriter):
 def beside(before: Tensor, after: Tensor) -> Tensor:
     """Return images (N, C, H, W) and (N, C', H, W) side by side, in colour if one of them is."""
     channels = max(before.shape[1], after.shape[1])
+    before = torch.nn.functional.interpolate(before, after.shape[2:])  # a smaller input is enlarged
     return torch.cat([coloured(before, channels), coloured(after, channels)], 3)

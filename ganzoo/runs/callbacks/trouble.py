@@ -1,9 +1,9 @@
-"""Trouble that can be seen while it happens: each kind is named once, in words, with its figures and what mends it."""
+"""Trouble in training, seen while it happens: each kind is named once, with its figures and a remedy."""
 
 import math
 import sys
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, cast
 
 import lightning as L
 import torch
@@ -12,8 +12,6 @@ from torch.nn import functional as F
 
 from ganzoo.data.base.tensors import to_float
 from ganzoo.game import FromNoise, Game, Player
-from ganzoo.game.move import PLAYERS
-from ganzoo.system.draws import seed_networks
 from ganzoo.system.errors import UserError
 from ganzoo.system.output import harmless, say
 
@@ -31,7 +29,7 @@ WEIGHTS = 64  # weights of each tensor that are compared
 
 
 class Trouble(L.Callback):
-    """Warns, once a run for each kind, and never stops it. The run is bitwise the same without.
+    """Warns once a run for each kind of trouble, and never stops the run, which stays bitwise the same.
 
     * The discriminator is saturated (Arjovsky and Bottou 2017, theorem 2.4): D(accuracy) is 0.98 or
       more, and the generator's gradient norm is less than 1/`saturation` of its start, which is
@@ -41,8 +39,8 @@ class Trouble(L.Callback):
       sees a collapse to one place; a few modes far apart keep their distance.
     * The game oscillates: over 10 moves from check to check the samples of the same noise went `oscillation` times as
       far as they got (path over net displacement, `travel`), each move at least half the mean distance of two real
-      samples, and the moves don't get shorter. So a generator that settles, or quivers where it is, is none. What
-      comes back much more slowly, or between two checks, isn't seen.
+      samples, and the moves don't get shorter. So a generator that settles, or trembles in its place, does not
+      oscillate. A much slower return, or one between two checks, isn't seen.
     * A player is idle: between two checks its weights change by less than `idle` of their norm.
 
     All but the oscillation must show at three checks in a row. Samples are those of the raw weights. `diversity` is
@@ -83,7 +81,7 @@ class Trouble(L.Callback):
     def on_train_start(self, trainer: L.Trainer, pl_module: Game) -> None:  # type: ignore[override]
         """Measure the data."""
         self.spread = self.spread_tracked = 0.0  # mean distance of two real samples, whole and as they are followed
-        real = real_samples(trainer, 4 * self.num) if self.every_n_steps and pl_module.has_latent_space else None
+        real = real_samples(trainer, 4 * self.num) if self.every_n_steps and "z" in pl_module.spaces else None
         if real is not None and len(real) > 1:
             self.spread, self.spread_tracked = mean_distance(real), mean_distance(small(real))
 
@@ -91,7 +89,7 @@ class Trouble(L.Callback):
         """Check after a round: before it is saved, so that a resumed run knows."""
         if not self.every_n_steps:
             return
-        if len(self.start) < START and math.isfinite(norm := gradient_norm(pl_module, "generator")):
+        if len(self.start) < START and math.isfinite(norm := gradient_norm(pl_module.players["generator"])):
             self.start.append(norm)
         step = trainer.global_step
         if step % self.every_n_steps == 0:
@@ -103,15 +101,15 @@ class Trouble(L.Callback):
     def _found(self, model: Game, step: int) -> Iterator[tuple[str, str]]:
         """Yield the kinds of trouble that this check shows, in words; all ranks see the same samples and weights."""
         yield from self._saturated(model)
-        if self.spread > 0 and isinstance(model, FromNoise):
-            samples = fixed_samples(model, self.num)
+        if self.spread > 0 and "z" in model.spaces:
+            samples = cast(FromNoise, model).sample(self.num, raw=True).detach().cpu()  # of the same noise as ever
             diversity = mean_distance(samples) / self.spread
-            model.report({"diversity": diversity}, step)
+            model.validation.report({"diversity": diversity}, step)
             yield from self._collapsed(diversity, step)
             yield from self._oscillates(small(samples[:TRACKED]))
         asked = {move.player for move in model.moves(step)}
-        for player in (player for player in PLAYERS if player in asked):
-            yield from self._idle(model, player)
+        for name in (name for name in model.players if name in asked):
+            yield from self._idle(model.players[name])
 
     def _again(self, kind: str, shows: bool) -> bool:
         """Count the checks in a row that show a kind of trouble; say whether they are enough."""
@@ -119,12 +117,12 @@ class Trouble(L.Callback):
         return self.checks[kind] >= PATIENCE
 
     def _saturated(self, model: Game) -> Iterator[tuple[str, str]]:
-        accuracy = float(model.terms.get("D(accuracy)", math.nan))
-        now, start = gradient_norm(model, "generator"), max(self.start, default=math.nan)
+        accuracy = float(model.notes.get("D(accuracy)", math.nan))
+        now, start = gradient_norm(model.players["generator"]), max(self.start, default=math.nan)
         if self._again("saturated", accuracy >= SURE and now * self.saturation < start):
             yield (
                 "saturated",
-                f"the {model.logged_as['discriminator']} is saturated. It is right in {accuracy:.0%} of the cases "
+                f"the {model.players['discriminator'].title} is saturated. It is right in {accuracy:.0%} of the cases "
                 f"(D(accuracy)), and the generator's gradient norm is {now:.2g}, which was {start:.2g} at the "
                 "start: the generator hardly learns. What helps: an objective whose gradient stays (NonSaturating, "
                 "or Wasserstein with a GradientPenalty), R1 among model.penalties, a lower "
@@ -137,7 +135,7 @@ class Trouble(L.Callback):
                 "collapsed",
                 f"the generator has collapsed. The mean distance of two samples is {diversity:.2g} of that of two "
                 f"real ones (below {self.collapse:g} since {PATIENCE} checks): they are much alike. What helps: "
-                "model.minibatch discrimination, PacGAN, WGANGP, or the relativistic pairing with R1 and R2 "
+                "model.minibatch MinibatchDiscrimination, PacGAN, WGANGP, or the relativistic pairing with R1 and R2 "
                 "(R3GAN); a lower model.generator_optimizer.lr.",
             )
 
@@ -158,19 +156,19 @@ class Trouble(L.Callback):
                 "beta1 0 or 0.5, R1 or a GradientPenalty among model.penalties, samples of an average (model.ema).",
             )
 
-    def _idle(self, model: Game, player: Player) -> Iterator[tuple[str, str]]:
-        before, now = self.weights.get(player), some_weights(model, player)
-        self.weights[player] = now
+    def _idle(self, player: Player) -> Iterator[tuple[str, str]]:
+        before, now = self.weights.get(player.name), some_weights(player)
+        self.weights[player.name] = now
         if before is None:
             return
         change = float((now - before).norm() / before.norm().clamp_min(1e-30))
-        name = model.logged_as[player]
-        if self._again(f"idle {player}", change < self.idle):
+        name = player.name
+        if self._again(f"idle {name}", change < self.idle):
             yield (
-                f"idle {player}",
-                f"the {name} is idle. In {self.every_n_steps:,} rounds its weights changed by {change:.2g} of their "
-                f"norm; its gradient norm is {gradient_norm(model, player):.2g}. What helps: look at "
-                f"model.{player}_optimizer.lr, model.{player}_schedule and model.{player}_clip; where the gradient "
+                f"idle {name}",
+                f"the {player.title} is idle. In {self.every_n_steps:,} rounds its weights changed by {change:.2g} of "
+                f"their norm; its gradient norm is {gradient_norm(player):.2g}. What helps: look at "
+                f"model.{name}_optimizer.lr, model.{name}_schedule and model.{name}_clip; where the gradient "
                 "is 0, another objective or another start (seed_everything).",
             )
 
@@ -218,22 +216,15 @@ def real_samples(trainer: L.Trainer, num: int) -> Tensor | None:
     return to_float(val[rows]["image"], torch.float32)
 
 
-def fixed_samples(model: FromNoise, num: int) -> Tensor:
-    """Return the samples of the same noise as ever by the raw weights, on the CPU; chance goes on as if not asked."""
-    with torch.random.fork_rng(devices=[model.device] if model.device.type == "cuda" else []):
-        seed_networks(0, model.device)  # a generator may have noise of its own
-        return model.sample(num, raw=True).detach().cpu()
-
-
-def some_weights(model: Game, player: Player) -> Tensor:
+def some_weights(player: Player) -> Tensor:
     """Return up to 127 weights of each tensor of a player, on the CPU, always the same ones."""
-    tensors = [p.detach().flatten() for p in getattr(model, player).parameters()]
+    tensors = [p.detach().flatten() for p in player.network.parameters()]
     return torch.cat([t[:: max(1, t.numel() // WEIGHTS)] for t in tensors]).float().cpu()
 
 
-def gradient_norm(model: Game, player: Player) -> float:
-    """Return the norm of a player's gradient in the last round; NaN if it made no move."""
-    return float(model.terms.get(f"{model.logged_as[player]}/gradient_norm", math.nan))
+def gradient_norm(player: Player) -> float:
+    """Return the norm of a player's gradient in its last move; NaN if it made none."""
+    return math.nan if player.gradient_norm is None else float(player.gradient_norm)
 
 
 def announce(trainer: L.Trainer, line: str) -> None:

@@ -1,6 +1,7 @@
 """The pictures of a run: when they are drawn, what they show, and that the run is the same without them."""
 
 import signal
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ import ganzoo.runs.callbacks.pictures
 from ganzoo.cli import main
 from ganzoo.data import Digits
 from ganzoo.models import DCGAN
+from ganzoo.networks import DCGANDiscriminator, DCGANGenerator
 from ganzoo.pictures.grids import grid
 from ganzoo.pictures.planes import save_plane
 from ganzoo.runs.loggers import MetricsCSV
@@ -80,7 +82,8 @@ def test_everything_is_drawn_and_can_be_opened(fit):
 @pytest.mark.usefixtures("samples_only")
 def test_a_picture_shows_the_generator_of_its_round(fit):
     whole, part = (fit("DCGAN", name, steps, *EVERY_4, "--pictures.num", "6") for name, steps in (("a", 6), ("b", 4)))
-    untrained = DCGAN(shape=(1, 16, 16))  # with the run's seed, 0
+    narrow = [partial(network, width=16) for network in (DCGANGenerator, DCGANDiscriminator)]  # as `fit` has them
+    untrained = DCGAN(*narrow, shape=(1, 16, 16))  # with the run's seed, 0
     untrained.configure_model()
     trained = [ganzoo.load(run / "checkpoints" / "last.ckpt") for run in (part, whole)]
     shown = [pixels(whole / "samples" / name) for name in rounds(whole)]

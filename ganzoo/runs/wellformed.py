@@ -1,0 +1,66 @@
+"""Whether a checkpoint has the form that a run of ganzoo writes, before anything in it is used."""
+
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from ganzoo.runs.naming import names_in, short
+from ganzoo.system.errors import UserError
+
+__all__ = ["LOOPS", "held_by", "refuse_odd_records", "refuse_unplayable"]
+
+LOOPS = {"fit_loop", "validate_loop", "test_loop", "predict_loop"}  # Lightning's, whose states it keeps
+STATES = ("state_dict", "optimizer_states")  # they may be long
+
+
+def refuse_odd_records(checkpoint: dict[str, Any], path: str | Path) -> None:
+    """Refuse values beside the weights that are too many, too deep, or of other kinds than a run writes.
+
+    Raises:
+        UserError: one is.
+    """
+    try:
+        for name, value in checkpoint.items():
+            if name not in STATES:
+                names_in(value)
+    except UserError as error:
+        raise UserError(f"{path}: {error}") from error
+    made = checkpoint["ganzoo"]
+    kinds = {"class_path": str, "seed": int, "images_seen": int, "helpers": dict, "local_buffers": dict}
+    given = {name: made[name] for name in kinds if isinstance(made, dict) and name in made}
+    for name, value in given.items():
+        if type(value) is not kinds[name]:
+            raise UserError(f"{path} has {name} {short(value)}: give a .ckpt file as a run of ganzoo wrote it.")
+
+
+def refuse_unplayable(checkpoint: dict[str, Any], path: str | Path) -> None:
+    """Refuse a checkpoint that Lightning can't go on from, or score: it has weights, but not the state of a run.
+
+    Raises:
+        UserError: something is missing, or of another kind.
+    """
+    loops, made = checkpoint.get("loops"), checkpoint["ganzoo"]
+    weights = checkpoint.get("state_dict")
+    local = made.get("local_buffers", {}) if isinstance(made, dict) else {}
+    version = checkpoint.get("pytorch-lightning_version")
+    is_whole = (
+        isinstance(weights, dict)
+        and all(isinstance(name, str) and isinstance(value, Tensor) for name, value in weights.items())
+        and all(isinstance(value, Tensor) and value.ndim and len(value) for value in local.values())
+        and (loops is None or (isinstance(loops, dict) and loops.keys() >= LOOPS))
+        and isinstance(checkpoint.get("callbacks", {}), dict)
+        and isinstance(version, str)
+        and version[:1].isdigit()
+        and isinstance(made, dict)
+        and isinstance(made.get("images_seen"), int)
+        and all(isinstance(helper, dict) and "sha256" in helper for helper in made.get("helpers", {}).values())
+    )
+    if not is_whole:
+        raise UserError(f"{path} does not say where its run is: give a .ckpt file as a run of ganzoo wrote it.")
+
+
+def held_by(weights: dict[str, Tensor]) -> int:
+    """Return how many numbers tensors hold in fact: a tensor may show one number many times."""
+    storages = {value.untyped_storage().data_ptr(): value.untyped_storage().nbytes() for value in weights.values()}
+    return sum(storages.values()) // min((value.element_size() for value in weights.values()), default=1)
