@@ -7,7 +7,7 @@ help:  ## Show what there is to make
 
 setup: $(BIN)/ganzoo  ## Install ganzoo and its tools into .venv
 
-$(BIN)/ganzoo: pyproject.toml setup.py
+$(BIN)/ganzoo: pyproject.toml
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
 	@touch $@
@@ -32,6 +32,7 @@ bench: setup  ## Measure speed and memory against a plain loop
 	$(BIN)/python experiments/benchmarks/step.py
 	$(BIN)/python experiments/benchmarks/penalties.py
 	$(BIN)/python experiments/benchmarks/memory.py
+	$(BIN)/python experiments/benchmarks/ranks.py
 
 bench-long: setup  ## Train the lessons' long forms (hours; goes on when called again; ROOT=DIR of MNIST)
 	$(BIN)/python experiments/benchmarks/long.py $(if $(ROOT),--root $(ROOT))

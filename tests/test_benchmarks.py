@@ -33,10 +33,8 @@ def test_all_loops_play_the_same_game(step: ModuleType) -> None:
 
     def noise() -> Iterator[Tensor]:
         for number, move in itertools.product(range(rounds), range(2)):
-            rows = torch.arange(step.BATCH)
-            yield Draws((seed, number, move, 0), step.BATCH, rows, torch.device("cpu"), torch.float32).normal(
-                step.LATENT_DIM
-            )
+            draws = Draws((seed, number, move, 0), range(step.BATCH), torch.device("cpu"), torch.float32)
+            yield draws.normal(step.LATENT_DIM)
 
     model = step.ganzoo(case, seed, rounds, [])
     start = case.networks(seed)

@@ -13,7 +13,6 @@ import ganzoo.data
 from ganzoo.cli import main
 from ganzoo.cli.fit import ParsingCLI, lightning
 from ganzoo.game import FromImages
-from ganzoo.game.ways import DOMAINS
 
 FOLDER = Path(__file__).parent.parent / "experiments"
 OTHERS = ("sweeps", "cluster", "benchmarks")
@@ -72,8 +71,8 @@ def test_runs(path, tmp_path):
     assert f"val/{getattr(ganzoo.data, data).main_score}_best" in (run / "metrics.csv").read_text()
     model = ganzoo.load(run / "checkpoints" / "last.ckpt")
     if isinstance(model, FromImages):
-        for direction in model.directions:
-            before, after = (model.shapes[domain] for domain in DOMAINS[direction])
-            assert model.translate(torch.zeros(2, *before), direction).shape == (2, *after)
+        for way in model.ways:
+            before, after = model.shape_read(way), model.shapes[way.makes]
+            assert model.translate(torch.zeros(2, *before), way.name).shape == (2, *after)
     else:
         assert model.sample(2).shape == (2, *model.shape)

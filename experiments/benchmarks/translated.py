@@ -131,7 +131,7 @@ def main(args: list[str] | None = None) -> None:
         assert isinstance(model, FromImages)
         made = translated(model, a, "AtoB")
         cycles = []
-        if len(model.directions) == 2:
+        if len(model.ways) == 2:
             back = {"a": translated(model, made, "BtoA")}
             back["b"] = translated(model, translated(model, b, "BtoA"), "AtoB")
             off = {domain: back[domain] - val[domain] for domain in "ab"}

@@ -1,4 +1,4 @@
-"""What to do with a trained generator's latent space."""
+"""The latent space of a trained generator: walks in it."""
 
 from ganzoo.latent.walks import lerp, slerp, walk
 

@@ -5,29 +5,29 @@ A lesson is a module with one function, named as the module and alone in its `__
     def two_sample(folder: Path, seed: int = 0, quick: bool = False) -> Table
 
 It writes its pictures into `folder`, the one to look at first as `<lesson>.png`; `quick` takes only a few steps, to try
-it out. A file added to this folder is a lesson that the command line finds by its name, with dashes: `ganzoo lesson
-two-sample`. A lesson is imported only when it is asked for.
+it out. Further arguments, such as `root`, are options of its command. A file added to this folder is a lesson. The
+command line finds it by its name, with dashes: `ganzoo lesson two-sample`. A lesson is imported only when it is run:
+its help and its options are read from its source.
 """
 
-import ast
+from collections.abc import Callable
 from importlib import import_module
-from importlib.util import find_spec
-from pathlib import Path
-from pkgutil import iter_modules
+from typing import TYPE_CHECKING, Any
 
-from ganzoo.lessons.base import Lesson, Table
+from ganzoo.system.source import first_line, modules_in, names_in, outline, tree_of
 
-__all__ = ["ON_MNIST", "Lesson", "Table", "find", "names", "summary"]
+if TYPE_CHECKING:
+    from ganzoo.lessons.base import Lesson
 
-ON_MNIST = ("stacked-mnist",)  # lessons that take the folder of MNIST's files, `root`
+__all__ = ["find", "names", "read", "summary"]
 
 
 def names() -> list[str]:
     """Return the names of the lessons, with dashes, in alphabetical order."""
-    return sorted(file.name.replace("_", "-") for file in iter_modules(__path__) if file.name != "base")
+    return sorted(name.replace("_", "-") for name in modules_in(__name__) if name != "base")
 
 
-def find(name: str) -> Lesson:
+def find(name: str) -> "Lesson":
     """Return the function of a lesson of `names()`."""
     module = import_module(path(name))
     (function,) = module.__all__
@@ -37,11 +37,15 @@ def find(name: str) -> Lesson:
 
 def summary(name: str) -> str:
     """Return the first line of what a lesson says of itself, without importing it."""
-    spec = find_spec(path(name))
-    assert spec is not None
-    assert spec.origin is not None
-    said = ast.get_docstring(ast.parse(Path(spec.origin).read_text(encoding="utf-8")))
-    return (said or "").partition("\n")[0]
+    return first_line(tree_of(path(name)))
+
+
+def read(name: str) -> Callable[..., Any]:
+    """Return the function of a lesson as its source has it, arguments and docstring, without importing it."""
+    (function,) = names_in(path(name))
+    lesson = outline(path(name), function)
+    assert lesson is not None
+    return lesson
 
 
 def path(name: str) -> str:

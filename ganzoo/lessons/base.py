@@ -1,4 +1,4 @@
-"""What all lessons share: the table that each returns, and runs of shipped experiments in processes of their own."""
+"""The common part of lessons: the table that each returns, and runs of shipped experiments in their own processes."""
 
 import csv
 import os
@@ -50,7 +50,7 @@ class Table:
 
 
 class Lesson(Protocol):
-    """What a lesson's function is like."""
+    """The type of a lesson's function."""
 
     def __call__(self, folder: Path, seed: int = 0, quick: bool = False) -> Table:
         """Write the pictures into `folder` and return the table; `quick` takes a few steps only."""
@@ -64,8 +64,8 @@ def descend(optimizer: torch.optim.Optimizer, loss: Tensor) -> None:
 
 
 def chance(x: Tensor) -> Draws:
-    """Return what a penalty draws for samples `x`, from torch's own chance."""
-    return Draws((int(torch.randint(2**31, ())),), len(x), slice(None), x.device, x.dtype)
+    """Return the draws of a penalty for samples `x`, from torch's own chance."""
+    return Draws((int(torch.randint(2**31, ())),), range(len(x)), x.device, x.dtype)
 
 
 def train(config: str, run: Path, rounds: int | None, *options: str) -> Path:

@@ -20,7 +20,7 @@ from ganzoo.lessons.base import Table, chance, descend
 from ganzoo.networks import MLPDiscriminator
 from ganzoo.objectives import Wasserstein
 from ganzoo.optimizers import Adam
-from ganzoo.penalties import GradientPenalty, clip_weights_, gradient
+from ganzoo.penalties import GradientPenalty, WeightClip, gradient
 from ganzoo.pictures.figures import FAKE, save_figure
 
 __all__ = ["critics"]
@@ -29,7 +29,7 @@ CLIPPING, PENALTY, SPECTRAL = "weight clipping", "gradient penalty", "spectral n
 BOUNDS = (0.1, 0.01, 0.001)  # of the weights, the ones of Gulrajani et al. 2017, figure 1a
 BATCH, POINTS = 128, 500
 Sampler = Callable[[int], tuple[Tensor, Tensor]]
-"""How many points to draw, to that many real and generated ones, (N, 2) each."""
+"""(how many) -> so many real and generated points, (N, 2) each."""
 
 
 def critics(folder: Path, seed: int = 0, quick: bool = False) -> Table:
@@ -83,7 +83,7 @@ def compare(path: Path, steps: int, seed: int) -> list[list[str]]:
             critic = network(bound)
             train(critic, adam(critic), sample, steps, bound)
             draw_surface(panels[row, column], critic.eval(), sample(POINTS)[0])
-            rows += judged(critic, sample, f"{bound}, {title}")
+            rows += scored(critic, sample, f"{bound}, {title}")
             if row == 0:
                 draw_weights(panels[2, column], critic)
         panels[0, column].set_title(bound, fontsize=15)
@@ -94,7 +94,7 @@ def compare(path: Path, steps: int, seed: int) -> list[list[str]]:
     return rows
 
 
-def judged(critic: nn.Module, sample: Sampler, where: str) -> list[list[str]]:
+def scored(critic: nn.Module, sample: Sampler, where: str) -> list[list[str]]:
     """Return a critic's estimate beside the exact distance, and by how much its slope differs from 1."""
     real, fake = sample(POINTS)
     slope = gradient(critic, (real + fake) / 2).detach().norm(dim=1)
@@ -165,7 +165,7 @@ def train(
             loss = loss + GradientPenalty(weight)(critic, real, fake, chance(real))
         descend(optimizer, loss)
         if bound == CLIPPING:
-            clip_weights_(critic.parameters(), clip)
+            WeightClip(clip).after_move(critic.parameters())
 
 
 def adam(network: nn.Module, lr: float = 1e-3) -> Adam:

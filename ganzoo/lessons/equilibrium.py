@@ -114,7 +114,7 @@ def play(data: Mixture, x: Tensor, rounds: int, marks: list[int], calm: bool = T
     """Play the game of Goodfellow et al. 2014 and return its moments at the rounds `marks`.
 
     Args:
-        data: what the generator is to imitate.
+        data: the distribution that the generator imitates.
         x: points (N, D) where the moments' curves are wanted.
         rounds: of N_CRITIC updates of D and one of G.
         marks: rounds to look at, 0 for before the first.

@@ -1,4 +1,4 @@
-"""CycleGAN's identity loss: without it colours are free to change, for neither the cycle nor D minds.
+"""CycleGAN's identity loss: without it colours may change, since neither the cycle nor D prevents it.
 
 Section 5.2 of Zhu et al. 2017 and their figure 9 tell of paintings whose daylight becomes dusk. Here the domains are
 alike but for their style: thin digits and bold ones, white on tiles of any colour. A translator has to make the

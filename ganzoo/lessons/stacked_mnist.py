@@ -44,7 +44,7 @@ def stacked_mnist(folder: Path, seed: int = 0, quick: bool = False, root: str = 
         for row, run in runs.items()
     ]
     side_by_side(work, "Training")
-    real, found = judged(data)
+    real, found = scored(data)
     table = [["real test digits", f"{found['modes']:.0f}", f"{found['kl']:.3f}", "", ""]]
     grids = {"real": real}
     for row, run in runs.items():
@@ -60,7 +60,7 @@ def stacked_mnist(folder: Path, seed: int = 0, quick: bool = False, root: str = 
     return Table(title, ["", "modes of 1,000", "KL", "rounds", "published"], table)
 
 
-def judged(data: StackedMNIST) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
+def scored(data: StackedMNIST) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
     """Return 36 real stacks, and the scores of all of them as if they had been generated."""
     judge = data.judge()
     assert judge is not None

@@ -1,9 +1,9 @@
 """Comparing distributions by samples: means, variances, kernel MMD, energy distance, classifier; five tests.
 
-A GAN is a two-sample test that talks back: the discriminator is the classifier test, and the generator is taught until
-the test can't reject. Here five tests look at two moons: at real points against real points, and at real points against
-a generator at four ages. The second picture shows which tests are blind to what, and that on equal distributions a test
-at the level of 5 % rejects 5 times in 100.
+In a GAN the discriminator is such a test, by a classifier, and the generator learns until the test can't reject. Here
+five tests look at two moons: at real points against real points, and against a generator at four ages. The
+second picture shows which differences a test can't see. It also shows that on equal distributions a test at the level
+of 5 % rejects 5 times in 100.
 """
 
 import copy

@@ -32,7 +32,7 @@ from ganzoo.lessons.base import Table, descend
 from ganzoo.networks import DCGANDiscriminator, DCGANGenerator
 from ganzoo.objectives import Minimax, NonSaturating, Objective, Wasserstein
 from ganzoo.optimizers import Adam, RMSprop
-from ganzoo.penalties import clip_weights_
+from ganzoo.penalties import WeightClip
 from ganzoo.pictures.figures import save_figure
 from ganzoo.pictures.grids import grid
 
@@ -88,7 +88,7 @@ def measure(generator: nn.Module, real: Iterator[Tensor], iterations: int, every
     """Train a discriminator and a critic against a frozen generator; return the norms measured on the way."""
     discriminator, critic = DCGANDiscriminator((1, SIZE, SIZE), WIDTH), DCGANDiscriminator((1, SIZE, SIZE), WIDTH)
     optimizers = Adam(discriminator.parameters(), lr=1e-3), RMSprop(critic.parameters())
-    clip_weights_(critic.parameters(), CLIP)
+    WeightClip(CLIP).after_move(critic.parameters())
     norms = Norms()
     for iteration in track(range(iterations + 1), f"Against the generator after {name}", transient=True):
         if iteration % every == 0:
@@ -100,7 +100,7 @@ def measure(generator: nn.Module, real: Iterator[Tensor], iterations: int, every
             fake = generator(noise())
         descend(optimizers[0], Minimax().discriminator(discriminator(x), discriminator(fake)))
         descend(optimizers[1], Wasserstein().discriminator(critic(x), critic(fake)))
-        clip_weights_(critic.parameters(), CLIP)
+        WeightClip(CLIP).after_move(critic.parameters())
     return norms
 
 

@@ -1,1 +1,1 @@
-"""Pictures: grids, films, points in the plane, figures, and what made them."""
+"""Pictures: grids, films, points in the plane, figures, and notes of what made them."""

@@ -48,7 +48,7 @@ def save_video(frames: Sequence[Image.Image], path: str | Path, fps: int = 12) -
 
 
 def video_writer(path: str | Path) -> Callable[..., Any]:
-    """Return what writes videos.
+    """Return the module that writes videos.
 
     Raises:
         UserError: it is not installed, so `path` can't be written.

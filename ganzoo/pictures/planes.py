@@ -42,7 +42,7 @@ def save_plane(
     title: str = "",
     probability: bool = True,
 ) -> None:
-    """Write real and generated points (N, 2), over the map of what the discriminator takes for real.
+    """Write real and generated points (N, 2), over a map of the discriminator's scores.
 
     Args:
         real: the real points; they decide which part of the plane is shown.

@@ -1,4 +1,4 @@
-"""What made a picture, noted inside its PNG, so that a folder which is gone on with holds pictures of one kind."""
+"""A note inside a PNG of what made it, so that all pictures in a folder are of one origin."""
 
 import json
 import os
@@ -18,12 +18,12 @@ KEY = "ganzoo"  # of the text chunk
 
 
 def origin_of(ckpt: str | Path, **options: object) -> str:
-    """Return a note of what makes pictures: a checkpoint, told by its contents, and all that changes what it makes."""
+    """Return a note of a checkpoint, known by its contents, and of all options that change its pictures."""
     return json.dumps({"checkpoint": sha256(Path(ckpt))[:16], **options}, default=str)
 
 
 def noted(origin: str) -> PngInfo:
-    """Return the note as `save` of a PNG takes it."""
+    """Return the note in the form for saving a PNG."""
     info = PngInfo()
     info.add_text(KEY, origin)
     return info
@@ -40,7 +40,7 @@ def note_of(path: Path) -> dict[str, Any] | None:
 
 
 def refuse_others(paths: Iterable[Path], origin: str) -> None:
-    """Refuse to go on beside pictures of another origin; those without a note, and broken ones, are let be.
+    """Refuse to go on in a folder with pictures of another origin. Pictures without a note, and broken ones, may stay.
 
     Raises:
         UserError: a path has a picture by another checkpoint, or by the same with other options.
@@ -55,8 +55,8 @@ def refuse_others(paths: Iterable[Path], origin: str) -> None:
         if then.get("checkpoint") != now["checkpoint"]:
             changed.insert(0, "by another checkpoint")
         raise UserError(
-            f"{path} is there already and was made otherwise ({'; '.join(changed)}): give another folder, so that "
-            "nothing is mixed up, or delete the pictures in this one."
+            f"{path} is there already and was made with other settings ({'; '.join(changed)}): give another folder, "
+            "so that nothing is mixed up, or delete the pictures in this one."
         )
 
 

@@ -1,0 +1,108 @@
+"""What many ranks cost on the host: a round of the GAN on points, and a draw of noise, in one process and one thread.
+
+The ranks are torch's fake process group: this process is rank 0 of so many, and reductions answer at once. So what is
+timed is the rank's own work: its draws, its data, its moves. Each world is a process of its own, and they take turns;
+the table gives medians over the turns, and (min..max).
+"""
+
+import argparse
+import json
+import logging
+import statistics
+import subprocess
+import sys
+import time
+import warnings
+
+import lightning as L
+import torch
+import torch.distributed as dist
+from lightning.pytorch.strategies import DDPStrategy
+from torch.testing._internal.distributed.fake_pg import FakeStore
+
+from ganzoo.data import Toy2D
+from ganzoo.models import GAN
+from ganzoo.system.draws import Draws
+
+BATCH, ROUNDS, WARM_UP = 64, 300, 60
+NOISE = (4, 1400, 2000)  # 4 samples of 2.8 million numbers
+
+
+class Clock(L.Callback):
+    """Notes the processor time of the rounds after a warm-up."""
+
+    def on_train_batch_end(self, trainer: L.Trainer, *args: object) -> None:
+        """Start after the warm-up."""
+        if trainer.global_step == WARM_UP:
+            self.start = time.process_time()
+
+    def on_train_end(self, *args: object) -> None:
+        """Stop."""
+        self.seconds = (time.process_time() - self.start) / (ROUNDS - WARM_UP)
+
+
+def play(world: int) -> float:
+    """Return the processor time of a round, in ms, as rank 0 of `world`."""
+    warnings.filterwarnings("ignore")
+    logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
+    options: dict = {}
+    if world > 1:
+        dist.init_process_group("fake", store=FakeStore(), rank=0, world_size=world)
+        options = {"num_nodes": world, "strategy": DDPStrategy()}
+    quiet = dict.fromkeys(("logger", "enable_checkpointing", "enable_progress_bar", "enable_model_summary"), False)
+    clock, data = Clock(), Toy2D(num_points=100_000, batch_size=BATCH)
+    trainer = L.Trainer(
+        max_steps=ROUNDS, limit_val_batches=0, accelerator="cpu", devices=1, callbacks=[clock], **quiet, **options
+    )
+    trainer.fit(GAN(), data)
+    return 1e3 * clock.seconds
+
+
+def draw() -> tuple[float, float]:
+    """Return the processor times of a draw of normal numbers, and of `torch.randn`'s, in ms: the least of 7."""
+
+    def least(make: object) -> float:
+        times = []
+        for _ in range(7):
+            start = time.process_time()
+            make()  # type: ignore[operator]
+            times.append(time.process_time() - start)
+        return 1e3 * min(times)
+
+    draws = Draws((0, 1, 2, 3), range(NOISE[0]), torch.device("cpu"), torch.float32)
+    return least(lambda: draws.normal(*NOISE[1:])), least(lambda: torch.randn(NOISE))
+
+
+def main() -> None:
+    """Measure, and print the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--worlds", type=int, nargs="+", default=[1, 64, 512], help="how many ranks; the first is 1")
+    parser.add_argument("--turns", type=int, default=5)
+    parser.add_argument("--world", type=int, help=argparse.SUPPRESS)  # of a process that plays
+    args = parser.parse_args()
+    torch.set_num_threads(1)
+    if args.world is not None:
+        print(json.dumps(play(args.world)))
+        return
+    found: dict[int, list[float]] = {world: [] for world in args.worlds}
+    for _ in range(args.turns):
+        for world in args.worlds:
+            done = subprocess.run(
+                [sys.executable, __file__, "--world", str(world)], capture_output=True, text=True, check=True
+            )
+            found[world].append(json.loads(done.stdout.splitlines()[-1]))
+    print("| ranks | a round, ms on the host | against one |\n|---|---|---|")
+    for world, times in found.items():
+        ratios = [mine / one for mine, one in zip(times, found[args.worlds[0]], strict=True)]
+        print(f"| {world} | {statistics.median(times):.2f} | {spread(ratios)} |")
+    ratios = [mine / theirs for mine, theirs in (draw() for _ in range(args.turns))]
+    print(f"\n{NOISE[0]} x {NOISE[1] * NOISE[2]:,} normal numbers against torch.randn, one thread: {spread(ratios)}")
+
+
+def spread(values: list[float]) -> str:
+    """Return the median of values, and the least and the largest."""
+    return f"{statistics.median(values):.2f} ({min(values):.2f}..{max(values):.2f})"
+
+
+if __name__ == "__main__":
+    main()
