@@ -38,8 +38,8 @@ class Convolution(nn.Module):
         return self.conv(x).tanh()
 
 
-JUDGE = partial(PatchGAN, patch=16, width=2, norm="instance")
-QUICK = {"generator": Convolution, "discriminator": JUDGE}
+PATCHES = partial(PatchGAN, patch=16, width=2, norm="instance")
+QUICK = {"generator": Convolution, "discriminator": PATCHES}
 QUICKER = {
     "CGAN": {"generator": partial(MLPGenerator, hidden=[16])},
     "CUT": {"generator": partial(AntialiasedTranslator, width=2, blocks=1)},
@@ -224,7 +224,7 @@ def test_the_average_and_raw_weights(run, tmp_path, model, what):
 
 
 def test_pix2pix_without_its_dropout_treats_each_image_alone(run, tmp_path):
-    model = Pix2Pix(shapes=SHAPES, generator=partial(UNet, width=2), discriminator=JUDGE)
+    model = Pix2Pix(shapes=SHAPES, generator=partial(UNet, width=2), discriminator=PATCHES)
     ckpt = kept(model, tmp_path / "pix2pix.ckpt")
     first, second = run(ckpt).splitlines()
     assert f"Pix2Pix, AtoB, {SIDES.format(1, 3, 16, 16)}, " in first

@@ -54,7 +54,7 @@ def test_an_old_checkpoint_translates_to_the_pixel(runs):
 
 
 @pytest.mark.parametrize("name", ["gan", "translator"])
-def test_an_old_run_goes_on_and_is_judged(runs, name, capsys):
+def test_an_old_run_goes_on_and_is_scored(runs, name, capsys):
     before, ckpt = last(runs / name), str(runs / name / "checkpoints" / "last.ckpt")
     assert "format" not in before["ganzoo"]
     assert before["global_step"] == 2
