@@ -612,3 +612,12 @@ def planned(writer, model, data):
     """Have a writer find out what it is to write."""
     strategy = SimpleNamespace(broadcast=lambda found: found)
     writer.setup(SimpleNamespace(datamodule=data, strategy=strategy, is_global_zero=True), model, "predict")
+
+
+def test_tiles_of_a_larger_output_are_blended_where_they_belong():
+    x = torch.rand(1, 2, 40, 53)
+
+    def doubled(tiles):
+        return tiles.repeat_interleave(2, 2).repeat_interleave(2, 3)
+
+    torch.testing.assert_close(tiles.blended(x, 32, 3, doubled, scale=2), doubled(x))

@@ -179,3 +179,11 @@ def test_a_draw_costs_what_the_ranks_own_samples_cost(shape, monkeypatch):
         one.integers(10)
         costs.append(sum(made))
     assert costs[0] == costs[1] <= 16 * (math.prod(shape) + 2)
+
+
+def test_draws_for_all_ranks_are_none_of_the_networks():
+    cpu, rows = torch.device("cpu"), range(4)
+    first = Draws((1, 2), rows, cpu, torch.float32)
+    pools = [first.together().uniform() for _ in range(3)]
+    networks = Draws((1, 2, 1), rows, cpu, torch.float32).uniform()  # as a round keys the chance inside networks
+    assert len({tuple(numbers.tolist()) for numbers in (*pools, networks, first.uniform())}) == 5
