@@ -43,5 +43,6 @@ def build_helpers(game: Any) -> Helpers:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(run_seed())
         helpers = Helpers(game.new_helpers())
-    helpers.refuse_others(game.helpers_of_run)
+    if game.helpers_of_run is not None:
+        helpers.refuse_others(game.helpers_of_run)
     return helpers

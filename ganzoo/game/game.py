@@ -133,7 +133,7 @@ class Game(L.LightningModule):
         self.players: dict[str, Player] = {}
         self.notes: dict[str, Tensor] = {}  # what the losses of the last round noted beside their terms
         self.first_weights: dict[str, Tensor] | None = None
-        self.helpers_of_run: dict[str, Any] = {}  # as the checkpoint recorded them
+        self.helpers_of_run: dict[str, Any] | None = None  # as the checkpoint of a run that goes on recorded them
         self.images_seen = 0
         self.draws_by_itself = False  # a network draws from torch's own chance
         self.round = 0  # being played

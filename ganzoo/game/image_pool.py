@@ -28,6 +28,7 @@ class ImagePool(nn.Module):
         super().__init__()
         self.size = size
         add_buffer(self, "images", torch.empty(size, *shape), "constant")  # all ranks' images go through it on each
+        self.images.zero_()  # after it was counted, by whoever bounds what a checkpoint may ask for
         add_buffer(self, "count", torch.zeros((), dtype=torch.long), "constant")
         self.filled = 0  # the same, on the host: no round waits for the device
 

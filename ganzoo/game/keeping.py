@@ -39,7 +39,8 @@ def take_back(game: Any, checkpoint: dict[str, Any]) -> None:
     if found != mine:
         raise UserError(f"the checkpoint belongs to {found}, not to {mine}: use the model that it was made with.")
     refuse_other_shapes(game, checkpoint)
-    game.helpers_of_run = kept.get("helpers", {})
+    if "optimizer_states" in checkpoint:  # of a run that goes on, not an import
+        game.helpers_of_run = kept.get("helpers", {})
     if "local_buffers" in kept:
         checkpoint["state_dict"] |= own_buffers(game, kept["local_buffers"])  # which is loaded next
     game.images_seen = kept["images_seen"]
