@@ -18,7 +18,13 @@ __all__ = ["look_for_no_driver", "refuse_other_clocks", "refuse_other_games", "s
 
 # Known and meant: a round draws its own batches, the metric averages over the ranks itself, and what a checkpoint
 # can't record is listed in it.
-for message in (".*`dataloader_iter`.*", ".*sync_dist=True.*", ".*removed from hparams because it cannot be pickled.*"):
+for message in (
+    *(".*`dataloader_iter`.*", ".*sync_dist=True.*", ".*removed from hparams because it cannot be pickled.*"),
+    *(
+        ".*`broadcast_buffers` is deprecated.*",
+        ".*nn.functional.all_reduce is deprecated.*",
+    ),  # torch before 2.14 has both
+):
     warnings.filterwarnings("ignore", message)
 
 
