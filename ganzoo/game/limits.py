@@ -23,7 +23,7 @@ for message in (
     *(
         ".*`broadcast_buffers` is deprecated.*",
         ".*nn.functional.all_reduce is deprecated.*",
-    ),  # torch before 2.14 has both
+    ),  # needed before torch 2.14
 ):
     warnings.filterwarnings("ignore", message)
 
