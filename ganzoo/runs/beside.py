@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ganzoo.data import DataModule
+from ganzoo.data.prepared.remote import is_remote
 from ganzoo.game import Game
 from ganzoo.runs.naming import names_in, refuse_unpublished, without_training
 from ganzoo.runs.reader import Reader
@@ -83,7 +84,7 @@ def keep_here(data: dict[str, Any], file: Path) -> None:
     options.pop("num_workers", None)
     options.pop("download", None)
     for name, value in options.items():
-        if isinstance(value, str) and ":" in value[1:].partition("/")[0] + value.partition("://")[1]:
+        if isinstance(value, str) and is_remote(value):
             raise UserError(
                 f"{file} takes its data from {value} (data.{name}): if you trust the file, --trust or --config {file}; "
                 f"or give --data and --data.{name} yourself."

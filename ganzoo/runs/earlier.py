@@ -100,7 +100,7 @@ def state_of_today(checkpoint: dict[str, Any]) -> None:
 
 
 def whole_pool(images: Tensor, size: int, shape: Sequence[int]) -> Tensor:
-    """Return a pool (size, C, H, W) with these images (n, C, H, W) in its first places; without any, (0,).
+    """Return a pool (size, C, H, W) with these images (n, C, H, W) in its first places.
 
     Raises:
         ValueError: it would hold more than a file could have filled.

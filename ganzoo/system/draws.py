@@ -59,7 +59,7 @@ class Draws:
     def choose(self, k: int, n: int) -> Tensor:
         """Return k of the integers 0 .. n - 1, all of them if there are fewer, none twice: the same for all samples."""
         self.calls += 1
-        rng = np.random.default_rng([*self.key, self.calls - 1])
+        rng = np.random.default_rng([len(self.key), *self.key, self.calls - 1])  # zeros at an end don't count
         return self._on_device(rng.choice(n, min(k, n), replace=False))
 
     def together(self) -> "Draws":
