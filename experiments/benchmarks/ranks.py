@@ -8,6 +8,7 @@ the table gives medians over the turns, and (min..max).
 import argparse
 import json
 import logging
+import os
 import statistics
 import subprocess
 import sys
@@ -88,7 +89,11 @@ def main() -> None:
     for _ in range(args.turns):
         for world in args.worlds:
             done = subprocess.run(
-                [sys.executable, __file__, "--world", str(world)], capture_output=True, text=True, check=True
+                [sys.executable, __file__, "--world", str(world)],
+                env={**os.environ, "OMP_NUM_THREADS": "1"},  # or Lightning gives several ranks more threads than one
+                capture_output=True,
+                text=True,
+                check=True,
             )
             found[world].append(json.loads(done.stdout.splitlines()[-1]))
     print("| ranks | a round, ms on the host | against one |\n|---|---|---|")

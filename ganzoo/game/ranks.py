@@ -5,9 +5,10 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import torch
+import torch.distributed as dist
 import torch.distributed.nn.functional as collective
 from lightning.pytorch.strategies import DDPStrategy, Strategy
-from torch import Tensor
+from torch import Tensor, nn
 
 from ganzoo.system.buffers import buffers_of
 from ganzoo.system.errors import UserError
@@ -15,22 +16,53 @@ from ganzoo.system.errors import UserError
 __all__ = [
     "average_",
     "average_buffers_",
+    "average_gradients_",
     "gathered_buffers",
     "leave_buffers_alone",
     "mean_over_ranks",
+    "means",
     "own_buffers",
     "reduced_once",
 ]
 
 
-def average_(tensors: Sequence[Tensor], strategy: Strategy) -> None:
-    """Replace tensors by their mean over the ranks, in place, in one reduction for each dtype."""
+def means(tensors: Sequence[Tensor]) -> list[Tensor]:
+    """Return the means of tensors over the ranks, of their shapes, in one reduction for each dtype.
+
+    There is no barrier before a reduction, as Lightning's `reduce` has one: it would wait for the device.
+    """
+    found: dict[int, Tensor] = {}
     for dtype in dict.fromkeys(tensor.dtype for tensor in tensors):
-        alike = [tensor for tensor in tensors if tensor.dtype == dtype]
-        flat = strategy.reduce(torch.cat([tensor.reshape(-1) for tensor in alike]), reduce_op="mean")
-        assert isinstance(flat, Tensor)
-        for tensor, mean in zip(alike, flat.split([tensor.numel() for tensor in alike]), strict=True):
-            tensor.copy_(mean.view(tensor.shape))
+        alike = {i: tensor for i, tensor in enumerate(tensors) if tensor.dtype == dtype}
+        flat = torch.cat([tensor.reshape(-1) for tensor in alike.values()])
+        if dist.is_initialized():
+            dist.all_reduce(flat)
+            flat /= dist.get_world_size()
+        parts = flat.split([tensor.numel() for tensor in alike.values()])
+        found |= {i: part.view(tensor.shape) for (i, tensor), part in zip(alike.items(), parts, strict=True)}
+    return [found[i] for i in range(len(tensors))]
+
+
+def average_(tensors: Sequence[Tensor]) -> None:
+    """Replace tensors by their means over the ranks, in place."""
+    for tensor, mean in zip(tensors, means(tensors), strict=True):
+        tensor.copy_(mean)
+
+
+def average_gradients_(weights: Sequence[nn.Parameter], *more: Tensor) -> list[Tensor]:
+    """Replace the gradients of weights by their means over the ranks; return the means of more tensors.
+
+    A gradient becomes a part of the reduced tensor itself, unless its memory format is another one: a copy is saved.
+    """
+    moved = [p for p in weights if p.grad is not None]
+    gradients = [p.grad for p in moved]
+    found = means([*gradients, *more])
+    for p, gradient, mean in zip(moved, gradients, found, strict=False):
+        if mean.stride() == gradient.stride():
+            p.grad = mean
+        else:
+            gradient.copy_(mean)
+    return found[len(moved) :]
 
 
 def mean_over_ranks(x: Tensor, world_size: int) -> Tensor:
@@ -41,7 +73,7 @@ def mean_over_ranks(x: Tensor, world_size: int) -> Tensor:
 def average_buffers_(game: Any) -> None:
     """Give all ranks the mean of a game's shared buffers: each has seen its own part of the batch."""
     shared = buffers_of(game, "shared").items()
-    average_([value for name, value in shared if not name.startswith("ema.")], game.trainer.strategy)
+    average_([value for name, value in shared if not name.startswith("ema.")])
 
 
 def gathered_buffers(module: Any) -> dict[str, Tensor]:

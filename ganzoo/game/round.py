@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from ganzoo.game.move import Batch, Move, NonFiniteLoss, due
 from ganzoo.game.player import Player, has_scaler
-from ganzoo.game.ranks import average_, average_buffers_, reduced_once
+from ganzoo.game.ranks import average_buffers_, average_gradients_, reduced_once
 from ganzoo.networks.chance import chance_from
 from ganzoo.system.draws import Draws, mix, run_seed, seed_networks
 
@@ -131,9 +131,7 @@ class Rounds:
 
         A loss that is not finite on one rank is not finite in the average, so all ranks stop together.
         """
-        loss, stop = loss.clone(), loss.new_tensor(float(self.stop_asked))
-        gradients = [p.grad for p in movers if p.grad is not None]
-        average_([*gradients, loss, stop], self.game.trainer.strategy)
+        loss, stop = average_gradients_(movers, loss, loss.new_tensor(float(self.stop_asked)))
         self.stop_agreed = bool(stop > 0)
         return loss
 

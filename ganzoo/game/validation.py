@@ -105,7 +105,7 @@ class Validation:
         step = game.global_step if step is None else step
         tensors = torch.stack([torch.as_tensor(v, dtype=torch.float32, device=game.device) for v in values.values()])
         if trainer.world_size > 1:
-            average_([tensors], trainer.strategy)
+            average_([tensors])
         numbers = dict(zip(values, tensors.tolist(), strict=True))
         for logger in trainer.loggers:
             logger.log_metrics(numbers, step=step)
