@@ -54,10 +54,9 @@ def average_gradients_(weights: Sequence[nn.Parameter], *more: Tensor) -> list[T
 
     A gradient becomes a part of the reduced tensor itself, unless its memory format is another one: a copy is saved.
     """
-    moved = [p for p in weights if p.grad is not None]
-    gradients = [p.grad for p in moved]
-    found = means([*gradients, *more])
-    for p, gradient, mean in zip(moved, gradients, found, strict=False):
+    moved = [(p, p.grad) for p in weights if p.grad is not None]
+    found = means([*(gradient for _, gradient in moved), *more])
+    for (p, gradient), mean in zip(moved, found, strict=False):
         if mean.stride() == gradient.stride():
             p.grad = mean
         else:
