@@ -243,7 +243,10 @@ def test_labels_are_those_of_the_images(tmp_path):
         assert "the part all is not whole" in refused(ready, ImageFolder, tmp_path / "dest")
 
 
-@pytest.mark.parametrize("kind", KINDS)
+OTHER_KINDS = [pytest.param(kind, marks=pytest.mark.slow) for kind in KINDS if kind not in ("folder", "unpaired")]
+
+
+@pytest.mark.parametrize("kind", ["folder", "unpaired", *OTHER_KINDS])
 def test_the_command_that_it_recommends_trains(tmp_path, capsys, kind):
     FAKES[KINDS[kind].__name__](tmp_path / "src")
     main(["data", "prepare", str(tmp_path / "src"), str(tmp_path / "my dest"), "--kind", kind, "--image-size", "32"])
@@ -252,6 +255,7 @@ def test_the_command_that_it_recommends_trains(tmp_path, capsys, kind):
     quick = ["--trainer.max_steps", "1", "--trainer.limit_val_batches", "0", "--data.batch_size", "2", *QUIET]
     if kind in ("paired", "unpaired"):
         quick += ["--model.generator=ResNetTranslator", "--model.generator.blocks=1", "--model.generator.width=4"]
+        quick += ["--model.discriminator=PatchGAN", "--model.discriminator.width=4"]
     main([*command, *quick, "--run_dir", str(tmp_path / "run")])
     assert last(tmp_path / "run")["global_step"] == 1
 
