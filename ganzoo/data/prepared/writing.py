@@ -14,7 +14,7 @@ from typing import Any, BinaryIO
 import numpy as np
 from PIL import Image
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import Dataset
 
 from ganzoo.data.files.lmdbs import number_key
 from ganzoo.data.files.sources import Names, Source
@@ -25,6 +25,7 @@ from ganzoo.system.errors import UserError
 from ganzoo.system.files import sha256, written
 from ganzoo.system.output import described, harmless, say
 from ganzoo.system.reading import read_json
+from ganzoo.system.workers import Loader
 
 __all__ = ["make"]
 
@@ -158,7 +159,7 @@ def prepare_part(folder: Path, name: str, source: Source, wanted: Manifest, work
     shape = (*views, wanted.channels, height, width)
     writer = WRITERS[wanted.store](folder / f"{name}{ENDS[wanted.store]}", shape, len(source))
     rows = [list(range(k, min(k + CHUNK, len(source)))) for k in range(state.done, len(source), CHUNK)]
-    loader = DataLoader(Worker(store, wanted.store != "array"), sampler=rows, batch_size=None, num_workers=workers)
+    loader = Loader(Worker(store, wanted.store != "array"), sampler=rows, batch_size=None, num_workers=workers)
     columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
     with writer, Progress(*columns, transient=True) as bar:
         task = bar.add_task(f"Writing {described(name)}", total=len(source), completed=state.done)

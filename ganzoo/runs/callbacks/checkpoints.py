@@ -13,12 +13,11 @@ from ganzoo.game import Game
 from ganzoo.runs.checkpoint_file import SafeCheckpointIO
 from ganzoo.system.errors import Stopped, UserError
 from ganzoo.system.output import say
+from ganzoo.system.workers import STOP
 
 __all__ = ["Checkpoints", "Stopped"]
 
 
-# SLURM sends SIGUSR1 before a job's time is up; Windows has none.
-STOP = [signal.SIGINT, signal.SIGTERM, *([signal.SIGUSR1] if hasattr(signal, "SIGUSR1") else [])]
 
 
 class Checkpoints(Checkpoint):
