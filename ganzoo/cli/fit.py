@@ -20,7 +20,8 @@ from ganzoo.game import Game
 from ganzoo.runs.bounded import build_bounded
 from ganzoo.runs.callbacks import Checkpoints, Pictures, Progress, SampleWriter, Trouble
 from ganzoo.runs.checkpoint_file import read
-from ganzoo.runs.folder import RunFolder, leave_no_empty_folder, new_folder
+from ganzoo.runs.folder import RunFolder, leave_no_empty_folder, new_folder, occupy
+from ganzoo.runs.lock import let_go
 from ganzoo.runs.loggers import MetricsCSV, WandbMode
 from ganzoo.runs.wellformed import held_by, refuse_unplayable
 from ganzoo.system.discovery import import_all
@@ -121,11 +122,9 @@ class GanzooCLI(LightningCLI):
     def before_fit(self) -> None:
         """Check the checkpoint that a run goes on from, and that its folder holds no other run."""
         ckpt, folder = self.config["fit"]["ckpt_path"], Path(self.trainer.loggers[0].save_dir or "")
-        goes_on = ckpt is not None and folder.resolve() == Path(ckpt).resolve().parent.parent
-        if rank() == 0 and not goes_on and (folder / "config.yaml").exists():
-            raise UserError(
-                f"{folder} holds a run already: `ganzoo resume {folder}` goes on with it, or give another --run_dir."
-            )
+        files = self._get(self.config, "config")
+        if rank() == 0:
+            occupy(folder, ckpt, files and files[-1].absolute)
         if ckpt is not None:
             checkpoint = read(ckpt)
             refuse_unplayable(checkpoint, ckpt)
@@ -255,6 +254,7 @@ def lightning(args: list[str], cls: type[GanzooCLI] = GanzooCLI) -> GanzooCLI:
     try:
         return made(args, cls)
     finally:
+        let_go()
         leave_no_empty_folder()
 
 

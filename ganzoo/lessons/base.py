@@ -3,7 +3,6 @@
 import csv
 import os
 import shlex
-import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
@@ -80,14 +79,14 @@ def train(config: str, run: Path, rounds: int | None, *options: str) -> Path:
     settings = Path(file).read_text(encoding="utf-8")
     rounds = rounds or parse_yaml(settings)["trainer"]["max_steps"]
     begun, wanted = Path(f"{run}.begun"), f"{settings}\n# {shlex.join(options)}\n"  # a run's name may have dots
-    if last.exists() and not (begun.exists() and begun.read_text(encoding="utf-8") == wanted):
+    there = (run / "config.yaml").exists()
+    if there and not (begun.exists() and begun.read_text(encoding="utf-8") == wanted):
         raise UserError(f"{run} was begun with other settings: remove it to train anew, or give another --out.")
     if last.exists() and read(last)["global_step"] >= rounds:
         return run
-    if last.exists():
+    if there:
         command = ["resume", str(run), "--max_steps", str(rounds)]
     else:
-        shutil.rmtree(run, ignore_errors=True)  # cut off before its first checkpoint
         steps = ["--trainer.max_steps", str(rounds), "--trainer.enable_progress_bar", "false"]
         command = ["fit", "--config", file, "--run_dir", str(run), *steps, *options]
     run.parent.mkdir(parents=True, exist_ok=True)

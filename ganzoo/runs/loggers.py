@@ -12,6 +12,7 @@ from lightning.pytorch.loggers import Logger, WandbLogger
 from lightning.pytorch.utilities import rank_zero_only
 
 from ganzoo.system.errors import UserError
+from ganzoo.system.files import written
 from ganzoo.system.output import say
 
 __all__ = ["MetricsCSV", "Wandb", "WandbMode", "start_wandb"]
@@ -91,17 +92,11 @@ class MetricsCSV(Logger):
             return list(csv.DictReader(file))
 
     def _rewrite(self, rows: list[dict[str, str]]) -> None:
-        """Write beside and rename."""
         assert self.columns is not None
-        beside = self.path.with_suffix(".writing")
-        try:
-            with open(beside, "w", newline="") as file:
-                writer = csv.DictWriter(file, self.columns)
-                writer.writeheader()
-                writer.writerows(rows)
-            os.replace(beside, self.path)
-        finally:
-            beside.unlink(missing_ok=True)
+        with written(self.path) as beside, open(beside, "w", newline="") as file:
+            writer = csv.DictWriter(file, self.columns)
+            writer.writeheader()
+            writer.writerows(rows)
 
 
 class Wandb(WandbLogger):
