@@ -2,6 +2,7 @@
 
 import logging
 import shlex
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,7 @@ from ganzoo.system.discovery import import_all
 from ganzoo.system.errors import UserError
 from ganzoo.system.machine import rank
 from ganzoo.system.output import say
+from ganzoo.system.stopping import interruptible
 
 __all__ = ["TRAINER", "GanzooCLI", "ParsingCLI", "lightning"]
 
@@ -118,6 +120,11 @@ class GanzooCLI(LightningCLI):
         files = self._get(self.config, "config")
         names = type(self.datamodule).__name__.lower(), type(self.model).__name__.lower()
         return new_folder(self._get(self.config, "trainer").default_root_dir, files and files[-1].absolute, names)
+
+    def _run_subcommand(self, subcommand: str) -> None:
+        # several processes wait for each other where Python can't interrupt them: there a signal just ends them
+        with interruptible() if self.trainer.world_size == 1 else nullcontext():
+            super()._run_subcommand(subcommand)
 
     def before_fit(self) -> None:
         """Check the checkpoint that a run goes on from, and that its folder holds no other run."""

@@ -67,6 +67,9 @@ def chance(x: Tensor) -> Draws:
     return Draws((int(torch.randint(2**31, ())),), range(len(x)), x.device, x.dtype)
 
 
+running: set["subprocess.Popen[bytes]"] = set()  # the rows that are trained now
+
+
 def train(config: str, run: Path, rounds: int | None, *options: str) -> Path:
     """Train a shipped experiment, in a process and a folder `run` of its own; `rounds` in place of those in its YAML.
 
@@ -94,10 +97,12 @@ def train(config: str, run: Path, rounds: int | None, *options: str) -> Path:
     log = Path(f"{run}.log")
     with open(log, "a", encoding="utf-8") as said:
         environment = {"OMP_NUM_THREADS": "1", **os.environ}
-        done = subprocess.run(
-            [sys.executable, "-m", "ganzoo", *command], stdout=said, stderr=subprocess.STDOUT, env=environment
-        )
-    if done.returncode:
+        command = [sys.executable, "-m", "ganzoo", *command]
+        with subprocess.Popen(command, stdout=said, stderr=subprocess.STDOUT, env=environment) as process:
+            running.add(process)
+            status = process.wait()
+            running.remove(process)
+    if status:
         lines = log.read_text(encoding="utf-8").strip().splitlines() or ["nothing was said"]
         raise UserError(
             f"{run} failed ({lines[-1]}): see {log}; the lesson goes on where it stopped when called again."
@@ -116,8 +121,11 @@ def side_by_side(work: Sequence[Callable[[], Path]], what: str) -> list[Path]:
                 done.append(future.result())
                 bar.advance(task)
             return done
-        except BaseException:  # a row that failed, Ctrl-C: none is begun any more
+        except BaseException as error:  # a row that failed, Ctrl-C: none is begun any more
             pool.shutdown(wait=False, cancel_futures=True)
+            if not isinstance(error, Exception):
+                for process in [*running]:  # what stopped this process may not have reached them: they save
+                    process.terminate()
             raise
 
 

@@ -13,10 +13,9 @@ from typing import Any
 
 from torch.utils.data import DataLoader
 
-__all__ = ["STOP", "Loader"]
+from ganzoo.system.stopping import STOP
 
-# What asks a run to stop. SLURM sends SIGUSR1 before a job's time is up; Windows has none.
-STOP = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGUSR1") if hasattr(signal, name))
+__all__ = ["Loader"]
 
 
 class Loader(DataLoader[Any]):

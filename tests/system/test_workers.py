@@ -9,8 +9,8 @@ import pytest
 from torch.utils.data import Dataset
 
 import ganzoo
-from ganzoo.system.workers import STOP, Loader
-
+from ganzoo.system.stopping import STOP
+from ganzoo.system.workers import Loader
 
 begun: list[int] = []
 

@@ -14,7 +14,7 @@ from ganzoo.runs.checkpoint_file import SafeCheckpointIO
 from ganzoo.runs.lock import still_ours
 from ganzoo.system.errors import Stopped, UserError
 from ganzoo.system.output import say
-from ganzoo.system.workers import STOP
+from ganzoo.system.stopping import STOP
 
 __all__ = ["Checkpoints", "Stopped"]
 
