@@ -68,8 +68,13 @@ class MetricsCSV(Logger):
                 rows = self._rows()
                 self.columns += [name for name in row if name not in self.columns]
                 self._rewrite(rows)
-            with open(self.path, "a", newline="") as file:
-                csv.DictWriter(file, self.columns).writerow(row)
+            whole = self.path.stat().st_size
+            try:
+                with open(self.path, "a", newline="") as file:
+                    csv.DictWriter(file, self.columns).writerow(row)
+            except OSError:
+                os.truncate(self.path, whole)  # no half a row stays
+                raise
         except OSError as error:
             raise UserError(f"can't write {self.path} ({error.strerror}): make room, or set another folder.") from error
 
