@@ -1,6 +1,5 @@
 """Lightning's commands, fit, validate, test and predict: its CLI, with one folder for each run."""
 
-import logging
 import shlex
 from contextlib import nullcontext
 from pathlib import Path
@@ -10,12 +9,12 @@ import lightning as L
 from lightning.pytorch.accelerators import CPUAccelerator
 from lightning.pytorch.callbacks import ProgressBar
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
-from lightning.pytorch.plugins.environments import SLURMEnvironment
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
 
 from ganzoo.cli.catalogue import LIGHTNING
 from ganzoo.cli.config_parser import LightningParser
 from ganzoo.cli.messages import user_error_in
+from ganzoo.cli.slurm import plugins_of_slurm
 from ganzoo.data import DataModule
 from ganzoo.game import Game
 from ganzoo.runs.bounded import build_bounded
@@ -27,6 +26,7 @@ from ganzoo.runs.loggers import MetricsCSV, WandbMode
 from ganzoo.runs.wellformed import held_by, refuse_unplayable
 from ganzoo.system.discovery import import_all
 from ganzoo.system.errors import UserError
+from ganzoo.system.foreign import hush
 from ganzoo.system.machine import rank
 from ganzoo.system.output import say
 from ganzoo.system.stopping import interruptible
@@ -99,11 +99,8 @@ class GanzooCLI(LightningCLI):
         has_bar = any(isinstance(callback, ProgressBar) for callback in given)
         if wanted.enable_progress_bar is not False and not has_bar:
             self.trainer_defaults["callbacks"] = [Progress()]
-        if SLURMEnvironment.detect() and wanted.plugins is None:
-            # Lightning's way saves in the middle of a round; ours is Checkpoints and the scripts in experiments/cluster
-            kwargs["plugins"] = SLURMEnvironment(auto_requeue=False)
         try:
-            trainer = super().instantiate_trainer(**kwargs)
+            trainer = super().instantiate_trainer(**kwargs, **plugins_of_slurm(wanted, self.subcommand or ""))
         except (MisconfigurationException, ValueError, TypeError) as error:
             raise UserError(f"trainer: {str(error).splitlines()[0]}") from error
         refuse_what_lightning_ignores(wanted, trainer)
@@ -255,8 +252,7 @@ class ParsingCLI(GanzooCLI):
 
 def lightning(args: list[str], cls: type[GanzooCLI] = GanzooCLI) -> GanzooCLI:
     """Run one of Lightning's commands, its arguments being complete."""
-    for noise in ("lightning.pytorch", "lightning.fabric"):
-        logging.getLogger(noise).setLevel(logging.WARNING)
+    hush("lightning.pytorch", "lightning.fabric", "torch")
     import_all("ganzoo.models", "ganzoo.data", "ganzoo.networks", "ganzoo.metrics")
     try:
         return made(args, cls)

@@ -5,7 +5,6 @@ import shlex
 import signal
 import sys
 import time
-import warnings
 from contextlib import suppress
 from pathlib import Path
 
@@ -13,21 +12,12 @@ from ganzoo.cli.arguments import complete, flags, underscored
 from ganzoo.cli.catalogue import LIGHTNING, others, summaries
 from ganzoo.system.errors import Stopped, UserError
 from ganzoo.system.files import FULL
+from ganzoo.system.foreign import hush_others
 from ganzoo.system.machine import rank
 from ganzoo.system.output import guard, say
 from ganzoo.system.stopping import Interrupted, interruptible
 
 __all__ = ["main"]
-
-# Warnings that are known and meant, or that one clear line of ours says better.
-EXPECTED = [
-    ".*LightningCLI's args parameter.*",
-    ".*does not have many workers.*",
-    ".*isinstance.treespec.*",
-    ".*AMP with fp16 is not supported on CPU.*",
-    ".*is supported for historical reasons.*",
-    ".*Couldn't infer the batch indices.*",
-]
 
 
 def usage() -> str:
@@ -71,8 +61,7 @@ def run_other(name: str, args: list[str]) -> None:
 def main(args: list[str] | None = None) -> None:
     """Run the command line. A user's error is one line on stderr and exit status 1 (2 for the options)."""
     guard()
-    for message in EXPECTED:
-        warnings.filterwarnings("ignore", message)
+    hush_others()
     try:
         run(sys.argv[1:] if args is None else args)
     except UserError as error:

@@ -32,7 +32,7 @@ size = int(os.environ["SLURM_NTASKS_PER_NODE"])
 tasks = []
 signal.signal(signal.SIGUSR1, lambda *_: [task.send_signal(signal.SIGUSR1) for task in tasks])
 for task in range(int(os.environ["SLURM_NTASKS"])):
-    numbers = {"SLURM_PROCID": task, "SLURM_LOCALID": task % size, "SLURM_NODEID": task // size}
+    numbers = {"SLURM_PROCID": task, "SLURM_LOCALID": task % size, "SLURM_NODEID": task // size, "SLURM_STEP_ID": 0}
     environment = {**os.environ, **{name: str(number) for name, number in numbers.items()}}
     tasks.append(subprocess.Popen(command, env=environment))
 pathlib.Path(os.environ["NOTES"], "srun").write_text(str(os.getpid()))
