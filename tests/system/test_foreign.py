@@ -12,21 +12,15 @@ import torch
 import ganzoo
 from ganzoo.system.foreign import hush, hush_others, is_own, show_own
 
-SAYS = """
-import logging, warnings
-def say():
-    warnings.warn("mine\\nand more")
-    logging.getLogger("mine").warning("logged")
-"""
+SAYS = 'warnings.warn("mine" + chr(10) + "and more")'
 
 
 @pytest.fixture
 def hushed(monkeypatch):
     monkeypatch.setattr(sys, "warnoptions", [])
-    monkeypatch.setattr(warnings, "showwarning", warnings.showwarning)
     monkeypatch.setattr(logging, "lastResort", logging._StderrHandler(logging.WARNING))
-    monkeypatch.delenv("TORCH_CPP_LOG_LEVEL", raising=False)
-    hush_others()
+    monkeypatch.setenv("TORCH_CPP_LOG_LEVEL", "ERROR")
+    return hush_others  # to be called by the test itself: pytest keeps the warnings of each phase
 
 
 def from_file(path: Path, level: int = logging.WARNING) -> None:
@@ -41,6 +35,7 @@ def from_file(path: Path, level: int = logging.WARNING) -> None:
 
 
 def test_only_the_users_own_code_is_heard(hushed, tmp_path, capsys):
+    hushed()
     from_file(tmp_path / "lib" / "site-packages" / "foreign" / "part.py")
     assert capsys.readouterr().err == ""
     from_file(tmp_path / "my_model.py")
@@ -50,6 +45,7 @@ def test_only_the_users_own_code_is_heard(hushed, tmp_path, capsys):
 
 
 def test_errors_of_others_are_heard(hushed, tmp_path, capsys):
+    hushed()
     from_file(tmp_path / "lib" / "site-packages" / "foreign" / "part.py", logging.ERROR)
     assert capsys.readouterr().err == "logged\n"
 
