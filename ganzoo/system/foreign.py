@@ -36,7 +36,9 @@ def hush(*loggers: str) -> None:
         logging.getLogger(name).setLevel(logging.ERROR)
 
 
-def show_own(message: Warning | str, category: type[Warning], filename: str, lineno: int, *_: Any) -> None:
+def show_own(
+    message: Warning | str, category: type[Warning], filename: str, lineno: int, file: Any = None, line: Any = None
+) -> None:
     """Show a warning in one line, if it comes from the user's own code."""
     if is_own(filename):
         say(f"{category.__name__}: {str(message).splitlines()[0] if str(message) else ''} ({filename}:{lineno})", True)
