@@ -2,6 +2,7 @@
 
 import inspect
 import os
+import sys
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -68,6 +69,8 @@ QUIET = ["--trainer.enable_progress_bar", "false", "--trainer.enable_model_summa
 @pytest.fixture(autouse=True)
 def clean_process(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("PL_GLOBAL_SEED", raising=False)
+    # pytest keeps the warnings, for the tests that look at them
+    monkeypatch.setattr(sys.modules["ganzoo.cli.main"], "hush_others", lambda: None)
     torch.set_num_threads(1)  # as the processes that tests start: sums are the same to the last bit
 
 

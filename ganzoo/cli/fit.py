@@ -1,7 +1,7 @@
 """Lightning's commands, fit, validate, test and predict: its CLI, with one folder for each run."""
 
-import logging
 import shlex
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -9,24 +9,27 @@ import lightning as L
 from lightning.pytorch.accelerators import CPUAccelerator
 from lightning.pytorch.callbacks import ProgressBar
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
-from lightning.pytorch.plugins.environments import SLURMEnvironment
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
 
 from ganzoo.cli.catalogue import LIGHTNING
 from ganzoo.cli.config_parser import LightningParser
 from ganzoo.cli.messages import user_error_in
+from ganzoo.cli.slurm import plugins_of_slurm
 from ganzoo.data import DataModule
 from ganzoo.game import Game
 from ganzoo.runs.bounded import build_bounded
 from ganzoo.runs.callbacks import Checkpoints, Pictures, Progress, SampleWriter, Trouble
 from ganzoo.runs.checkpoint_file import read
-from ganzoo.runs.folder import RunFolder, leave_no_empty_folder, new_folder
+from ganzoo.runs.folder import RunFolder, leave_no_empty_folder, new_folder, occupy
+from ganzoo.runs.lock import let_go
 from ganzoo.runs.loggers import MetricsCSV, WandbMode
 from ganzoo.runs.wellformed import held_by, refuse_unplayable
 from ganzoo.system.discovery import import_all
 from ganzoo.system.errors import UserError
+from ganzoo.system.foreign import hush
 from ganzoo.system.machine import rank
 from ganzoo.system.output import say
+from ganzoo.system.stopping import interruptible
 
 __all__ = ["TRAINER", "GanzooCLI", "ParsingCLI", "lightning"]
 
@@ -104,11 +107,8 @@ class GanzooCLI(LightningCLI):
         has_bar = any(isinstance(callback, ProgressBar) for callback in given)
         if wanted.enable_progress_bar is not False and not has_bar:
             self.trainer_defaults["callbacks"] = [Progress()]
-        if SLURMEnvironment.detect() and wanted.plugins is None:
-            # Lightning's way saves in the middle of a round; ours is Checkpoints and the scripts in experiments/cluster
-            kwargs["plugins"] = SLURMEnvironment(auto_requeue=False)
         try:
-            trainer = super().instantiate_trainer(**kwargs)
+            trainer = super().instantiate_trainer(**kwargs, **plugins_of_slurm(wanted, self.subcommand or ""))
         except (MisconfigurationException, ValueError, TypeError) as error:
             raise UserError(f"trainer: {str(error).splitlines()[0]}") from error
         refuse_what_lightning_ignores(wanted, trainer)
@@ -126,14 +126,17 @@ class GanzooCLI(LightningCLI):
         names = type(self.datamodule).__name__.lower(), type(self.model).__name__.lower()
         return new_folder(self._get(self.config, "trainer").default_root_dir, files and files[-1].absolute, names)
 
+    def _run_subcommand(self, subcommand: str) -> None:
+        # several processes wait for each other where Python can't interrupt them: there a signal just ends them
+        with interruptible() if self.trainer.world_size == 1 else nullcontext():
+            super()._run_subcommand(subcommand)
+
     def before_fit(self) -> None:
         """Check the checkpoint that a run goes on from, and that its folder holds no other run."""
         ckpt, folder = self.config["fit"]["ckpt_path"], Path(self.trainer.loggers[0].save_dir or "")
-        goes_on = ckpt is not None and folder.resolve() == Path(ckpt).resolve().parent.parent
-        if rank() == 0 and not goes_on and (folder / "config.yaml").exists():
-            raise UserError(
-                f"{folder} holds a run already: `ganzoo resume {folder}` goes on with it, or give another --run_dir."
-            )
+        files = self._get(self.config, "config")
+        if rank() == 0:
+            occupy(folder, ckpt, files and files[-1].absolute)
         if ckpt is not None:
             checkpoint = read(ckpt)
             refuse_unplayable(checkpoint, ckpt)
@@ -257,12 +260,12 @@ class ParsingCLI(GanzooCLI):
 
 def lightning(args: list[str], cls: type[GanzooCLI] = GanzooCLI) -> GanzooCLI:
     """Run one of Lightning's commands, its arguments being complete."""
-    for noise in ("lightning.pytorch", "lightning.fabric"):
-        logging.getLogger(noise).setLevel(logging.WARNING)
+    hush("lightning.pytorch", "lightning.fabric", "torch")
     import_all("ganzoo.models", "ganzoo.data", "ganzoo.networks", "ganzoo.metrics")
     try:
         return made(args, cls)
     finally:
+        let_go()
         leave_no_empty_folder()
 
 

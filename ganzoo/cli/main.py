@@ -5,26 +5,19 @@ import shlex
 import signal
 import sys
 import time
-import warnings
+from contextlib import suppress
 from pathlib import Path
 
 from ganzoo.cli.arguments import complete, flags, underscored
 from ganzoo.cli.catalogue import LIGHTNING, others, summaries
 from ganzoo.system.errors import Stopped, UserError
+from ganzoo.system.files import FULL
+from ganzoo.system.foreign import hush_others
 from ganzoo.system.machine import rank
 from ganzoo.system.output import guard, say
+from ganzoo.system.stopping import Interrupted, interruptible
 
 __all__ = ["main"]
-
-# Warnings that are known and meant, or that one clear line of ours says better.
-EXPECTED = [
-    ".*LightningCLI's args parameter.*",
-    ".*does not have many workers.*",
-    ".*isinstance.treespec.*",
-    ".*AMP with fp16 is not supported on CPU.*",
-    ".*is supported for historical reasons.*",
-    ".*Couldn't infer the batch indices.*",
-]
 
 
 def usage() -> str:
@@ -61,14 +54,14 @@ def run_other(name: str, args: list[str]) -> None:
 
     from ganzoo.cli.messages import CommandParser
 
-    auto_cli({name: command}, args=flags(underscored(args), command), parser_class=CommandParser)
+    with interruptible():
+        auto_cli({name: command}, args=flags(underscored(args), command), parser_class=CommandParser)
 
 
 def main(args: list[str] | None = None) -> None:
     """Run the command line. A user's error is one line on stderr and exit status 1 (2 for the options)."""
     guard()
-    for message in EXPECTED:
-        warnings.filterwarnings("ignore", message)
+    hush_others()
     try:
         run(sys.argv[1:] if args is None else args)
     except UserError as error:
@@ -76,6 +69,14 @@ def main(args: list[str] | None = None) -> None:
     except Stopped as stopped:
         folder = shlex.quote(str(Path(stopped.path).parent.parent))
         fail(f"ganzoo: {stopped}. Go on with: ganzoo resume {folder}", 128 + stopped.signum)
+    except Interrupted as stopped:
+        fail(f"ganzoo: {stopped}", 128 + stopped.signum)
+    except OSError as error:
+        if error.errno not in FULL:
+            raise
+        with suppress(OSError, ValueError):  # what waits to be printed can't be: Python would try again at its end
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        fail(f"ganzoo: can't write {error.filename or 'the output'} ({error.strerror}): make room, and try again.", 1)
     except (KeyboardInterrupt, SystemExit) as stop:
         # Lightning turns Ctrl-C into a silent exit with status 1
         if not isinstance(stop, KeyboardInterrupt) and not isinstance(stop.__context__, KeyboardInterrupt):

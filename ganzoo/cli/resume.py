@@ -17,12 +17,12 @@ def resume(run: str, max_steps: int | None = None) -> None:
     config = Path(run) / "config.yaml"
     if not config.is_file():
         raise UserError(f"{run} is not the folder of a run (it has no config.yaml): give one, such as runs/.../<time>.")
-    if not (Path(run) / "checkpoints" / "last.ckpt").is_file():
-        raise UserError(
-            f"{run} has no checkpoints/last.ckpt to go on from: start afresh with `ganzoo fit --config {config}`."
-        )
+    # stopped by force before the first of them was due: from the best one, or else from round 0
+    saved = [word for word in ("last", "best") if (Path(run) / "checkpoints" / f"{word}.ckpt").is_file()]
     more = [] if max_steps is None else ["--trainer.max_steps", str(max_steps)]
-    args = ["fit", "--config", str(config), "--ckpt_path", "last", *more]
+    if saved:
+        more += ["--ckpt_path", saved[0]]
+    args = ["fit", "--config", str(config), "--run_dir", run, *more]
 
     from ganzoo.cli.arguments import complete
     from ganzoo.cli.fit import lightning  # now: a wrong folder is answered at once

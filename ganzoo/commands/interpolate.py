@@ -10,9 +10,10 @@ from torch import Tensor
 
 from ganzoo.game import FromNoise
 from ganzoo.latent import walk
-from ganzoo.pictures.films import save_film, save_video, video_writer
+from ganzoo.pictures.films import save_film, save_video
 from ganzoo.pictures.grids import grid, save_picture
 from ganzoo.pictures.planes import plane_of_walks
+from ganzoo.pictures.videos import ffmpeg
 from ganzoo.runs.checkpoint_file import load
 from ganzoo.system.errors import UserError
 from ganzoo.system.files import writable
@@ -59,7 +60,7 @@ def interpolate(
         raise UserError(f"labels is {labels}: give two or more, such as --labels 3 8.")
     writable(path)
     if path.suffix == ".mp4":
-        video_writer(path)  # find out now, not after the walk, whether there is one
+        ffmpeg(path, "; or give a .gif")  # find out now, not after the walk, whether there is one
     model = load(ckpt, trust)
     if "z" not in model.spaces:
         raise UserError(f"{type(model).__name__} has no latent space to walk in: it makes images from images.")

@@ -7,11 +7,11 @@ from typing import Any
 import torch
 from lightning.pytorch.plugins.precision import DoublePrecision, MixedPrecision, Precision
 from lightning.pytorch.strategies import DDPStrategy, SingleDeviceStrategy
-from lightning.pytorch.utilities import rank_zero_warn
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from ganzoo.system.errors import UserError
+from ganzoo.system.output import say
 
 __all__ = ["look_for_no_driver", "refuse_other_clocks", "refuse_other_games", "say_what_couples"]
 
@@ -79,5 +79,5 @@ def say_what_couples(game: Any) -> None:
     why = game.couples_batch or (own if game.draws_by_itself else "")
     if norm and not why:
         why = "batch norm sees each device's part alone (on CUDA: trainer.sync_batchnorm)"
-    if game.trainer.world_size > 1 and why:
-        rank_zero_warn(f"Several devices play a slightly different game than one with the whole batch: {why}.")
+    if game.trainer.world_size > 1 and why and game.trainer.is_global_zero:
+        say(f"Several devices play a slightly different game than one with the whole batch: {why}.")

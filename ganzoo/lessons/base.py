@@ -3,7 +3,6 @@
 import csv
 import os
 import shlex
-import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
@@ -68,6 +67,9 @@ def chance(x: Tensor) -> Draws:
     return Draws((int(torch.randint(2**31, ())),), range(len(x)), x.device, x.dtype)
 
 
+running: set["subprocess.Popen[bytes]"] = set()  # the rows that are trained now
+
+
 def train(config: str, run: Path, rounds: int | None, *options: str) -> Path:
     """Train a shipped experiment, in a process and a folder `run` of its own; `rounds` in place of those in its YAML.
 
@@ -80,14 +82,14 @@ def train(config: str, run: Path, rounds: int | None, *options: str) -> Path:
     settings = Path(file).read_text(encoding="utf-8")
     rounds = rounds or parse_yaml(settings)["trainer"]["max_steps"]
     begun, wanted = Path(f"{run}.begun"), f"{settings}\n# {shlex.join(options)}\n"  # a run's name may have dots
-    if last.exists() and not (begun.exists() and begun.read_text(encoding="utf-8") == wanted):
+    there = (run / "config.yaml").exists()
+    if there and not (begun.exists() and begun.read_text(encoding="utf-8") == wanted):
         raise UserError(f"{run} was begun with other settings: remove it to train anew, or give another --out.")
     if last.exists() and read(last)["global_step"] >= rounds:
         return run
-    if last.exists():
+    if there:
         command = ["resume", str(run), "--max_steps", str(rounds)]
     else:
-        shutil.rmtree(run, ignore_errors=True)  # cut off before its first checkpoint
         steps = ["--trainer.max_steps", str(rounds), "--trainer.enable_progress_bar", "false"]
         command = ["fit", "--config", file, "--run_dir", str(run), *steps, *options]
     run.parent.mkdir(parents=True, exist_ok=True)
@@ -95,10 +97,12 @@ def train(config: str, run: Path, rounds: int | None, *options: str) -> Path:
     log = Path(f"{run}.log")
     with open(log, "a", encoding="utf-8") as said:
         environment = {"OMP_NUM_THREADS": "1", **os.environ}
-        done = subprocess.run(
-            [sys.executable, "-m", "ganzoo", *command], stdout=said, stderr=subprocess.STDOUT, env=environment
-        )
-    if done.returncode:
+        command = [sys.executable, "-m", "ganzoo", *command]
+        with subprocess.Popen(command, stdout=said, stderr=subprocess.STDOUT, env=environment) as process:
+            running.add(process)
+            status = process.wait()
+            running.remove(process)
+    if status:
         lines = log.read_text(encoding="utf-8").strip().splitlines() or ["nothing was said"]
         raise UserError(
             f"{run} failed ({lines[-1]}): see {log}; the lesson goes on where it stopped when called again."
@@ -117,8 +121,11 @@ def side_by_side(work: Sequence[Callable[[], Path]], what: str) -> list[Path]:
                 done.append(future.result())
                 bar.advance(task)
             return done
-        except BaseException:  # a row that failed, Ctrl-C: none is begun any more
+        except BaseException as error:  # a row that failed, Ctrl-C: none is begun any more
             pool.shutdown(wait=False, cancel_futures=True)
+            if not isinstance(error, Exception):
+                for process in [*running]:  # what stopped this process may not have reached them: they save
+                    process.terminate()
             raise
 
 

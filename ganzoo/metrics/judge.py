@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from ganzoo.metrics.features import FeatureMetric
 from ganzoo.networks.frozen.inception import Extractor
 from ganzoo.system.errors import UserError
-from ganzoo.system.files import written
+from ganzoo.system.files import collected
 
 __all__ = ["Judge", "JudgeMetric", "judge_of"]
 
@@ -118,8 +118,8 @@ def judge_of(image: Tensor, label: Tensor, num_classes: int = 10) -> Judge:
         judge.load_state_dict(torch.load(cache, weights_only=True))
     except Exception:  # it is not there, or spoiled in any way
         judge = trained(image, label, num_classes)
-        with suppress(UserError), written(cache) as beside:
-            torch.save(judge.state_dict(), beside)
+        with suppress(UserError), collected(cache) as file:
+            torch.save(judge.state_dict(), file)
     return judge.eval()
 
 

@@ -7,7 +7,7 @@ from matplotlib.ticker import MaxNLocator
 from torch import Tensor
 
 from ganzoo.pictures.grids import grid
-from ganzoo.system.files import written
+from ganzoo.system.files import collected
 
 __all__ = ["FAKE", "REAL", "save_curves", "save_figure", "save_grids"]
 
@@ -49,5 +49,5 @@ def save_curves(panels: dict[str, dict[str, list[tuple[int, float]]]], path: str
 
 def save_figure(figure: Figure, path: str | Path) -> None:
     """Write a figure as PNG."""
-    with written(path) as beside, open(beside, "wb") as file:
+    with collected(path) as file:
         figure.savefig(file, format="png", dpi=110)

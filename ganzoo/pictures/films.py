@@ -1,15 +1,14 @@
 """Films: GIFs and videos."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from PIL import Image, ImageDraw
 
-from ganzoo.system.errors import UserError
-from ganzoo.system.files import written
+from ganzoo.pictures.videos import Video
+from ganzoo.system.files import collected, written
 
-__all__ = ["save_film", "save_video", "video_writer"]
+__all__ = ["save_film", "save_video"]
 
 
 def save_film(
@@ -26,40 +25,21 @@ def save_film(
     drawn = [captioned(frame, caption) for frame, caption in zip(frames, captions or [""] * len(frames), strict=True)]
     times = [round(1000 * seconds)] * len(drawn)
     times[-1] *= 6 if captions else 1
-    with written(path) as beside:
-        drawn[0].save(beside, format="GIF", save_all=True, append_images=drawn[1:], duration=times, loop=0)
+    with collected(path) as file:
+        drawn[0].save(file, format="GIF", save_all=True, append_images=drawn[1:], duration=times, loop=0)
 
 
 def save_video(frames: Sequence[Image.Image], path: str | Path, fps: int = 12) -> None:
     """Write pictures of one size as an H.264 video, small ones enlarged.
 
     Raises:
-        UserError: what writes videos is not installed.
+        UserError: what writes videos is not installed, or the file can't be written.
     """
-    write_frames = video_writer(path)
     large = [captioned(frame, "") for frame in frames]
-    with written(path) as beside:
-        # the pixel format needs even sides: to the next multiple of 2, by scaling
-        video = write_frames(str(beside), large[0].size, fps=fps, macro_block_size=2, quality=8)
-        video.send(None)
+    with written(path) as beside, Video(beside, large[0].size, fps) as video:
         for frame in large:
-            video.send(frame.tobytes())
+            video.add(frame)
         video.close()
-
-
-def video_writer(path: str | Path) -> Callable[..., Any]:
-    """Return the module that writes videos.
-
-    Raises:
-        UserError: it is not installed, so `path` can't be written.
-    """
-    try:
-        from imageio_ffmpeg import write_frames
-    except ImportError as error:
-        raise UserError(
-            f"{path}: videos need one more package, pip install 'ganzoo[video]'; or give a .gif."
-        ) from error
-    return write_frames
 
 
 def captioned(frame: Image.Image, caption: str) -> Image.Image:

@@ -11,7 +11,7 @@ from torchvision.transforms.v2.functional import to_pil_image
 from torchvision.utils import make_grid
 
 from ganzoo.pictures.provenance import noted
-from ganzoo.system.files import written
+from ganzoo.system.files import collected
 
 __all__ = ["grid", "save_grid", "save_image", "save_picture", "save_samples"]
 
@@ -34,15 +34,15 @@ def save_grid(images: Tensor, path: str | Path, columns: int | None = None) -> N
 
 def save_picture(picture: Image.Image, path: str | Path, origin: str | None = None) -> None:
     """Write a picture as PNG, with a note of what made it if that is given."""
-    with written(path) as beside:
-        picture.save(beside, format="PNG", pnginfo=noted(origin) if origin else None)
+    with collected(path) as file:
+        picture.save(file, format="PNG", pnginfo=noted(origin) if origin else None)
 
 
 def save_samples(samples: Tensor, rows: Sequence[int], folder: str | Path) -> None:
     """Write samples into a folder, named by their numbers: images as one PNG each, points as one .npy file."""
     folder = Path(folder)
     if samples.ndim == 2:
-        with written(folder / f"{rows[0]:06d}.npy") as beside, open(beside, "wb") as file:
+        with collected(folder / f"{rows[0]:06d}.npy") as file:
             np.save(file, samples.numpy())
         return
     for row, image in zip(rows, samples, strict=True):

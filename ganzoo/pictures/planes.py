@@ -11,7 +11,7 @@ from PIL import Image
 from torch import Tensor
 
 from ganzoo.pictures.figures import FAKE, REAL, save_figure
-from ganzoo.system.files import written
+from ganzoo.system.files import collected
 
 __all__ = ["plane_of_walks", "save_plane", "save_points"]
 
@@ -26,7 +26,7 @@ def save_points(points: Tensor, path: str | Path) -> None:
         axes.set_aspect("equal", "datalim")
         save_figure(figure, path)
         return
-    with written(path) as beside, open(beside, "wb") as file:
+    with collected(path) as file:
         if path.suffix == ".npy":
             np.save(file, points.numpy())
         else:

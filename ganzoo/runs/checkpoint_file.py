@@ -17,6 +17,7 @@ from ganzoo.runs.naming import first_line, names_in, refuse_unpublished, without
 from ganzoo.runs.reader import Reader
 from ganzoo.runs.wellformed import held_by, refuse_odd_records, refuse_unplayable
 from ganzoo.system.errors import UserError
+from ganzoo.system.files import written
 from ganzoo.system.weights import plain_contents
 
 __all__ = ["SafeCheckpointIO", "load", "model_of", "read", "refuse_unplayable"]
@@ -34,16 +35,12 @@ class SafeCheckpointIO(TorchCheckpointIO):
             UserError: it can't be written.
         """
         path = Path(path)
-        beside = path.with_name(f".{path.name}.writing")
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            with open(beside, "wb") as file:
+            with written(path) as beside, open(beside, "wb") as file:
                 torch.save(checkpoint, file)
                 file.flush()
                 os.fsync(file.fileno())
-            os.replace(beside, path)
-        except (OSError, RuntimeError) as error:  # torch's zip writer turns a full disk into a RuntimeError
-            beside.unlink(missing_ok=True)
+        except (UserError, RuntimeError) as error:  # torch's zip writer turns a full disk into a RuntimeError
             kept = f"the previous checkpoint is whole: {path}" if path.exists() else "no checkpoint was written before"
             reason = error.__context__ if isinstance(error.__context__, OSError) else error
             raise UserError(f"can't write the checkpoint {path} ({str(reason).splitlines()[0]}); {kept}.") from error

@@ -7,6 +7,7 @@ from pathlib import Path
 import lightning as L
 from lightning.pytorch.cli import SaveConfigCallback
 
+from ganzoo.runs.lock import hold
 from ganzoo.runs.loggers import start_wandb
 from ganzoo.system.errors import UserError
 from ganzoo.system.files import written
@@ -14,7 +15,7 @@ from ganzoo.system.machine import rank
 from ganzoo.system.output import say
 from ganzoo.system.reading import read_yaml
 
-__all__ = ["RunFolder", "leave_no_empty_folder", "new_folder"]
+__all__ = ["RunFolder", "leave_no_empty_folder", "new_folder", "occupy"]
 
 
 class RunFolder(SaveConfigCallback):
@@ -43,15 +44,7 @@ class RunFolder(SaveConfigCallback):
     def save_config(self, trainer: L.Trainer, pl_module: L.LightningModule, stage: str) -> None:
         """Write the whole configuration, unless the run goes on."""
         folder = Path(trainer.loggers[0].save_dir or "")
-        try:
-            made = [place for place in (folder, *folder.parents) if not place.exists()]
-            folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise UserError(f"can't make the run's folder {folder} ({error.strerror}): set --run_dir.") from error
-        claimed.extend(made)
         say(f"Run: {folder}")
-        if self.config["ckpt_path"] is None and (folder / "config.yaml").exists():
-            raise UserError(f"{folder} holds a run that has just started: give another --run_dir.")
         if not (folder / "config.yaml").exists():
             config = self.config.clone()
             config["run_dir"] = config["ckpt_path"] = None
@@ -71,6 +64,42 @@ class RunFolder(SaveConfigCallback):
         config = read_yaml(folder / "config.yaml")
         for logger in trainer.loggers:
             logger.log_hyperparams(config)
+
+
+def occupy(folder: Path, ckpt: str | None, config: str | None) -> None:
+    """Make a run's folder if it is not there, and hold it for this process.
+
+    Args:
+        folder: the run's.
+        ckpt: the checkpoint that the run goes on from, or None.
+        config: the YAML file that the run is of, or None. If it is the folder's own, then a run that was killed before
+            its first checkpoint begins again.
+
+    Raises:
+        UserError: another process holds the folder, it holds another run, or it can't be made.
+    """
+    claim(folder)
+    hold(folder)
+    own = folder / "config.yaml"
+    if not own.exists() or (ckpt is not None and folder.resolve() == Path(ckpt).resolve().parent.parent):
+        return
+    saved = [*folder.glob("checkpoints/*.ckpt")]
+    if ckpt is not None or config is None or Path(config).resolve() != own.resolve() or saved:
+        raise UserError(
+            f"{folder} holds a run already: `ganzoo resume {folder}` goes on with it, or give another --run_dir."
+        )
+    say("Going on from round 0: no checkpoint was written yet.")
+    (folder / "metrics.csv").unlink(missing_ok=True)
+
+
+def claim(folder: Path) -> None:
+    """Make a folder unless it is there, to be removed again if nothing comes into it."""
+    made = [place for place in (folder, *folder.parents) if not place.exists()]
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"can't make the run's folder {folder} ({error.strerror}): set --run_dir.") from error
+    claimed.extend(made)
 
 
 def new_folder(root: str | Path, config: str | None, names: tuple[str, str]) -> Path:

@@ -12,6 +12,7 @@ from lightning.pytorch.loggers import Logger, WandbLogger
 from lightning.pytorch.utilities import rank_zero_only
 
 from ganzoo.system.errors import UserError
+from ganzoo.system.files import written
 from ganzoo.system.output import say
 
 __all__ = ["MetricsCSV", "Wandb", "WandbMode", "start_wandb"]
@@ -67,8 +68,13 @@ class MetricsCSV(Logger):
                 rows = self._rows()
                 self.columns += [name for name in row if name not in self.columns]
                 self._rewrite(rows)
-            with open(self.path, "a", newline="") as file:
-                csv.DictWriter(file, self.columns).writerow(row)
+            whole = self.path.stat().st_size
+            try:
+                with open(self.path, "a", newline="") as file:
+                    csv.DictWriter(file, self.columns).writerow(row)
+            except OSError:
+                os.truncate(self.path, whole)  # no half a row stays
+                raise
         except OSError as error:
             raise UserError(f"can't write {self.path} ({error.strerror}): make room, or set another folder.") from error
 
@@ -91,17 +97,11 @@ class MetricsCSV(Logger):
             return list(csv.DictReader(file))
 
     def _rewrite(self, rows: list[dict[str, str]]) -> None:
-        """Write beside and rename."""
         assert self.columns is not None
-        beside = self.path.with_suffix(".writing")
-        try:
-            with open(beside, "w", newline="") as file:
-                writer = csv.DictWriter(file, self.columns)
-                writer.writeheader()
-                writer.writerows(rows)
-            os.replace(beside, self.path)
-        finally:
-            beside.unlink(missing_ok=True)
+        with written(self.path) as beside, open(beside, "w", newline="") as file:
+            writer = csv.DictWriter(file, self.columns)
+            writer.writeheader()
+            writer.writerows(rows)
 
 
 class Wandb(WandbLogger):

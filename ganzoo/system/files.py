@@ -1,16 +1,23 @@
 """Files that are complete or not there, their names, sizes and checksums."""
 
+import errno
 import hashlib
+import io
 import os
 import re
+import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from ganzoo.system.errors import UserError
+from ganzoo.system.processes import is_there, place
 
 __all__ = [
+    "FULL",
+    "clear",
+    "collected",
     "distinct",
     "empty_folder",
     "folder_for",
@@ -24,9 +31,18 @@ __all__ = [
 ]
 
 
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # no room: on the disk, for the user, in a file of this process
+# What is being written: by a process of a place (earlier versions didn't name it), with a number, and the file's name.
+LEFT = re.compile(r"\.writing-(?:([0-9a-f]{8})-)?(\d{1,10})-.+")
+DAY = 24 * 3600
+cleared: set[Path] = set()  # folders in which this process has written
+
+
 @contextmanager
 def written(path: str | Path) -> Iterator[Path]:
     """Give a path beside `path` to write to, and rename it over `path` once it is whole.
+
+    What writes there must say if there is no room. Libraries that write by themselves often don't: see `collected`.
 
     Raises:
         UserError: `path` is a folder, or can't be written.
@@ -34,16 +50,53 @@ def written(path: str | Path) -> Iterator[Path]:
     path = Path(path)
     if os.path.isdir(path):  # not path.is_dir(), which raises in a folder that is closed to the user
         raise UserError(f"{path} is a folder: give the path of a file.")
-    beside = path.with_name(f".writing-{os.getpid()}-{path.name}")  # two processes may write the same
+    beside = path.with_name(f".writing-{place()}-{os.getpid()}-{path.name}")  # two processes may write the same
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        if path.parent not in cleared:
+            cleared.add(path.parent)
+            clear(path.parent)
         yield beside
         os.replace(beside, path)
     except OSError as error:
-        raise UserError(f"can't write {path} ({error.strerror}): give another path.") from error
+        room = "make room, or " if error.errno in FULL else ""
+        raise UserError(f"can't write {path} ({error.strerror or error}): {room}give another path.") from error
     finally:
         if os.path.exists(beside):
             beside.unlink()
+
+
+@contextmanager
+def collected(path: str | Path) -> Iterator[io.BytesIO]:
+    """Give a file in memory to a library to write to, and make it the file `path`, whole or not at all.
+
+    Raises:
+        UserError: `path` is a folder, or can't be written.
+    """
+    file = io.BytesIO()
+    yield file
+    with written(path) as beside:
+        beside.write_bytes(file.getbuffer())
+
+
+def clear(folder: Path, alone: bool = False) -> None:
+    """Remove what processes that were killed have left half written in a folder.
+
+    A process elsewhere can't be looked up: what it writes counts as left when it is a day old.
+
+    Args:
+        folder: the folder; it need not be there.
+        alone: no other process writes in it.
+    """
+    with suppress(OSError):
+        for entry in os.scandir(folder):
+            if alone and re.fullmatch(r"\..+\.ckpt\.writing", entry.name):  # by an earlier version
+                os.unlink(entry)
+            elif found := LEFT.fullmatch(entry.name):
+                here = found[1] == place()
+                left = not is_there(int(found[2])) if here else time.time() - entry.stat().st_mtime > DAY
+                if alone or left:
+                    os.unlink(entry)
 
 
 def empty_folder(path: str | Path) -> Path:

@@ -1,6 +1,7 @@
 """The command line: a user's mistake is one clear line, and leaves nothing behind."""
 
 import contextlib
+import os
 import signal
 import subprocess
 import sys
@@ -298,7 +299,11 @@ def test_a_full_disk_stops_the_run_and_keeps_its_checkpoint(run, place, capsys, 
 def test_warnings_do_not_hide_the_line(place):
     """In a process of its own: pytest keeps warnings away from stderr."""
     args = [sys.executable, "-m", "ganzoo", *GAN, "--trainer.precision", "16-mixed"]
-    done = subprocess.run(args, env=environment(), capture_output=True, text=True, cwd=place)
+    srun = place / "bin" / "srun"  # as on a cluster's login node, of which Lightning has something to say
+    srun.parent.mkdir()
+    srun.touch(0o755)
+    env = {**environment(), "PATH": f"{srun.parent}{os.pathsep}{os.environ['PATH']}"}
+    done = subprocess.run(args, env=env, capture_output=True, text=True, cwd=place)
     assert done.returncode == 1
     assert done.stderr == "ganzoo: trainer.precision is 16-mixed, which needs CUDA: on the CPU use bf16-mixed.\n"
 

@@ -1,7 +1,7 @@
 """Lessons that train shipped experiments, a row each: they go on where they were stopped; their tables are right."""
 
 import math
-import subprocess
+import signal
 import threading
 import time
 from pathlib import Path
@@ -13,6 +13,7 @@ from fakes import write_mnist
 import ganzoo
 from ganzoo.lessons import base, find, mode_collapse, stacked_mnist
 from ganzoo.lessons.mode_collapse import spread
+from ganzoo.system.stopping import Interrupted
 
 CONFIG = "experiments/lessons/points_gan.yaml"
 
@@ -41,7 +42,7 @@ def test_a_run_that_is_done_is_left_alone_and_a_longer_one_goes_on(tmp_path):
 
 
 def test_runs_whose_names_differ_after_a_dot_have_settings_of_their_own(tmp_path, monkeypatch):
-    monkeypatch.setattr(base.subprocess, "run", lambda *args, **kwargs: subprocess.CompletedProcess(args, 0))
+    monkeypatch.setattr(base.sys, "executable", "true")
     for name in ("0.0_0", "0.5_0"):
         base.train(CONFIG, tmp_path / name, 2, "--model.latent_dim", name)
     begun = {file.name: file.read_text() for file in tmp_path.glob("*.begun")}
@@ -78,6 +79,26 @@ def test_after_a_failure_no_work_is_begun(failure, monkeypatch):
     with pytest.raises(failure, match="the first"):
         base.side_by_side([fail, *[work] * 5], "Counting")
     assert len(begun) <= 1
+
+
+def test_what_stops_a_lesson_stops_its_rows(tmp_path, monkeypatch):
+    """SIGTERM may have reached the lesson alone."""
+    row = tmp_path / "row"
+    row.write_text("#!/bin/sh\nsleep 60 & wait\n")
+    row.chmod(0o755)
+    monkeypatch.setattr(base.sys, "executable", str(row))
+
+    def stop():
+        while not base.running:
+            time.sleep(0.01)
+        raise Interrupted(signal.SIGTERM)
+
+    monkeypatch.setattr(base, "cores", lambda: 2)
+    begun = time.monotonic()
+    with pytest.raises(Interrupted):
+        base.side_by_side([stop, lambda: base.train(CONFIG, tmp_path / "run", 2)], "Training")
+    assert time.monotonic() - begun < 30
+    assert not base.running
 
 
 def test_a_spread_has_the_mean_the_deviation_and_the_worst():

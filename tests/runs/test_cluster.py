@@ -32,7 +32,7 @@ size = int(os.environ["SLURM_NTASKS_PER_NODE"])
 tasks = []
 signal.signal(signal.SIGUSR1, lambda *_: [task.send_signal(signal.SIGUSR1) for task in tasks])
 for task in range(int(os.environ["SLURM_NTASKS"])):
-    numbers = {"SLURM_PROCID": task, "SLURM_LOCALID": task % size, "SLURM_NODEID": task // size}
+    numbers = {"SLURM_PROCID": task, "SLURM_LOCALID": task % size, "SLURM_NODEID": task // size, "SLURM_STEP_ID": 0}
     environment = {**os.environ, **{name: str(number) for name, number in numbers.items()}}
     tasks.append(subprocess.Popen(command, env=environment))
 pathlib.Path(os.environ["NOTES"], "srun").write_text(str(os.getpid()))
@@ -210,33 +210,26 @@ def test_only_a_job_whose_time_is_up_is_queued_again(cluster, script, status, re
 
 
 @PLACES
-def test_a_job_that_has_a_checkpoint_goes_on_with_it(cluster, script):
+def test_a_job_that_has_begun_goes_on_in_its_folder(cluster, script):
     cluster.program("ganzoo", NOTING)
     run = cluster.runs / "70003"
-    (run / "checkpoints").mkdir(parents=True)
-    (run / "checkpoints" / "last.ckpt").touch()
+    run.mkdir(parents=True)
+    (run / "config.yaml").touch()  # with a checkpoint or before the first one: `resume` knows
     assert cluster.run(script, 70003, "--model", "GAN", STATUS="0")[0] == 0
     assert [yaml.safe_load(line) for line in cluster.notes("ganzoo")] == [["resume", str(run)]]
     assert [path.name for path in cluster.runs.iterdir()] == ["70003"]
 
 
 @PLACES
-def test_a_folder_without_a_checkpoint_is_moved_aside(cluster, script):
+def test_a_job_that_was_stopped_before_it_had_begun_begins(cluster, script):
     cluster.program("ganzoo", NOTING)
-    run = cluster.runs / "70004"
-    run.mkdir(parents=True)
-    (run / "config.yaml").write_text("model: GAN\n")
+    (cluster.runs / "70004").mkdir(parents=True)
     assert cluster.run(script, 70004, "--model", "GAN", STATUS="0")[0] == 0
-    (aside,) = cluster.runs.iterdir()  # ganzoo has a new folder to make
-    assert re.fullmatch(r"70004\.stopped-early-\d+", aside.name)
-    assert (aside / "config.yaml").read_text() == "model: GAN\n"
     assert yaml.safe_load(cluster.notes("ganzoo")[0])[0] == "fit"
 
 
 def test_a_job_whose_time_is_up_goes_on_exactly(cluster, fit):
     job, run = 70005, cluster.runs / "70005"
-    run.mkdir(parents=True)
-    (run / "config.yaml").write_text("model: GAN\n")  # of an even earlier start, cut off before its first checkpoint
     out = stopped_in_round_7(cluster, ONE, job, *options(13, "--wandb", "offline"))
     assert f"ganzoo resume {run}" in out
 
@@ -247,7 +240,7 @@ def test_a_job_whose_time_is_up_goes_on_exactly(cluster, fit):
     ids = [path.name.rpartition("-")[2] for path in run.glob("wandb/offline-run-*-*")]
     assert len(ids) == 2
     assert len({*ids}) == 1
-    assert len([*cluster.runs.iterdir()]) == 2  # the run's folder, and the one moved aside
+    assert [*cluster.runs.iterdir()] == [run]
 
     assert_same_run(fit("GAN", "whole", 13, *options(13)[-2:]), run)
 

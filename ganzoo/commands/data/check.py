@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from rich.progress import track
 from rich.table import Table
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import Dataset
 
 from ganzoo.commands.data.prepare import Kind, data_set, workers_for
 from ganzoo.data.files.pixels import Unreadable, in_channels, pixels
@@ -21,6 +21,7 @@ from ganzoo.pictures.grids import save_grid
 from ganzoo.system.errors import UserError
 from ganzoo.system.files import sha256, writable
 from ganzoo.system.output import described, harmless, say, say_table
+from ganzoo.system.workers import Loader
 
 __all__ = ["check"]
 
@@ -110,7 +111,7 @@ def check(
 def look_at(part: str, looker: Looker, workers: int) -> list[Seen]:
     """Return the facts about each image of a part."""
     rows = torch.arange(len(looker.source)).split(64)
-    chunks = DataLoader(looker, sampler=[chunk.tolist() for chunk in rows], batch_size=None, num_workers=workers)
+    chunks = Loader(looker, sampler=[chunk.tolist() for chunk in rows], batch_size=None, num_workers=workers)
     return [
         seen
         for chunk in track(chunks, f"Looking at {described(part)}", total=len(rows), transient=True)

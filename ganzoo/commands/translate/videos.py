@@ -2,10 +2,9 @@
 
 import itertools
 import sys
-from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
 
 from PIL import Image
 from rich.progress import Progress
@@ -13,6 +12,7 @@ from rich.progress import Progress
 from ganzoo.commands.translate.images import ahead
 from ganzoo.commands.translate.translation import Translation
 from ganzoo.data.files.pixels import Unreadable
+from ganzoo.pictures.videos import Video, ffmpeg
 from ganzoo.system.errors import UserError
 from ganzoo.system.files import written
 
@@ -22,19 +22,22 @@ VIDEOS = frozenset([".mp4", ".mov", ".m4v", ".avi", ".mkv", ".webm", ".mpg", ".m
 
 
 def translate_video(work: Translation, source: Path, target: Path) -> None:
-    """Translate a video, H.264 with the sound that it had; odd sides are enlarged by a pixel."""
-    read_frames, write_frames = ffmpeg(source)
+    """Translate a video, H.264 with the sound that it had."""
+    ffmpeg(source)  # find out whether it is there
+    from imageio_ffmpeg import read_frames
+
     frames = read_frames(str(source))
     try:
         about = next(frames)
     except (OSError, RuntimeError, StopIteration) as error:
         raise UserError(f"{source} can't be read as a video: give another file.") from error
     bar = Progress(transient=True, disable=not sys.stdout.isatty())
-    sound = {"audio_path": str(source)} if about.get("audio_codec") else {}
-    with bar, written(target) as beside, ThreadPoolExecutor(1) as reader, ThreadPoolExecutor(1) as writer:
+    sound = source if about.get("audio_codec") else None
+    with ExitStack() as open_, bar, ThreadPoolExecutor(1) as reader, ThreadPoolExecutor(1) as writer:
+        beside = open_.enter_context(written(target))
         task = bar.add_task("Translating", total=round(about["fps"] * about["duration"]) or None)
         batches = iter(lambda: list(itertools.islice(frames, work.batch_size)), [])
-        film: Any = None
+        film: Video | None = None
         writing: Future[None] | None = None
         for _, batch in ahead(reader, lambda _: next(batches, []), itertools.count(), 2):
             if not (raw := batch.result()):
@@ -46,9 +49,7 @@ def translate_video(work: Translation, source: Path, target: Path) -> None:
             made = work.of(images, [0] * len(images))  # the same chance in all: it is not to flicker
             pictures = [work.picture(*pair).convert("RGB") for pair in zip(images, made, strict=True)]
             if film is None:
-                options = {"fps": about["fps"], "macro_block_size": 2, "quality": 8, **sound}
-                film = write_frames(str(beside), pictures[0].size, **options)
-                film.send(None)
+                film = open_.enter_context(Video(beside, pictures[0].size, about["fps"], sound))
             if writing is not None:
                 writing.result()
             writing = writer.submit(send, film, pictures)
@@ -59,20 +60,7 @@ def translate_video(work: Translation, source: Path, target: Path) -> None:
         film.close()
 
 
-def send(film: Any, pictures: list[Image.Image]) -> None:
+def send(film: Video, pictures: list[Image.Image]) -> None:
     """Add pictures to a film."""
     for picture in pictures:
-        film.send(picture.tobytes())
-
-
-def ffmpeg(path: Path) -> tuple[Callable[..., Any], Callable[..., Any]]:
-    """Return what reads videos and what writes them.
-
-    Raises:
-        UserError: it is not installed.
-    """
-    try:
-        from imageio_ffmpeg import read_frames, write_frames
-    except ImportError as error:
-        raise UserError(f"{path}: videos need one more package, pip install 'ganzoo[video]'.") from error
-    return read_frames, write_frames
+        film.add(picture)

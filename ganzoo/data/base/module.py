@@ -16,6 +16,7 @@ from ganzoo.data.base.streams import Blocks, Rows, Stream
 from ganzoo.data.base.tensors import to_float
 from ganzoo.metrics import Judge, SampleMetric, SlicedWassersteinDistance
 from ganzoo.system.errors import UserError
+from ganzoo.system.workers import Loader
 
 __all__ = ["DataModule"]
 
@@ -170,7 +171,7 @@ class DataModule(L.LightningDataModule, ABC):
         return True
 
     def _loader(self, dataset: SampleSet, sampler: Stream | Rows) -> DataLoader[dict[str, Tensor]]:
-        return DataLoader(
+        return Loader(
             dataset,
             sampler=sampler,
             batch_size=None,  # the sampler's items are whole batches already

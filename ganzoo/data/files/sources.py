@@ -13,7 +13,7 @@ from PIL import Image
 
 from ganzoo.data.files.pixels import SUFFIXES, Unreadable, open_image, read_regular
 from ganzoo.system.errors import UserError
-from ganzoo.system.files import strays, written
+from ganzoo.system.files import collected, strays
 
 __all__ = ["FolderSource", "Names", "Opened", "Source", "ZipSource", "image_names", "member", "zip_names"]
 
@@ -48,7 +48,7 @@ class Names:
     def save(self, stem: Path) -> None:
         """Write STEM.text.npy and STEM.ends.npy."""
         for part, array in (("text", self.blob), ("ends", self.ends)):
-            with written(f"{stem}.{part}.npy") as beside, beside.open("wb") as file:
+            with collected(f"{stem}.{part}.npy") as file:
                 np.save(file, array)
 
     def __len__(self) -> int:

@@ -14,7 +14,7 @@ from typing import Any, BinaryIO
 import numpy as np
 from PIL import Image
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import Dataset
 
 from ganzoo.data.files.lmdbs import number_key
 from ganzoo.data.files.sources import Names, Source
@@ -22,9 +22,10 @@ from ganzoo.data.files.stores import Decoded, Store
 from ganzoo.data.prepared.chunk_writer import ChunkWriter
 from ganzoo.data.prepared.manifest import ENDS, Manifest, Part, data_files, is_prepared, read_manifest
 from ganzoo.system.errors import UserError
-from ganzoo.system.files import sha256, written
+from ganzoo.system.files import collected, in_words, sha256, written
 from ganzoo.system.output import described, harmless, say
 from ganzoo.system.reading import read_json
+from ganzoo.system.workers import Loader
 
 __all__ = ["make"]
 
@@ -158,7 +159,7 @@ def prepare_part(folder: Path, name: str, source: Source, wanted: Manifest, work
     shape = (*views, wanted.channels, height, width)
     writer = WRITERS[wanted.store](folder / f"{name}{ENDS[wanted.store]}", shape, len(source))
     rows = [list(range(k, min(k + CHUNK, len(source)))) for k in range(state.done, len(source), CHUNK)]
-    loader = DataLoader(Worker(store, wanted.store != "array"), sampler=rows, batch_size=None, num_workers=workers)
+    loader = Loader(Worker(store, wanted.store != "array"), sampler=rows, batch_size=None, num_workers=workers)
     columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
     with writer, Progress(*columns, transient=True) as bar:
         task = bar.add_task(f"Writing {described(name)}", total=len(source), completed=state.done)
@@ -183,7 +184,7 @@ def prepare_part(folder: Path, name: str, source: Source, wanted: Manifest, work
     kept = [i for i in range(len(source)) if i not in bad_rows]
     Names.of(source.names[i] for i in kept).save(folder / f"{name}.names")
     if source.label is not None:
-        with written(folder / f"{name}.labels.npy") as beside, beside.open("wb") as label_file:
+        with collected(folder / f"{name}.labels.npy") as label_file:
             np.save(label_file, source.label[kept].astype(np.int64))
     return Part(
         len(kept), sha256(*data_files(folder, name, wanted.store)), source.classes, [source.names[i] for i in state.bad]
@@ -199,7 +200,7 @@ class ArrayWriter:
         there = path.stat().st_size if path.exists() else 0
         if needed - there > free:
             raise UserError(
-                f"{path.parent} needs {(needed - there) / 1e9:.1f} GB and has {free / 1e9:.1f}: "
+                f"{path.parent} needs {in_words(needed - there)} and has {in_words(free)}: "
                 "make room, give another folder, or use --store lmdb."
             )
 
@@ -244,7 +245,10 @@ class LMDBWriter:
     def __enter__(self) -> "LMDBWriter":
         import lmdb
 
-        self.file = lmdb.open(str(self.path), map_size=1 << 42)  # a bound on its size, not its size
+        try:  # `map_size` is a bound on its size, not its size; its own lock is not needed beside `alone`
+            self.file = lmdb.open(str(self.path), map_size=1 << 42, lock=False)
+        except lmdb.Error as error:
+            raise OSError(str(error)) from error
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -259,7 +263,7 @@ class LMDBWriter:
                 for i, image in enumerate(items, at):
                     transaction.put(number_key(i), image)
         except lmdb.Error as error:
-            raise OSError(str(error)) from error
+            raise OSError(f"{error}: is the disk full?") from error
 
     def finish(self, count: int) -> None:
         """Nothing is left to do."""

@@ -11,14 +11,12 @@ from lightning.pytorch.callbacks import Checkpoint
 
 from ganzoo.game import Game
 from ganzoo.runs.checkpoint_file import SafeCheckpointIO
+from ganzoo.runs.lock import still_ours
 from ganzoo.system.errors import Stopped, UserError
 from ganzoo.system.output import say
+from ganzoo.system.stopping import STOP
 
 __all__ = ["Checkpoints", "Stopped"]
-
-
-# SLURM sends SIGUSR1 before a job's time is up; Windows has none.
-STOP = [signal.SIGINT, signal.SIGTERM, *([signal.SIGUSR1] if hasattr(signal, "SIGUSR1") else [])]
 
 
 class Checkpoints(Checkpoint):
@@ -91,6 +89,7 @@ class Checkpoints(Checkpoint):
         """Save what is due, between two rounds."""
         step = trainer.global_step
         assert isinstance(pl_module, Game)
+        still_ours()
         self._save_best(trainer)
         if pl_module.rounds.stop_agreed or (step > self.saved_step and step % self.every_n_steps == 0):
             self._save_last(trainer)
@@ -120,12 +119,14 @@ class Checkpoints(Checkpoint):
         self.handlers = {}
 
     def _save_last(self, trainer: L.Trainer) -> None:
+        still_ours(look=True)
         path = str(self.folder / "last.ckpt")
         trainer.save_checkpoint(path)
         self.saved_step, self.last_model_path = trainer.global_step, path
 
     def _save_best(self, trainer: L.Trainer) -> None:
         if self.best_is_new:
+            still_ours(look=True)
             self.best_is_new = False
             self.best_model_path = str(self.folder / "best.ckpt")
             trainer.save_checkpoint(self.best_model_path)
