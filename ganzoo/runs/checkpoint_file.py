@@ -17,6 +17,7 @@ from ganzoo.runs.naming import first_line, names_in, refuse_unpublished, without
 from ganzoo.runs.reader import Reader
 from ganzoo.runs.wellformed import held_by, refuse_odd_records, refuse_unplayable
 from ganzoo.system.errors import UserError
+from ganzoo.system.places import at_home, local
 from ganzoo.system.weights import plain_contents
 
 __all__ = ["SafeCheckpointIO", "load", "model_of", "read", "refuse_unplayable"]
@@ -33,7 +34,7 @@ class SafeCheckpointIO(TorchCheckpointIO):
         Raises:
             UserError: it can't be written.
         """
-        path = Path(path)
+        path = local(path)
         beside = path.with_name(f".{path.name}.writing")
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -59,7 +60,7 @@ def read(path: str | Path) -> dict[str, Any]:
     Raises:
         UserError: it is missing, truncated, no checkpoint, not ganzoo's, or holds more than tensors and plain values.
     """
-    path = Path(path)
+    path = Path(at_home(path))
     if os.path.isdir(path):  # not path.is_dir(), which raises in a folder that is closed to the user
         raise UserError(f"{path} is a folder: give a .ckpt file, such as {path}/checkpoints/last.ckpt of a run.")
     if not os.path.isfile(path):
