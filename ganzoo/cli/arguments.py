@@ -39,6 +39,7 @@ def complete(args: list[str]) -> list[str]:
         for before, arg in zip(["", *args[:-1]], args, strict=True)
     ]
     args = [f"--config={find_experiment(arg[9:])}" if arg.startswith("--config=") else arg for arg in args]
+    args = configs_first(args)
     refuse_missing_configs(values_of(args, "--config", "-c"))
     refuse_missing_checkpoints(values_of(args, "--ckpt_path", "--begin_with"))
     for option in ("model", "data"):
@@ -47,6 +48,19 @@ def complete(args: list[str]) -> list[str]:
     args = begin_as(args, trust)
     refuse_another_model(args)
     return args
+
+
+def configs_first(args: list[str]) -> list[str]:
+    """Put the configs of a command before its other options: what the command line says holds, wherever it stands."""
+    configs: list[str] = []
+    rest = iter(args[1:])
+    others = []
+    for arg in rest:
+        if arg in ("--config", "-c"):
+            configs += [arg, *itertools.islice(rest, 1)]
+        else:
+            (configs if arg.startswith("--config=") else others).append(arg)
+    return [args[0], *configs, *others]
 
 
 def alone(args: list[str], option: str, value: str) -> list[str]:

@@ -16,7 +16,7 @@ from ganzoo.cli.beginning import begin_as_import, begin_with
 from ganzoo.cli.catalogue import LIGHTNING
 from ganzoo.cli.config_parser import LightningParser
 from ganzoo.cli.messages import user_error_in
-from ganzoo.cli.paths import settle
+from ganzoo.cli.paths import as_given, settle
 from ganzoo.data import DataModule
 from ganzoo.game import Game
 from ganzoo.runs.bounded import build_bounded
@@ -209,7 +209,7 @@ class GanzooCLI(LightningCLI):
         for callback in self.trainer.callbacks:  # type: ignore[attr-defined]
             if isinstance(callback, SampleWriter):
                 data = self._get(self.config, "data").as_dict()
-                options = {f"data.{k}": v for k, v in data.get("init_args", {}).items() if k not in UNSEEN}
+                options = {f"data.{k}": as_given(v) for k, v in data.get("init_args", {}).items() if k not in UNSEEN}
                 callback.ckpt, callback.seen = ckpt, {"data": data["class_path"], **options}
         self.config_init["predict"]["return_predictions"] = False
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from ganzoo.system.places import at_home, local
 
-__all__ = ["at_home_in", "settle"]
+__all__ = ["as_given", "at_home_in", "settle"]
 
 PLACES = {"root", "file", "folder", "dir", "path"}  # the last word of the name of an option that takes a path
 WRITTEN = ("run_dir", "trainer.default_root_dir")
@@ -42,6 +42,12 @@ def absolute(name: str, value: str) -> str:
     if not takes_path or name == "class_path" or not value or "://" in value or value.startswith("local:"):
         return value
     return os.path.abspath(value)
+
+
+def as_given(value: Any) -> Any:
+    """Return an absolute path below the current folder as it is from here, and any other value as it is."""
+    here = os.getcwd() + os.sep
+    return os.path.relpath(value) if isinstance(value, str) and value.startswith(here) else value
 
 
 def change(part: Any, new: Callable[[str, str], str], name: str = "") -> Any:

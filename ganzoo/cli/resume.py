@@ -28,15 +28,15 @@ def go_on(run: str, max_steps: int | None, options: list[str]) -> None:
     Raises:
         UserError: there is no such run, or nothing to go on from.
     """
-    config = Path(run) / "config.yaml"
+    config, last = Path(run) / "config.yaml", Path(run) / "checkpoints" / "last.ckpt"
     if not config.is_file():
         raise UserError(f"{run} is not the folder of a run (it has no config.yaml): give one, such as runs/.../<time>.")
-    if not (Path(run) / "checkpoints" / "last.ckpt").is_file():
+    if not last.is_file():
         raise UserError(
             f"{run} has no checkpoints/last.ckpt to go on from: start afresh with `ganzoo fit --config {config}`."
         )
     more = [] if max_steps is None else ["--trainer.max_steps", str(max_steps)]
-    args = ["fit", "--config", str(config), "--ckpt_path", "last", *more, *options]
+    args = ["fit", "--config", str(config), "--ckpt_path", str(last), "--run_dir", run, *more, *options]
 
     from ganzoo.cli.arguments import complete
     from ganzoo.cli.fit import lightning  # now: a wrong folder is answered at once

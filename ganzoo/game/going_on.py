@@ -66,7 +66,8 @@ def go_on(
             unknown = not (names <= recorded or had or schedule is not None) and differ(optimizer, states[i])
             if names & changed.keys() or had != (schedule is not None) or unknown:
                 if schedule is not None:
-                    old = played(player, schedule, old["last_epoch"] if old else checkpoint["global_step"])
+                    step = checkpoint["global_step"]
+                    old = played(player, schedule, min(old["last_epoch"], step) if old else step)
                 states[i], note = taken_up(player, optimizer, states[i])
                 tell(player, optimizer, checkpoint["global_step"], note)
             kept += [old] if schedule is not None else []

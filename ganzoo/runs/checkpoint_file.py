@@ -60,6 +60,8 @@ def read(path: str | Path) -> dict[str, Any]:
     Raises:
         UserError: it is missing, truncated, no checkpoint, not ganzoo's, or holds more than tensors and plain values.
     """
+    if "://" in str(path):
+        raise UserError(f"{path} is a URL: fetch the checkpoint, and give the path of the file.")
     path = Path(at_home(path))
     if os.path.isdir(path):  # not path.is_dir(), which raises in a folder that is closed to the user
         raise UserError(f"{path} is a folder: give a .ckpt file, such as {path}/checkpoints/last.ckpt of a run.")
