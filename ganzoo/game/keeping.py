@@ -39,11 +39,12 @@ def take_back(game: Any, checkpoint: dict[str, Any]) -> None:
     found, mine = moved(str(kept.get("class_path", "no model of ganzoo"))), public_path(type(game))
     if found != mine:
         raise UserError(f"the checkpoint belongs to {found}, not to {mine}: use the model that it was made with.")
+    if trained(game):
+        refuse_other_data(game, checkpoint)
     refuse_other_shapes(game, checkpoint)
     if "optimizer_states" in checkpoint:  # of a run, not an import
         game.helpers_of_run = kept.get("helpers", {})
         if trained(game):
-            refuse_other_data(game, checkpoint)
             game.checkpoint_of_run = checkpoint
     if "local_buffers" in kept:
         checkpoint["state_dict"] |= own_buffers(game, kept["local_buffers"])  # which is loaded next
@@ -104,7 +105,7 @@ def trained(game: Any) -> bool:
 def short_of(value: Any) -> str:
     """Return an option's value for a message: of a class its name alone."""
     name = value.get("class_path") if isinstance(value, dict) else None
-    return str(name).rpartition(".")[2] if name else str(value)[:60]
+    return "null" if value is None else str(name).rpartition(".")[2] if name else str(value)[:60]
 
 
 def shapes_of(state: dict[str, Tensor]) -> dict[str, tuple[int, ...]]:

@@ -139,7 +139,7 @@ def test_options_change_when_a_run_goes_on_and_hold_from_any_folder(folder, tmp_
     with pytest.raises(SystemExit):
         main(["resume", str(run), "--max_steps", "6", "--model.ema", "10"])  # it can't hold
     said = capsys.readouterr().err
-    assert "model.ema was None and is 10.0" in said
+    assert "model.ema was null and is 10.0" in said
     assert "--begin_with CKPT" in said
     assert len(said.strip().splitlines()) == 1
     with pytest.raises(SystemExit):
