@@ -157,7 +157,8 @@ def with_model_of(checkpoint: dict[str, Any], path: str, args: list[str], trust:
     sized = any(isinstance(cls, type) and "image_size" in options_of(cls) for cls in known)
     size = []
     if any(len(shape) == 3 for shape in shapes) and sized and not values_of(args, "--data.image_size"):
-        size = [f"--data.image_size={list(max(shape[1:] for shape in shapes))}"]
+        height, width = max(shape[1:] for shape in shapes)
+        size = [f"--data.image_size={height if height == width else [height, width]}"]
     model = json.dumps({"class_path": made["class_path"], "init_args": init_args})
     return [args[0], "--model", model, *args[1:], *size]
 

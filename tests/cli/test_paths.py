@@ -216,7 +216,7 @@ def test_to_begin_takes_the_model_of_the_checkpoint_and_the_sizes_of_the_data(pl
     assert '"latent_dim": 7' in model
     assert "num_classes" not in model
     assert '"shape"' not in model
-    assert args[-1] == "--data.image_size=[16, 16]"
+    assert args[-1] == "--data.image_size=16"
     assert "--model" not in complete(["fit", "--begin_with", "x.ckpt", "--config", "experiments/digits/dcgan.yaml"])
 
 
