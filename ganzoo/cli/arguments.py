@@ -54,7 +54,7 @@ def configs_first(args: list[str]) -> list[str]:
     """Put the configs of a command before its other options: what the command line says holds, wherever it stands."""
     configs: list[str] = []
     rest = iter(args[1:])
-    others = []
+    others: list[str] = []
     for arg in rest:
         if arg in ("--config", "-c"):
             configs += [arg, *itertools.islice(rest, 1)]

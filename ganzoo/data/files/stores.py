@@ -187,9 +187,10 @@ class ImageSet(SampleSet):
 
     def listing(self) -> Iterator[bytes]:
         """Yield the names and labels of the store, and which of them are the set's."""
-        yield from (self.store.names.ends.tobytes(), self.store.names.blob.tobytes(), self.rows.tobytes())
-        if self.store.label is not None:
-            yield self.store.label.astype("<i8").tobytes()
+        yield self.store.names.blob.tobytes()
+        for numbers in (self.store.names.ends, self.rows, self.store.label):
+            if numbers is not None:
+                yield numbers.astype("<i8").tobytes()  # of one kind on every machine
 
     def sizes(self) -> Iterator[bytes]:
         """Yield the sizes of the files: of all, or of a large set of every second, third, ..."""
