@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ganzoo.cli.early import refuse_missing_checkpoints, refuse_missing_configs, refuse_unknown_names
+from ganzoo.cli.paths import at_home_in
 from ganzoo.runs.experiments import DEMO, find_experiment
 from ganzoo.system.errors import UserError
 from ganzoo.system.machine import rank
@@ -24,8 +25,9 @@ TRUST = ("--trust", "--trust=true")  # import what a checkpoint, or the config.y
 def complete(args: list[str]) -> list[str]:
     """Return the arguments of a Lightning command, completed."""
     args, trust = [arg for arg in args if arg not in TRUST], any(arg in TRUST for arg in args)
-    args = [moved_in(arg) for arg in args]
+    args = [moved_in(arg) for arg in at_home_in(args)]
     named = values_of(args, "--config", "-c", "--model", "--model.class_path", "--data", "--data.class_path")
+    named += values_of(args, "--begin_with")
     if args[0] == "fit" and not named and not any(arg == "-h" or arg.endswith("help") for arg in args):
         if "--print_config" not in args and rank() == 0:
             say(f"Nothing is named to train, so it is the demo, {DEMO}; see `ganzoo list` and `ganzoo fit --help`.")
@@ -37,13 +39,28 @@ def complete(args: list[str]) -> list[str]:
         for before, arg in zip(["", *args[:-1]], args, strict=True)
     ]
     args = [f"--config={find_experiment(arg[9:])}" if arg.startswith("--config=") else arg for arg in args]
+    args = configs_first(args)
     refuse_missing_configs(values_of(args, "--config", "-c"))
-    refuse_missing_checkpoints(values_of(args, "--ckpt_path"))
+    refuse_missing_checkpoints(values_of(args, "--ckpt_path", "--begin_with"))
     for option in ("model", "data"):
         refuse_unknown_names(option, values_of(args, f"--{option}", f"--{option}.class_path"))
     args = find_checkpoint(args, trust)
+    args = begin_as(args, trust)
     refuse_another_model(args)
     return args
+
+
+def configs_first(args: list[str]) -> list[str]:
+    """Put the configs of a command before its other options: what the command line says holds, wherever it stands."""
+    configs: list[str] = []
+    rest = iter(args[1:])
+    others: list[str] = []
+    for arg in rest:
+        if arg in ("--config", "-c"):
+            configs += [arg, *itertools.islice(rest, 1)]
+        else:
+            (configs if arg.startswith("--config=") else others).append(arg)
+    return [args[0], *configs, *others]
 
 
 def alone(args: list[str], option: str, value: str) -> list[str]:
@@ -91,6 +108,23 @@ def find_checkpoint(args: list[str], trust: bool) -> list[str]:
     return args
 
 
+def begin_as(args: list[str], trust: bool) -> list[str]:
+    """Add the model of the checkpoint that a run begins with, if no other is given.
+
+    Raises:
+        UserError: the run is to go on from a checkpoint, too, or the model can't be built with its weights.
+    """
+    begun = values_of(args, "--begin_with")
+    if begun and values_of(args, "--ckpt_path"):
+        raise UserError("--ckpt_path goes on with a run and --begin_with starts another: give one of them.")
+    if not begun or values_of(args, "--config", "-c", "--model"):
+        return args
+    from ganzoo.runs.checkpoint_file import load  # it needs torch
+
+    load(begun[-1], trust)  # the model must be as large as its weights say: a file may ask for anything
+    return with_model_of(read(begun[-1]), begun[-1], args, trust)
+
+
 def read(path: str) -> dict[str, Any]:
     """Return the contents of a checkpoint."""
     from ganzoo.runs import checkpoint_file  # it needs torch
@@ -102,7 +136,9 @@ def with_model_of(checkpoint: dict[str, Any], path: str, args: list[str], trust:
     """Add a checkpoint's model and, if it translates, the size of its images, unless they are given."""
     import ganzoo.data
     from ganzoo.game import Game
+    from ganzoo.game.record import options_of
     from ganzoo.runs.checkpoint_file import model_of
+    from ganzoo.runs.naming import find
     from ganzoo.runs.reader import Reader
 
     named = model_of(checkpoint, path, trust, training=args[0] == "fit")
@@ -111,14 +147,18 @@ def with_model_of(checkpoint: dict[str, Any], path: str, args: list[str], trust:
     except UserError as error:
         raise UserError(f"{path} names the model {named['class_path']}, which can't be built here: {error}") from error
     init_args = made["init_args"]
-    shapes = init_args.pop("shapes", None)
+    shapes = list((init_args.pop("shapes", None) or {}).values())
+    if args[0] == "fit":  # the sizes are those of the new data
+        for option in find(named["class_path"], trust).sizes:
+            value = init_args.pop(option, None)
+            shapes += [value] if option == "shape" and value is not None else []
     names = [name.rpartition(".")[2] for name in values_of(args, "--data")]
-    sized = any(
-        hasattr(getattr(ganzoo.data, name, None), "paired") for name in names
-    )  # a user's own may be of one size
+    known = [getattr(ganzoo.data, name, None) for name in names]  # a user's own may be of one size
+    sized = any(isinstance(cls, type) and "image_size" in options_of(cls) for cls in known)
     size = []
-    if shapes and sized and not values_of(args, "--data.image_size"):
-        size = [f"--data.image_size={list(max(shape[1:] for shape in shapes.values()))}"]
+    if any(len(shape) == 3 for shape in shapes) and sized and not values_of(args, "--data.image_size"):
+        height, width = max(shape[1:] for shape in shapes)
+        size = [f"--data.image_size={height if height == width else [height, width]}"]
     model = json.dumps({"class_path": made["class_path"], "init_args": init_args})
     return [args[0], "--model", model, *args[1:], *size]
 

@@ -11,9 +11,11 @@ from lightning.pytorch.callbacks import ProgressBar
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
 
+from ganzoo.cli.beginning import begin_as_import, begin_with
 from ganzoo.cli.catalogue import LIGHTNING
 from ganzoo.cli.config_parser import LightningParser
 from ganzoo.cli.messages import user_error_in
+from ganzoo.cli.paths import as_given, settle
 from ganzoo.cli.slurm import plugins_of_slurm
 from ganzoo.data import DataModule
 from ganzoo.game import Game
@@ -68,6 +70,12 @@ class GanzooCLI(LightningCLI):
             help="The run's folder. Unless set: <trainer.default_root_dir>/<experiment>/<time>.",
         )
         parser.add_argument(
+            "--begin_with",
+            type=str | None,
+            default=None,
+            help="A .ckpt whose weights the run begins with, at round 0: of a run on other data, or other classes.",
+        )
+        parser.add_argument(
             "--wandb",
             type=WandbMode | None,
             default=None,
@@ -80,8 +88,9 @@ class GanzooCLI(LightningCLI):
         parser.add_lightning_class_args(SampleWriter, "samples")
 
     def parse_arguments(self, parser: LightningArgumentParser, args: Any) -> None:
-        """Parse; refuse a seed that NumPy would refuse."""
+        """Parse; settle the paths; refuse a seed that NumPy would refuse."""
         super().parse_arguments(parser, args)
+        settle(self.config[self.config.subcommand])
         seed = self.config[self.config.subcommand].seed_everything
         if not isinstance(seed, bool) and not 0 <= seed < 2**32:
             raise UserError(f"--seed_everything is {seed}: give a whole number from 0 to {2**32 - 1}.")
@@ -137,11 +146,14 @@ class GanzooCLI(LightningCLI):
         files = self._get(self.config, "config")
         if rank() == 0:
             occupy(folder, ckpt, files and files[-1].absolute)
+        if ckpt is None and (begun := self.config["fit"]["begin_with"]) is not None:
+            begin_with(self.model, begun)
         if ckpt is not None:
             checkpoint = read(ckpt)
             refuse_unplayable(checkpoint, ckpt)
             if "optimizer_states" not in checkpoint:
-                self._begin_with(checkpoint, ckpt)
+                begin_as_import(self.model, checkpoint, ckpt)
+                self.config["fit"]["ckpt_path"] = self.config_init["fit"]["ckpt_path"] = None
                 return
             step, made = checkpoint["global_step"], checkpoint["ganzoo"]
             if step >= self.trainer.max_steps != -1:
@@ -154,15 +166,6 @@ class GanzooCLI(LightningCLI):
                 say(f"Going on from round {step:,}: {ckpt}")
                 if seed != now:
                     say(f"The seed was {seed} and is now {now}: from here on it is another run.")
-
-    def _begin_with(self, checkpoint: dict[str, Any], ckpt: str) -> None:
-        """Start a run at round 0 with the generator of a checkpoint that `ganzoo import` made."""
-        self.model.on_load_checkpoint(checkpoint)  # refuses another model's
-        made = {name: value for name, value in checkpoint["state_dict"].items() if name.startswith("generator.")}
-        self.model.begin_with(made)  # the discriminators beside them were never trained
-        self.config["fit"]["ckpt_path"] = self.config_init["fit"]["ckpt_path"] = None
-        if rank() == 0:
-            say(f"The generator begins as in {ckpt}; discriminator and optimizers are new.")
 
     def after_fit(self) -> None:
         """Say how it went and where the results are."""
@@ -209,7 +212,7 @@ class GanzooCLI(LightningCLI):
         for callback in self.trainer.callbacks:  # type: ignore[attr-defined]
             if isinstance(callback, SampleWriter):
                 data = self._get(self.config, "data").as_dict()
-                options = {f"data.{k}": v for k, v in data.get("init_args", {}).items() if k not in UNSEEN}
+                options = {f"data.{k}": as_given(v) for k, v in data.get("init_args", {}).items() if k not in UNSEEN}
                 callback.ckpt, callback.seen = ckpt, {"data": data["class_path"], **options}
         self.config_init["predict"]["return_predictions"] = False
 

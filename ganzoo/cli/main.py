@@ -10,6 +10,8 @@ from pathlib import Path
 
 from ganzoo.cli.arguments import complete, flags, underscored
 from ganzoo.cli.catalogue import LIGHTNING, others, summaries
+from ganzoo.cli.paths import at_home_in
+from ganzoo.cli.resume import with_options_of_fit
 from ganzoo.system.errors import Stopped, UserError
 from ganzoo.system.files import FULL
 from ganzoo.system.foreign import hush_others
@@ -47,7 +49,9 @@ def run(args: list[str]) -> None:
 
 def run_other(name: str, args: list[str]) -> None:
     """Run one of the commands that are not Lightning's."""
-    command = others()[name]
+    command, args = others()[name], at_home_in(args)
+    if name == "resume":
+        args, command = with_options_of_fit(args, command)
     if isinstance(command, dict) and not {*args[1:2]} & {*command, "-h", "--help"}:
         raise UserError(f"{shlex.join(args[:2])} is not a complete command. {command['_help']}")
     from jsonargparse import auto_cli

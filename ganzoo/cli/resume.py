@@ -1,30 +1,71 @@
 """`ganzoo resume`: the rest of a run."""
 
+import functools
+from collections.abc import Callable
 from pathlib import Path
 
 from ganzoo.system.errors import UserError
 
-__all__ = ["resume"]
+__all__ = ["resume", "with_options_of_fit"]
+
+OWN = ("--max_steps", "--max-steps", "--help", "-h")
 
 
 def resume(run: str, max_steps: int | None = None) -> None:
     """Go on with a run, in its folder, exactly where it was saved last.
 
     Args:
-        run: the run's folder.
+        run: the run's folder. Options of `ganzoo fit` may follow it, and hold from here on, such as --data.root NEW if
+            the data have moved.
         max_steps: a new end of training, in rounds.
+    """
+    go_on(run, max_steps, [])
+
+
+def go_on(run: str, max_steps: int | None, options: list[str]) -> None:
+    """Go on with a run, with some options of `fit`.
+
+    Raises:
+        UserError: there is no such run, or nothing to go on from.
     """
     config = Path(run) / "config.yaml"
     if not config.is_file():
         raise UserError(f"{run} is not the folder of a run (it has no config.yaml): give one, such as runs/.../<time>.")
     # stopped by force before the first of them was due: from the best one, or else from round 0
-    saved = [word for word in ("last", "best") if (Path(run) / "checkpoints" / f"{word}.ckpt").is_file()]
+    kept = [Path(run) / "checkpoints" / name for name in ("last.ckpt", "best.ckpt")]
+    saved = [str(path) for path in kept if path.is_file()]
     more = [] if max_steps is None else ["--trainer.max_steps", str(max_steps)]
     if saved:
         more += ["--ckpt_path", saved[0]]
-    args = ["fit", "--config", str(config), "--run_dir", run, *more]
+    args = ["fit", "--config", str(config), "--run_dir", run, *more, *options]
 
     from ganzoo.cli.arguments import complete
     from ganzoo.cli.fit import lightning  # now: a wrong folder is answered at once
 
     lightning(complete(args))
+
+
+def with_options_of_fit(args: list[str], command: Callable[..., None]) -> tuple[list[str], Callable[..., None]]:
+    """Return the arguments of `ganzoo resume` that are its own, and the command that takes the others to `fit`."""
+    own, more = own_options(args)
+
+    @functools.wraps(command)  # it has the same help
+    def run_on(run: str, max_steps: int | None = None) -> None:
+        go_on(run, max_steps, more)
+
+    return own, run_on
+
+
+def own_options(args: list[str]) -> tuple[list[str], list[str]]:
+    """Return the arguments of `ganzoo resume` itself, and those after the run's folder that are options of `fit`."""
+    own, rest = args[:2], args[2:]
+    if own[1:] == [] or own[1].startswith("-"):  # the folder comes later, or not at all
+        return args, []
+    more: list[str] = []
+    while rest:
+        word = rest.pop(0)
+        mine = word.partition("=")[0] in OWN
+        (own if mine or not (more or word.startswith("-")) else more).append(word)
+        if mine and "=" not in word and rest and not rest[0].startswith("--"):
+            own.append(rest.pop(0))
+    return own, more

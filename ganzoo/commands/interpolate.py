@@ -1,7 +1,6 @@
 """`ganzoo interpolate`: walks through a trained generator's latent space."""
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any, Literal
 
 import torch
@@ -18,6 +17,7 @@ from ganzoo.runs.checkpoint_file import load
 from ganzoo.system.errors import UserError
 from ganzoo.system.files import writable
 from ganzoo.system.output import say
+from ganzoo.system.places import local
 
 __all__ = ["interpolate"]
 
@@ -53,7 +53,7 @@ def interpolate(
         raise UserError(f"num is {num}, stops {stops}, steps {steps}: give at least 1, 2 and 1.")
     if seed < 0:
         raise UserError(f"seed is {seed}: give 0 or more.")
-    path = Path(out)
+    path = local(out)
     if path.suffix not in (".gif", ".png", ".mp4"):
         raise UserError(f"out is {out}: give a .gif, a .png or an .mp4.")
     if labels is not None and len(labels) < 2:

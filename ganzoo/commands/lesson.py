@@ -5,13 +5,13 @@ import shlex
 import time
 from collections.abc import Callable
 from inspect import Parameter, Signature
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ganzoo import lessons
 from ganzoo.system.errors import UserError
 from ganzoo.system.files import writable, written
 from ganzoo.system.output import say, say_table
+from ganzoo.system.places import local
 
 if TYPE_CHECKING:
     from ganzoo.lessons.base import Table
@@ -48,7 +48,7 @@ def teach(name: str, out: str | None, seed: int, **more: Any) -> None:
     """Run a lesson; print its table and keep it beside its pictures."""
     if seed < 0:
         raise UserError(f"seed is {seed}: give 0 or more.")
-    folder = Path(out or f"runs/lessons/{name}")
+    folder = local(out or f"runs/lessons/{name}")
     file = folder / "table.md"
     writable(file)  # find out now, not after minutes of training
     began = time.monotonic()

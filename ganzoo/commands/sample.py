@@ -15,6 +15,7 @@ from ganzoo.runs.checkpoint_file import load
 from ganzoo.system.errors import UserError
 from ganzoo.system.files import empty_folder
 from ganzoo.system.output import say
+from ganzoo.system.places import local
 
 __all__ = ["sample"]
 
@@ -94,7 +95,7 @@ def where(out: str) -> tuple[Path, bool]:
     Raises:
         UserError: it can be neither a folder nor a file of a known kind.
     """
-    path = Path(out)
+    path = local(out)
     if path.suffix in (".png", ".npy", ".csv") and not out.endswith("/"):
         if os.path.isdir(path):
             raise UserError(f"{out} is a folder: give the path of a file, or a new folder without a suffix.")

@@ -12,6 +12,7 @@ from ganzoo.data.base.sets import TensorSet
 from ganzoo.data.base.tensors import resize
 from ganzoo.data.download.get import get
 from ganzoo.system.errors import UserError
+from ganzoo.system.places import at_home
 
 __all__ = ["CIFAR10"]
 
@@ -34,7 +35,7 @@ class CIFAR10(Augmented):
 
     def __init__(self, root: str = "data", image_size: int | list[int] = 32, download: bool = False, **kwargs: Any):
         super().__init__(image_size=image_size, **kwargs)
-        self.root = root
+        self.root = at_home(root)
         self.download = download
 
     def prepare_data(self) -> None:

@@ -1,5 +1,6 @@
 """Two domains without pairs: horses and zebras, and any other set in CycleGAN's layout."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +46,20 @@ class UnpairedSet(SampleSet):
             if "bad" in part:
                 batch[f"bad_{name}"] = part["bad"]
         return batch
+
+    def form(self) -> str:
+        """Return how the images are stored."""
+        return self.domains["a"].form()
+
+    def listing(self) -> Iterator[bytes]:
+        """Yield the names of both domains."""
+        for domain in self.domains.values():
+            yield from domain.listing()
+
+    def sizes(self) -> Iterator[bytes]:
+        """Yield the sizes of the files of both."""
+        for domain in self.domains.values():
+            yield from domain.sizes()
 
 
 class UnpairedStream(Stream):

@@ -48,6 +48,10 @@ class Parallel(Source):
         """Return the first of the pair."""
         return self.folders[0].read(i)
 
+    def bytes_of(self, i: int) -> int:
+        """Return the bytes of both files."""
+        return sum(folder.bytes_of(i) for folder in self.folders)
+
     def open(self, i: int) -> list[Image.Image]:
         """Return the pair; Unreadable if one is, or if their sizes differ."""
         (a,), (b,) = (folder.open(i) for folder in self.folders)

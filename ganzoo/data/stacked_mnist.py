@@ -1,5 +1,6 @@
 """Stacked MNIST: three random digits as the channels of a colour image, so 1,000 modes whose labels are known."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -35,6 +36,11 @@ class Stacks(TensorSet):
         rows = stack["rows"]
         image = self.digits.tensors["image"].index_select(0, rows.flatten())  # (3n, 1, H, W)
         return {"image": image.view(*rows.shape, *image.shape[2:]), "label": stack["label"]}
+
+    def listing(self) -> Iterator[bytes]:
+        """Yield the number of the stacks and the digits' labels: the stacks themselves follow from the seed."""
+        yield len(self).to_bytes(8, "little")
+        yield from self.digits.listing()
 
 
 class StackedMNIST(MNIST):

@@ -1,6 +1,7 @@
 """Points in the plane: simple distributions, on which one can see how a GAN learns."""
 
 import math
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -12,11 +13,25 @@ from ganzoo.data.base.module import DataModule
 from ganzoo.data.base.sets import TensorSet
 from ganzoo.metrics import ModesFound, SampleMetric, SlicedWassersteinDistance
 from ganzoo.system.errors import UserError
+from ganzoo.system.places import at_home
 
 __all__ = ["Toy2D"]
 
 Shape = Literal["ring", "grid", "spiral", "swiss_roll", "two_moons"]
 NUM_VAL = 2_500  # as many as VEEGAN and PacGAN score
+
+
+class Points(TensorSet):
+    """Points of a file, or drawn: these are told by the name of their distribution, and follow from the seed."""
+
+    def __init__(self, told_by: bytes, **tensors: Tensor):
+        super().__init__(**tensors)
+        self.told_by = told_by
+
+    def listing(self) -> Iterator[bytes]:
+        """Yield the number of the points, and which they are."""
+        yield len(self).to_bytes(8, "little")
+        yield self.told_by
 
 
 class Toy2D(DataModule):
@@ -45,8 +60,8 @@ class Toy2D(DataModule):
         super().__init__(**kwargs)
         if name not in get_args(Shape):
             raise UserError(f"--data.name is {name!r}; choose one of {', '.join(get_args(Shape))}")
-        self.name = name
-        self.file = file
+        self.name: str = name
+        self.file = None if file is None else at_home(file)
         self.num_points = num_points
         self.modes: Tensor | None = None
         self.std: float | None = None
@@ -62,7 +77,9 @@ class Toy2D(DataModule):
         if self.file is not None:
             points = torch.from_numpy(read_points(Path(self.file)))
             held_out = torch.arange(len(points)) % 10 == 0
-            return TensorSet(image=points[~held_out]), TensorSet(image=points[held_out])
+            parts = [points[rows] for rows in (~held_out, held_out)]
+            first, second = (Points(part.numpy().tobytes(), image=part) for part in parts)
+            return first, second
         if self.num_points < 1:
             raise UserError(f"--data.num_points is {self.num_points}; it must be at least 1")
         train, val = self._drawn(self.num_points, stream=1), self._drawn(NUM_VAL, stream=2)
@@ -94,8 +111,8 @@ class Toy2D(DataModule):
             points, blur = arc + label[:, None] * np.array([1.0, 0.5]), 0.05
         image = torch.from_numpy(points + blur * rng.standard_normal((n, 2))).float()
         if label is None:
-            return TensorSet(image=image)
-        return TensorSet(image=image, label=torch.from_numpy(label))
+            return Points(self.name.encode(), image=image)
+        return Points(self.name.encode(), image=image, label=torch.from_numpy(label))
 
 
 def polar(radius: np.ndarray, angle: np.ndarray) -> np.ndarray:

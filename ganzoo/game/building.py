@@ -7,7 +7,6 @@ import torch
 from ganzoo.game.helpers import Helpers
 from ganzoo.game.player import Player
 from ganzoo.game.sizes import take_sizes
-from ganzoo.game.weights import begin
 from ganzoo.networks.chance import use_chance
 from ganzoo.system.draws import run_seed
 
@@ -24,14 +23,17 @@ def build(game: Any, data: Any) -> None:
         built = dict(zip(game.learning, map(use_chance, game.build_players()), strict=True))
     for name, network in built.items():
         setattr(game, name, network.to(memory_format=torch.channels_last) if game.channels_last else network)
-    if game.first_weights is not None:
-        begin(game, game.first_weights)
+    if (beginning := game.beginning) is not None:
+        beginning.fill_players(game)
     game.players = {
         name: Player(name, network, rates=game.rates.get(name), title=game.logged_as.get(name), **game.learning[name])
         for name, network in built.items()
     }
     game.check_players()
     game.ema = game.average.of(game.generator)
+    if beginning is not None:
+        beginning.fill_average(game)
+        game.beginning = None  # the weights take memory
 
 
 def build_helpers(game: Any) -> Helpers:

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from ganzoo.game.average import Average
 from ganzoo.game.building import build, build_helpers
+from ganzoo.game.going_on import go_on
 from ganzoo.game.helpers import Helpers
 from ganzoo.game.keeping import keep, take_back
 from ganzoo.game.limits import look_for_no_driver, refuse_other_clocks, refuse_other_games, say_what_couples
@@ -20,6 +21,7 @@ from ganzoo.game.round import Rounds
 from ganzoo.game.traceable import Traceable
 from ganzoo.game.validation import Validation
 from ganzoo.game.ways import Way
+from ganzoo.game.weights import Beginning
 from ganzoo.metrics import SampleMetric
 from ganzoo.objectives import Objective
 from ganzoo.optimizers import Adam
@@ -132,8 +134,9 @@ class Game(L.LightningModule):
         self.rounds, self.validation, self.helpers = Rounds(self), Validation(self), Helpers({})
         self.players: dict[str, Player] = {}
         self.notes: dict[str, Tensor] = {}  # what the losses of the last round noted beside their terms
-        self.first_weights: dict[str, Tensor] | None = None
-        self.helpers_of_run: dict[str, Any] | None = None  # as the checkpoint of a run that goes on recorded them
+        self.beginning: Beginning | None = None
+        self.checkpoint_of_run: dict[str, Any] | None = None  # that goes on: it is about to be loaded
+        self.helpers_of_run: dict[str, Any] | None = None  # as that checkpoint recorded them
         self.images_seen = 0
         self.draws_by_itself = False  # a network draws from torch's own chance
         self.round = 0  # being played
@@ -187,9 +190,9 @@ class Game(L.LightningModule):
         if not self.players:
             build(self, self._trainer.datamodule if self._trainer is not None else None)  # type: ignore[attr-defined]
 
-    def begin_with(self, weights: dict[str, Tensor]) -> None:
-        """Give the networks the weights of a state dict when they are built. Those that it does not have stay new."""
-        self.first_weights = weights
+    def begin_with(self, weights: dict[str, Tensor], partly: bool = False, images_seen: int = 0) -> None:
+        """Give the networks the weights of a state dict when they are built; see `Beginning`. Others stay new."""
+        self.beginning = Beginning(weights, partly, images_seen)
 
     def setup(self, stage: str) -> None:
         """Refuse settings that would silently train something else; make the metrics."""
@@ -204,6 +207,9 @@ class Game(L.LightningModule):
         optimizers = [player.new_optimizer(self.trainer.precision_plugin) for player in self.players.values()]
         pairs = zip(self.players.values(), optimizers, strict=True)
         schedules = [player.new_schedule(optimizer, self.trainer.max_steps) for player, optimizer in pairs]
+        if self.checkpoint_of_run is not None:
+            go_on(self, self.checkpoint_of_run, optimizers, schedules)
+            self.checkpoint_of_run = None
         return optimizers, [schedule for schedule in schedules if schedule is not None]
 
     def on_fit_start(self) -> None:

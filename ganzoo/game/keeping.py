@@ -4,6 +4,7 @@ from typing import Any
 
 from torch import Tensor
 
+from ganzoo.game.going_on import changed_options
 from ganzoo.game.ranks import gathered_buffers, own_buffers
 from ganzoo.game.record import record
 from ganzoo.system.draws import run_seed
@@ -38,12 +39,29 @@ def take_back(game: Any, checkpoint: dict[str, Any]) -> None:
     found, mine = moved(str(kept.get("class_path", "no model of ganzoo"))), public_path(type(game))
     if found != mine:
         raise UserError(f"the checkpoint belongs to {found}, not to {mine}: use the model that it was made with.")
+    if trained(game):
+        refuse_other_data(game, checkpoint)
     refuse_other_shapes(game, checkpoint)
-    if "optimizer_states" in checkpoint:  # of a run that goes on, not an import
+    if "optimizer_states" in checkpoint:  # of a run, not an import
         game.helpers_of_run = kept.get("helpers", {})
+        if trained(game):
+            game.checkpoint_of_run = checkpoint
     if "local_buffers" in kept:
         checkpoint["state_dict"] |= own_buffers(game, kept["local_buffers"])  # which is loaded next
     game.images_seen = kept["images_seen"]
+
+
+def refuse_other_data(game: Any, checkpoint: dict[str, Any]) -> None:
+    """Refuse to go on with another data set: the place in the checkpoint's data would be lost silently."""
+    found = [
+        name for name, value in checkpoint.items() if isinstance(value, dict) and {"position", "n"} <= value.keys()
+    ]
+    data = getattr(game._trainer, "datamodule", None)
+    if found and data is not None and type(data).__qualname__ not in found:
+        raise UserError(
+            f"the run was trained on {found[0]} so far, and the data are {type(data).__qualname__} now: go on with "
+            f"{found[0]}, or begin another run with its weights: --begin_with CKPT in place of --ckpt_path."
+        )
 
 
 def refuse_lone_generator(game: Any, checkpoint: dict[str, Any]) -> None:
@@ -68,11 +86,26 @@ def refuse_other_shapes(game: Any, checkpoint: dict[str, Any]) -> None:
         return
     known = checkpoint["ganzoo"]["init_args"]
     sizes = [f"{size} {known[size]}" for size in game.sizes if size in known]
+    changed = changed_options(game, checkpoint)
+    others = [name for name in changed if name not in game.sizes and not name.endswith(("_optimizer", "_schedule"))]
+    told = "".join("; model.{} was {} and is {}".format(name, *map(short_of, changed[name])) for name in others)
+    afresh = ", or begin another run with its weights: --begin_with CKPT in place of --ckpt_path"
     raise UserError(
-        f"the checkpoint has other networks, made for {', '.join(sizes) or 'other data'}: give "
+        f"the checkpoint has other networks, made for {', '.join(sizes) or 'other data'}{told}: give "
         "the options of model and data that it was trained with, such as --data.image_size (its run's "
-        "config.yaml has them)."
+        f"config.yaml has them){afresh if trained(game) else ''}."
     )
+
+
+def trained(game: Any) -> bool:
+    """Say whether a game is trained now, not scored or sampled from."""
+    return game._trainer is not None and game._trainer.state.fn == "fit"
+
+
+def short_of(value: Any) -> str:
+    """Return an option's value for a message: of a class its name alone."""
+    name = value.get("class_path") if isinstance(value, dict) else None
+    return "null" if value is None else str(name).rpartition(".")[2] if name else str(value)[:60]
 
 
 def shapes_of(state: dict[str, Tensor]) -> dict[str, tuple[int, ...]]:

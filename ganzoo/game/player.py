@@ -121,7 +121,7 @@ class Player:
         """Return the schedule of its rate over a run of so many rounds, if there is one.
 
         Raises:
-            UserError: one that waits for a loss.
+            UserError: one that waits for a loss, or ends before the run.
         """
         if self.schedule is None:
             return None
@@ -133,6 +133,13 @@ class Player:
             )
         if isinstance(schedule, ConstantThenLinear):
             schedule.play_until(max_steps)
+        total = getattr(schedule, "total_steps", None)  # of OneCycleLR, which has an end
+        if isinstance(total, int) and not 0 < max_steps <= total:
+            raise UserError(
+                f"{self.name}_schedule is {type(schedule).__name__} with {total} rounds (total_steps), and the run has "
+                f"{max_steps if max_steps > 0 else 'no end'} (trainer.max_steps): set --model.{self.name}_schedule."
+                "total_steps to the run's rounds."
+            )
         return schedule
 
     def clip_(self, norm: Tensor) -> None:

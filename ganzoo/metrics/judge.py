@@ -1,10 +1,8 @@
 """The judge: a small classifier of grey images, trained on the data itself. It scores generated images."""
 
 import hashlib
-import os
 from collections.abc import Callable
 from contextlib import suppress
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -16,6 +14,7 @@ from ganzoo.metrics.features import FeatureMetric
 from ganzoo.networks.frozen.inception import Extractor
 from ganzoo.system.errors import UserError
 from ganzoo.system.files import collected
+from ganzoo.system.machine import cache_folder
 
 __all__ = ["Judge", "JudgeMetric", "judge_of"]
 
@@ -111,7 +110,7 @@ def judge_of(image: Tensor, label: Tensor, num_classes: int = 10) -> Judge:
     digest = hashlib.sha256(image.contiguous().numpy().data)  # piece by piece: no copy of the set
     digest.update(label.contiguous().numpy().data)
     digest.update(f"{image.shape}{VERSION}".encode())
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache", "ganzoo", f"judge-{digest.hexdigest()}.pt")
+    cache = cache_folder().parent / f"judge-{digest.hexdigest()}.pt"
     with torch.random.fork_rng(devices=[]):  # a run's own chance doesn't depend on its scores
         judge = Judge(num_classes)
     try:

@@ -18,6 +18,7 @@ from ganzoo.runs.reader import Reader
 from ganzoo.runs.wellformed import held_by, refuse_odd_records, refuse_unplayable
 from ganzoo.system.errors import UserError
 from ganzoo.system.files import written
+from ganzoo.system.places import at_home, local
 from ganzoo.system.weights import plain_contents
 
 __all__ = ["SafeCheckpointIO", "load", "model_of", "read", "refuse_unplayable"]
@@ -34,7 +35,7 @@ class SafeCheckpointIO(TorchCheckpointIO):
         Raises:
             UserError: it can't be written.
         """
-        path = Path(path)
+        path = local(path)
         try:
             with written(path) as beside, open(beside, "wb") as file:
                 torch.save(checkpoint, file)
@@ -56,7 +57,9 @@ def read(path: str | Path) -> dict[str, Any]:
     Raises:
         UserError: it is missing, truncated, no checkpoint, not ganzoo's, or holds more than tensors and plain values.
     """
-    path = Path(path)
+    if "://" in str(path):
+        raise UserError(f"{path} is a URL: fetch the checkpoint, and give the path of the file.")
+    path = Path(at_home(path))
     if os.path.isdir(path):  # not path.is_dir(), which raises in a folder that is closed to the user
         raise UserError(f"{path} is a folder: give a .ckpt file, such as {path}/checkpoints/last.ckpt of a run.")
     if not os.path.isfile(path):

@@ -3,17 +3,20 @@
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import lightning as L
 from lightning.pytorch.cli import SaveConfigCallback
 
+from ganzoo.runs.changes import MARK, changes, noted, options_of_checkpoint, options_of_run
 from ganzoo.runs.lock import hold
 from ganzoo.runs.loggers import start_wandb
 from ganzoo.system.errors import UserError
 from ganzoo.system.files import written
 from ganzoo.system.machine import rank
 from ganzoo.system.output import say
-from ganzoo.system.reading import read_yaml
+from ganzoo.system.places import local
+from ganzoo.system.reading import parse_yaml, read_yaml
 
 __all__ = ["RunFolder", "leave_no_empty_folder", "new_folder", "occupy"]
 
@@ -25,6 +28,9 @@ class RunFolder(SaveConfigCallback):
     """
 
     is_new = False  # config.yaml was written by this process
+    changed = ""  # the options that are others than in the checkpoint that the run goes on from, in words
+    start = 0  # its round
+    options: dict[str, Any] | None = None  # those that a checkpoint keeps
 
     def setup(self, trainer: L.Trainer, pl_module: L.LightningModule, stage: str) -> None:
         """Do nothing yet."""
@@ -41,16 +47,43 @@ class RunFolder(SaveConfigCallback):
         if problem := trainer.strategy.broadcast(problem):
             raise UserError(problem)
 
+    def options_now(self, trainer: L.Trainer) -> dict[str, Any]:
+        """Return the options that a checkpoint keeps."""
+        if self.options is None:
+            config = parse_yaml(self.parser.dump(self.config, skip_none=False))
+            self.options = options_of_run(config, trainer.world_size)
+        return self.options
+
+    def on_save_checkpoint(self, trainer: L.Trainer, pl_module: L.LightningModule, checkpoint: dict[str, Any]) -> None:
+        """Record them."""
+        checkpoint["options"] = self.options_now(trainer)
+
+    def on_load_checkpoint(self, trainer: L.Trainer, pl_module: L.LightningModule, checkpoint: dict[str, Any]) -> None:
+        """Say which options of a run that goes on are others than its checkpoint was trained with."""
+        if trainer.state.fn != "fit":
+            return
+        before = options_of_checkpoint(checkpoint, trainer.ckpt_path)
+        self.changed, self.start = noted(changes(before, self.options_now(trainer))), checkpoint["global_step"]
+        if self.changed and trainer.is_global_zero:
+            say(f"Changed, from here on: {self.changed}.")
+
     def save_config(self, trainer: L.Trainer, pl_module: L.LightningModule, stage: str) -> None:
-        """Write the whole configuration, unless the run goes on."""
+        """Write the whole configuration; of a run that goes on the one that holds now, with a line on what changed."""
         folder = Path(trainer.loggers[0].save_dir or "")
         say(f"Run: {folder}")
-        if not (folder / "config.yaml").exists():
-            config = self.config.clone()
-            config["run_dir"] = config["ckpt_path"] = None
-            with written(folder / "config.yaml") as beside:
-                self.parser.save(config, beside, skip_none=False, overwrite=True)
-            self.is_new = True
+        config, file = self.config.clone(), folder / "config.yaml"
+        config["run_dir"] = config["ckpt_path"] = None
+        text, notes, there = self.parser.dump(config, skip_none=False), "", None
+        if file.exists():
+            lines = file.read_text(encoding="utf-8").splitlines(keepends=True)
+            notes = "".join(line for line in lines if line.startswith(MARK))
+            there = "".join(line for line in lines if not line.startswith(MARK))
+        if self.changed and (note := f"{MARK}{self.start:,} on: {self.changed}\n") not in notes:
+            notes, there = notes + note, None
+        if there != text:
+            self.is_new = not file.exists()
+            with written(file) as beside:
+                beside.write_text(notes + text, encoding="utf-8")
 
     def _start_loggers(self, trainer: L.Trainer) -> None:
         folder = Path(trainer.loggers[0].save_dir or "")
@@ -117,7 +150,7 @@ def new_folder(root: str | Path, config: str | None, names: tuple[str, str]) -> 
         named = file.parent.parent if file.name == "config.yaml" else file.with_suffix("")
         experiment = Path(named.parent.name) / named.name
     now = f"{datetime.now():%Y-%m-%d_%H-%M-%S}"
-    folder, number = Path(root) / experiment / now, 1
+    folder, number = local(root) / experiment / now, 1
     while rank() == 0:
         made = [place for place in (folder, *folder.parents) if not place.exists()]
         try:

@@ -12,6 +12,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from ganzoo.system.errors import UserError
+from ganzoo.system.places import local
 from ganzoo.system.processes import is_there, place
 
 __all__ = [
@@ -45,9 +46,9 @@ def written(path: str | Path) -> Iterator[Path]:
     What writes there must say if there is no room. Libraries that write by themselves often don't: see `collected`.
 
     Raises:
-        UserError: `path` is a folder, or can't be written.
+        UserError: `path` is a folder or a URL, or can't be written.
     """
-    path = Path(path)
+    path = local(path)
     if os.path.isdir(path):  # not path.is_dir(), which raises in a folder that is closed to the user
         raise UserError(f"{path} is a folder: give the path of a file.")
     beside = path.with_name(f".writing-{place()}-{os.getpid()}-{path.name}")  # two processes may write the same
@@ -103,9 +104,9 @@ def empty_folder(path: str | Path) -> Path:
     """Return a new or empty folder.
 
     Raises:
-        UserError: it is a file, holds something already, or can't be made.
+        UserError: it is a file or a URL, holds something already, or can't be made.
     """
-    path = Path(path)
+    path = local(path)
     if os.path.isdir(path) and any(folder_for(path).iterdir()):
         raise UserError(f"the folder {path} is not empty: give a new one, so that nothing is mixed up.")
     return folder_for(path)
@@ -115,9 +116,9 @@ def folder_for(path: str | Path) -> Path:
     """Return a folder that can be written, whatever it holds; it is made if it is not there.
 
     Raises:
-        UserError: it is a file, or can't be made or written.
+        UserError: it is a file or a URL, or can't be made or written.
     """
-    path = Path(path)
+    path = local(path)
     if os.path.exists(path) and not os.path.isdir(path):
         raise UserError(f"{path} exists and is no folder: give another path.")
     try:
@@ -133,7 +134,7 @@ def writable(path: str | Path) -> None:
     """Find out early, before the work, that a file could not be written.
 
     Raises:
-        UserError: `path` is a folder, or can't be written.
+        UserError: `path` is a folder or a URL, or can't be written.
     """
     with suppress(NotWanted), written(path) as beside:
         beside.touch()

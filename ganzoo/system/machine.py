@@ -18,7 +18,7 @@ def cores() -> int:
 
 def cache_folder() -> Path:
     """Return the folder for fetched files, below $XDG_CACHE_HOME or ~/.cache."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache", "ganzoo", "stream")
+    return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache", "ganzoo", "stream").expanduser()
 
 
 def rank() -> int:

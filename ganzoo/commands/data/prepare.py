@@ -18,6 +18,7 @@ from ganzoo.data.prepared.writing import make
 from ganzoo.system.errors import UserError
 from ganzoo.system.machine import cores
 from ganzoo.system.output import harmless, say
+from ganzoo.system.places import local
 
 __all__ = ["Kind", "data_set", "prepare", "workers_for"]
 
@@ -72,7 +73,7 @@ def prepare(
     wanted = Manifest(type(made).__name__, str(Path(src).resolve()), [height, width], channels, store)
     wanted.contents, wanted.category = contents_of(sources), category if kind == "lsun" else ""
     workers = workers_for(num_workers)
-    target = Path(dest)
+    target = local(dest)
     companions = [Path(src, name) for name in made.companions if Path(src, name).is_file()]
     manifest = make(sources, wanted, target, workers, on_error == "skip", companions)
     parts = ", ".join(f"{name} {part.count:,}" for name, part in manifest.parts.items())

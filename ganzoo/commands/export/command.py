@@ -18,6 +18,7 @@ from ganzoo.runs.checkpoint_file import load
 from ganzoo.system.errors import UserError
 from ganzoo.system.files import writable, written
 from ganzoo.system.output import say
+from ganzoo.system.places import local
 
 __all__ = ["export"]
 
@@ -42,7 +43,7 @@ def export(
         raw: use the generator's raw weights even if the checkpoint holds their moving average.
         trust: also import classes that are not ganzoo's, such as your own network: their code runs.
     """
-    path = Path(out or f"{Path(ckpt).stem}.pt2")
+    path = local(out or f"{Path(ckpt).stem}.pt2")
     if path.suffix not in (".pt2", ".onnx"):
         raise UserError(f"out is {path}: give a .pt2, for PyTorch, or an .onnx.")
     if not path.parent.is_dir():

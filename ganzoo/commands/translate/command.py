@@ -20,6 +20,7 @@ from ganzoo.runs.checkpoint_file import load
 from ganzoo.system.errors import UserError
 from ganzoo.system.files import distinct, folder_for, inside
 from ganzoo.system.output import say
+from ganzoo.system.places import local
 
 __all__ = ["that_translates", "translate"]
 
@@ -123,7 +124,7 @@ def files_of(source: Path, out: str) -> dict[str, tuple[Path, Path]]:
     Raises:
         UserError: there is no image; or the outputs would be among the inputs, or can't be written where they should.
     """
-    target = Path(out)
+    target = local(out)
     named = target.suffix.lower() in SUFFIXES | VIDEOS and not target.is_dir()  # a file, not a folder
     if not source.is_dir():
         what, suffix = ("a video", ".mp4") if source.suffix.lower() in VIDEOS else ("an image", ".png")

@@ -17,6 +17,7 @@ from ganzoo.data.base.tensors import resize
 from ganzoo.data.base.with_judge import WithJudge
 from ganzoo.data.download.get import get
 from ganzoo.system.errors import UserError
+from ganzoo.system.places import at_home
 
 __all__ = ["IDX"]
 
@@ -42,7 +43,7 @@ class IDX(Augmented, WithJudge):
 
     def __init__(self, root: str = "data", image_size: int | list[int] = 32, download: bool = False, **kwargs: Any):
         super().__init__(image_size=image_size, **kwargs)
-        self.root = root
+        self.root = at_home(root)
         self.download = download
 
     @property

@@ -19,6 +19,7 @@ from ganzoo.system.errors import UserError
 from ganzoo.system.files import strays
 from ganzoo.system.machine import cores
 from ganzoo.system.output import harmless, say
+from ganzoo.system.places import at_home
 
 __all__ = ["SPLIT", "Images"]
 
@@ -66,8 +67,8 @@ class Images(Augmented):
         **kwargs: Any,
     ):
         super().__init__(num_workers=0 if num_workers is None else num_workers, **kwargs)
-        self.root, self.cache_gb = root, cache_gb
-        self.folder = Path(root)  # of a URL: of what is fetched
+        self.root, self.cache_gb = at_home(root), cache_gb
+        self.folder = Path(self.root)  # of a URL: of what is fetched
         self.channels, self.num_val, self.split_seed = channels, num_val, split_seed
         self.on_error = on_error
         self.choose_workers = num_workers is None

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader
 
+from ganzoo.data.base.identity import REMEDY, identity_of, problem_with
 from ganzoo.data.base.sets import Numbered, SampleSet
 from ganzoo.data.base.streams import Blocks, Rows, Stream
 from ganzoo.data.base.tensors import to_float
@@ -68,6 +69,8 @@ class DataModule(L.LightningDataModule, ABC):
         self.extra_metrics = extra_metrics or []
         self.position = 0
         self._n_of_checkpoint: int | None = None
+        self._identity: dict[str, dict[str, str]] = {}  # of the sets, once they are trained on
+        self._identity_of_checkpoint: Any = None
 
     @abstractmethod
     def load(self) -> tuple[SampleSet, SampleSet]:
@@ -196,10 +199,17 @@ class DataModule(L.LightningDataModule, ABC):
         if self._n_of_checkpoint not in (None, n):
             raise UserError(
                 f"the checkpoint was trained on {self._n_of_checkpoint} samples, this training set has {n}:"
-                " its place in the data means nothing here; resume with the same data"
+                f" its place in the data means nothing here; {REMEDY}"
             )
+        if problem := self.on_rank_0(self._other_set):
+            raise UserError(problem)
         if self.trainer and self.trainer.overfit_batches:  # type: ignore[attr-defined]
             raise UserError("--trainer.overfit_batches replaces the training stream; leave it out")
+
+    def _other_set(self) -> str | None:
+        """Note which set it is; return what is wrong if the checkpoint's was another. Only rank 0 looks at files."""
+        self._identity = identity_of(self)
+        return problem_with(self._identity_of_checkpoint, self._identity)
 
     def on_after_batch_transfer(self, batch: Any, dataloader_idx: int) -> Any:
         """Convert a dict batch to floats, on the device; while training, move `position` past it."""
@@ -226,9 +236,10 @@ class DataModule(L.LightningDataModule, ABC):
         return self.trainer.precision_plugin.convert_input(like).dtype if self.trainer else like.dtype
 
     def state_dict(self) -> dict[str, Any]:
-        """Return what a resume needs: `position`, and the size `n` of the set that it counts in."""
-        return {"position": self.position, "n": len(self.train)}
+        """Return what a resume needs: `position`, the size `n` of the set that it counts in, and which set it is."""
+        return {"position": self.position, "n": len(self.train), "samples": self._identity}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Go to a checkpoint's position; `n` is checked when training starts: validation does not care."""
+        """Go to a checkpoint's position; the set is checked when training starts: validation does not care."""
         self.position, self._n_of_checkpoint = state_dict["position"], state_dict["n"]
+        self._identity_of_checkpoint = state_dict.get("samples")  # an earlier version kept none

@@ -1,6 +1,7 @@
 """Sets of samples, which are indexed."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
 
 import torch
 from torch import Tensor
@@ -22,6 +23,20 @@ class SampleSet(Dataset[dict[str, Tensor]], ABC):
     def labels(self) -> Tensor | None:
         """The label of each sample, int64 (N,), or None."""
         return None
+
+    def form(self) -> str:
+        """Return how the samples are stored; `sizes` compare only in the same form."""
+        return "tensors"
+
+    def listing(self) -> Iterator[bytes]:
+        """Yield what tells the set from another at little cost, the same on each machine: labels, names of files."""
+        yield len(self).to_bytes(8, "little")
+        if (labels := self.labels) is not None:
+            yield labels.numpy().astype("<i8").tobytes()
+
+    def sizes(self) -> Iterator[bytes]:
+        """Yield the sizes of the files, or their checksum where there is one."""
+        yield from ()
 
 
 class TensorSet(SampleSet):

@@ -20,6 +20,7 @@ from ganzoo.data.download.unpacking import unpack
 from ganzoo.system.errors import UserError
 from ganzoo.system.files import in_words
 from ganzoo.system.output import say
+from ganzoo.system.places import local
 
 __all__ = ["get"]
 
@@ -38,7 +39,7 @@ def get(name: str, root: str = "data", yes: bool = False) -> None:
     """
     entry = find(name)
     try:
-        bring(entry, Path(root), yes)
+        bring(entry, local(root), yes)
     except OSError as error:
         raise UserError(f"can't use the folder {root} ({error}): give --root FOLDER") from error
 

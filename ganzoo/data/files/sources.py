@@ -5,6 +5,7 @@ import zipfile
 import zlib
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path, PurePosixPath
 from typing import ClassVar
 
@@ -81,6 +82,10 @@ class Source(ABC):
     def read(self, i: int) -> bytes:
         """Return the encoded image; OSError if that fails."""
 
+    def bytes_of(self, i: int) -> int:
+        """Return the bytes of the encoded image; 0 if they are not known without reading it."""
+        return 0
+
     def open(self, i: int) -> list[Image.Image]:
         """Return the pictures of image i, upright: one, or two of a pair. Unreadable gives the reason if it can't."""
         try:
@@ -95,6 +100,12 @@ class FolderSource(Source):
     def read(self, i: int) -> bytes:
         """Return the file's content."""
         return read_regular(Path(self.where, self.names[i]))
+
+    def bytes_of(self, i: int) -> int:
+        """Return the bytes of the file; 0 if it is no longer there, which whoever reads it says."""
+        with suppress(OSError):
+            return os.stat(Path(self.where, self.names[i])).st_size
+        return 0
 
 
 class Opened(Source):
@@ -122,6 +133,11 @@ class ZipSource(Opened):
     def handle(self) -> None:
         """Open the zip."""
         self.file = zipfile.ZipFile(self.where)
+
+    def bytes_of(self, i: int) -> int:
+        """Return the bytes of the member, unpacked: as of the file that it was."""
+        self.ready()
+        return self.file.getinfo(self.names[i]).file_size
 
     def read(self, i: int) -> bytes:
         """Return the member's content."""

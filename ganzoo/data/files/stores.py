@@ -2,6 +2,7 @@
 
 import os
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,8 @@ from ganzoo.data.files.pixels import Unreadable, pixels
 from ganzoo.data.files.sources import Names, Source
 
 __all__ = ["Decoded", "ImageSet", "Mapped", "Store"]
+
+MOST_SIZES = 100_000  # files that are asked for their sizes: half a second on a disk of the machine
 
 
 class Store(ABC):
@@ -28,6 +31,8 @@ class Store(ABC):
     names: Names
     label: np.ndarray | None
     classes: list[str]
+    form = "files"  # how they are stored
+    checksum = ""  # of a prepared set, from its manifest
 
     def __len__(self) -> int:
         return len(self.names)
@@ -39,6 +44,10 @@ class Store(ABC):
     def reason(self, row: int) -> str:
         """Return why an item can't be read."""
         return ""
+
+    def bytes_of(self, row: int) -> int:
+        """Return the bytes of an item's file; 0 if it is not known without reading it."""
+        return 0
 
 
 class Decoded(Store):
@@ -78,6 +87,10 @@ class Decoded(Store):
         except Unreadable as error:
             return str(error)
         return "could not be read, and now can: is its disk sound?"
+
+    def bytes_of(self, row: int) -> int:
+        """Return the bytes of an item's file."""
+        return self.source.bytes_of(row)
 
 
 class Mapped(Store):
@@ -167,6 +180,25 @@ class ImageSet(SampleSet):
                 items[place] = item[0]
                 break
         return bad  # all of them, if none can be read: whoever asked for the batch stops
+
+    def form(self) -> str:
+        """Return how the images are stored."""
+        return self.store.form
+
+    def listing(self) -> Iterator[bytes]:
+        """Yield the names and labels of the store, and which of them are the set's."""
+        yield self.store.names.blob.tobytes()
+        for numbers in (self.store.names.ends, self.rows, self.store.label):
+            if numbers is not None:
+                yield numbers.astype("<i8").tobytes()  # of one kind on every machine
+
+    def sizes(self) -> Iterator[bytes]:
+        """Yield the sizes of the files: of all, or of a large set of every second, third, ..."""
+        if self.store.checksum:
+            yield self.store.checksum.encode()
+        else:
+            for row in self.rows[:: 1 + len(self.rows) // MOST_SIZES].tolist():
+                yield self.store.bytes_of(row).to_bytes(8, "little")
 
     @property
     def labels(self) -> Tensor | None:

@@ -194,7 +194,11 @@ def prepared_stores(root: Path, wanted: dict[str, Any], remote: str = "", cache_
                 f"{root} was prepared with {name} {found}, and {value} is asked for: set --data to match, "
                 f"or prepare it again from {manifest.source}."
             )
-    return {part: open_part(root, part, manifest, remote and f"{remote}/{part}", cache_gb) for part in manifest.parts}
+    stores = {part: open_part(root, part, manifest, remote and f"{remote}/{part}", cache_gb) for part in manifest.parts}
+    for part, store in stores.items():
+        height, width = manifest.image_size
+        store.form, store.checksum = f"{manifest.store} of {height}x{width}", manifest.parts[part].sha256
+    return stores
 
 
 def open_part(root: Path, part: str, manifest: Manifest, remote: str, cache_gb: float) -> Store:

@@ -141,8 +141,8 @@ class Checkpoints(Checkpoint):
 
     def state_dict(self) -> dict[str, Any]:
         """Return what a resumed run must know."""
-        return {"best": self.best}
+        return {"best": self.best, "monitor": self.monitor}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Take it back."""
-        self.best = state_dict["best"]
+        """Take it back; of another score no value is the best so far."""
+        self.best = state_dict["best"] if state_dict.get("monitor", self.monitor) == self.monitor else None

@@ -16,6 +16,7 @@ from ganzoo.pictures.provenance import origin_of, refuse_others
 from ganzoo.system.draws import run_seed
 from ganzoo.system.errors import UserError
 from ganzoo.system.files import distinct, empty_folder, folder_for, inside
+from ganzoo.system.places import local
 
 __all__ = ["SampleWriter"]
 
@@ -59,6 +60,7 @@ class SampleWriter(BasePredictionWriter):
             raise UserError(f"samples.num is {self.num}: give 1 or more.")
         data: Any = trainer.datamodule  # type: ignore[attr-defined]
         data.num_samples = self.num
+        self.out = str(local(self.out))
         place, root = Path(self.out).resolve(), getattr(data, "root", None)
         if root is not None and Path(root).resolve() in (place, *place.parents):
             raise UserError(

@@ -110,7 +110,7 @@ def module(num_workers=0, batch_size=4, seed=7, **trainer):
     data = Numbered(batch_size=batch_size, num_workers=num_workers, seed=seed)
     if trainer:
         plugin = SimpleNamespace(convert_input=lambda like: like)
-        strategy = SimpleNamespace(root_device=torch.device("cpu"))
+        strategy = SimpleNamespace(root_device=torch.device("cpu"), broadcast=lambda made: made)
         defaults = {"world_size": 1, "global_rank": 0, "training": True, "overfit_batches": 0}
         data.trainer = SimpleNamespace(**defaults | trainer, precision_plugin=plugin, strategy=strategy)
     data.setup("fit")

@@ -1,0 +1,41 @@
+"""Starting a run at round 0 with weights that are there: of a run of one's own, or of an import."""
+
+from typing import Any
+
+from ganzoo.game import Game
+from ganzoo.runs.checkpoint_file import read
+from ganzoo.runs.wellformed import refuse_unplayable
+from ganzoo.system.machine import rank
+from ganzoo.system.output import say
+
+__all__ = ["begin_as_import", "begin_with"]
+
+MOST_SEEN = 10**15  # images: no run has seen more, and a file may say anything
+
+
+def begin_with(model: Game, path: str) -> None:
+    """Have a model take from a checkpoint the weights that have its names and shapes, when it is built, and say which.
+
+    Raises:
+        UserError: the checkpoint can't be read.
+    """
+    checkpoint = read(path)
+    refuse_unplayable(checkpoint, path)
+    weights: dict[str, Any] = checkpoint["state_dict"]
+    if "optimizer_states" not in checkpoint:  # an import: what is beside its generator was never trained
+        weights = {name: value for name, value in weights.items() if name.startswith("generator.")}
+    seen = min(max(0, checkpoint["ganzoo"]["images_seen"]), MOST_SEEN)
+    model.begin_with(weights, partly=True, images_seen=seen)
+
+
+def begin_as_import(model: Game, checkpoint: dict[str, Any], path: str) -> None:
+    """Start a run at round 0 with the generator of a checkpoint that `ganzoo import` made.
+
+    Raises:
+        UserError: it is another model's.
+    """
+    model.on_load_checkpoint(checkpoint)
+    made = {name: value for name, value in checkpoint["state_dict"].items() if name.startswith("generator.")}
+    model.begin_with(made)  # the discriminators beside them were never trained
+    if rank() == 0:
+        say(f"The generator begins as in {path}; discriminator and optimizers are new.")
