@@ -40,6 +40,10 @@ def run(args: list[str]) -> None:
     if not args or args[0] in ("-h", "--help"):
         say(usage())
     elif args[0] in LIGHTNING:
+        from ganzoo.cli import help
+
+        if help.show(args):
+            return
         args = complete(args)
         from ganzoo.cli.fit import lightning
 

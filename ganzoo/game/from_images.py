@@ -39,15 +39,11 @@ class FromImages(Game):
         generator: (shape_in, shape_out) -> a network from images to images, one for each way. None: the paper's.
         discriminator: (shape) -> a network from images to raw scores, one for each domain that is made. None: the
             paper's.
-        objective: what the players want. None: the paper's.
+        objective: the loss, what the players want. None: the paper's.
         shapes: (C, H, W) of the images of each domain. None: as the data is.
         generator_schedule: the generator's rate: ConstantThenLinear, as in the papers. With share 1 it stays.
-        discriminator_schedule: the same for the discriminator.
+        discriminator_schedule: the discriminator's rate, in the same way.
         game: the options of every game; see `ganzoo.game.Game`.
-
-    Attributes:
-        generator: networks by the name of their way: `generator["AtoB"]`.
-        discriminator: networks by the domain that they score: `discriminator["b"]`.
     """
 
     kind: ClassVar[str] = "images"
@@ -71,7 +67,10 @@ class FromImages(Game):
     default_objective: ClassVar[Objective]
 
     generator: nn.ModuleDict
+    """Networks by the name of their way: `generator["AtoB"]`."""
+
     discriminator: nn.ModuleDict
+    """Networks by the domain that they score: `discriminator["b"]`."""
 
     def __init__(
         self,
