@@ -153,7 +153,9 @@ def typical(part: str) -> list[Row]:
     of, *shown = SHOWN[part]
     options = {option.name: option for option in options_in(of, *ROOMS[part])}
     options |= {rate: Option(rate, "float", None, text) for rate, text in RATES.items()}
-    return [row(f"--{part}.{name}", short(options[name]), choices(options[name]) * (name == "objective")) for name in shown]
+    return [
+        row(f"--{part}.{name}", short(options[name]), choices(options[name]) * (name == "objective")) for name in shown
+    ]
 
 
 def added(method: str) -> Iterator[Option]:

@@ -14,6 +14,7 @@ from ganzoo.pictures.films import save_film, save_video, video_writer
 from ganzoo.pictures.grids import grid, save_picture
 from ganzoo.pictures.planes import plane_of_walks
 from ganzoo.runs.checkpoint_file import load
+from ganzoo.runs.chosen import chosen
 from ganzoo.system.errors import UserError
 from ganzoo.system.files import writable
 from ganzoo.system.output import say
@@ -36,7 +37,7 @@ def interpolate(
     """Walk through a checkpoint's latent space: a film, or a strip of pictures.
 
     Args:
-        ckpt: a .ckpt file; the checkpoint knows its model.
+        ckpt: a .ckpt file, which knows its model, or a run's folder: its last checkpoint.
         kind: along great arcs, which keep the latents' length, or along straight lines.
         out: a .gif or .mp4 of walks that come back to their start, side by side; or a .png with one walk a row, from
             its first stop to its last (for points in the plane: each walk is a line).
@@ -60,7 +61,7 @@ def interpolate(
     writable(path)
     if path.suffix == ".mp4":
         video_writer(path)  # find out now, not after the walk, whether there is one
-    model = load(ckpt, trust)
+    model = load(chosen(ckpt), trust)
     if "z" not in model.spaces:
         raise UserError(f"{type(model).__name__} has no latent space to walk in: it makes images from images.")
     assert isinstance(model, FromNoise)

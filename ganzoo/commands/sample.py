@@ -12,6 +12,7 @@ from ganzoo.game import FromNoise, Game
 from ganzoo.pictures.grids import save_grid, save_samples
 from ganzoo.pictures.planes import save_points
 from ganzoo.runs.checkpoint_file import load
+from ganzoo.runs.chosen import chosen
 from ganzoo.system.errors import UserError
 from ganzoo.system.files import empty_folder
 from ganzoo.system.output import say
@@ -32,7 +33,7 @@ def sample(
     """Draw samples from a checkpoint: a grid, or a folder of them.
 
     Args:
-        ckpt: a .ckpt file; the checkpoint knows its model.
+        ckpt: a .ckpt file, which knows its model, or a run's folder: its last checkpoint.
         num: how many samples. A conditional model's grid has a row for each class, and enough samples to fill the rows.
         seed: the same seed gives the same samples; sample 7 is the same however many are asked for.
         out: a .png for one picture of all, or a folder for one PNG each; points may also go to .npy or .csv.
@@ -46,6 +47,7 @@ def sample(
     if seed < 0:
         raise UserError(f"seed is {seed}: give 0 or more.")
     path, folder = where(out)
+    ckpt = chosen(ckpt)
     model = that_samples(load(ckpt, trust), ckpt)
     assert model.shape is not None
     points = len(model.shape) == 1
