@@ -21,8 +21,8 @@ Group = tuple[str, list[Row]]  # a title, and its options
 ROOMS = {"model": ("ganzoo.models", "ganzoo.game"), "data": ("ganzoo.data",)}
 BASES = {"model": "Game", "data": "DataModule"}
 ASKED = {  # what newcomers look for in `fit --help`, and where it is
-    "more epochs": "--trainer.max_steps 20000. Training is counted in rounds: an epoch is as many rounds as the set has "
-    "batches, 938 for 60,000 images in batches of 64.",
+    "more epochs": "--trainer.max_steps 20000. Training is counted in rounds: an epoch is as many rounds as the set "
+    "has batches, 938 for 60,000 images in batches of 64.",
     "another rate": "--model.generator_optimizer.lr 1e-4 --model.discriminator_optimizer.lr 4e-4",
     "another loss": "--model.objective Hinge; your own class: --model.objective my_losses.MyLoss",
     "your own images": "--data ImageFolder --data.root FOLDER",
@@ -139,7 +139,7 @@ def groups(command: str) -> list[Group]:
 
 def defaults() -> dict[str, Any]:
     """Return ganzoo's defaults of the trainer's options, where they are not Lightning's."""
-    given: dict[str, Any] = ast.literal_eval(assigned("ganzoo.cli.fit", "TRAINER") or ast.Dict())
+    given: dict[str, Any] = ast.literal_eval(assigned("ganzoo.cli.fit", "TRAINER") or ast.Dict([], []))
     return given
 
 
@@ -153,9 +153,8 @@ def typical(part: str) -> list[Row]:
     of, *shown = SHOWN[part]
     options = {option.name: option for option in options_in(of, *ROOMS[part])}
     options |= {rate: Option(rate, "float", None, text) for rate, text in RATES.items()}
-    return [
-        row(f"--{part}.{name}", short(options[name]), choices(options[name]) * (name == "objective")) for name in shown
-    ]
+    losses = choices(options["objective"]) if part == "model" else ""  # newcomers look for a loss
+    return [row(f"--{part}.{name}", short(options[name]), losses * (name == "objective")) for name in shown]
 
 
 def added(method: str) -> Iterator[Option]:

@@ -15,19 +15,8 @@ __all__ = ["class_meant", "command_meant", "refuse_usual_names"]
 ROUNDS = "It counts rounds: an epoch is as many rounds as the set has batches."
 OF_FIT = {  # ganzoo's name: the usual ones for the same, of Lightning's commands
     "--trainer.max_steps": (
-        *(
-            "max_steps",
-            "epochs",
-            "epoch",
-            "n_epochs",
-            "num_epochs",
-            "max_epochs",
-            "nepochs",
-            "steps",
-            "num_steps",
-            "n_steps",
-        ),
-        *("iterations", "iters", "niter", "n_iter", "num_iterations", "max_iter", "total_kimg", "kimg", "rounds"),
+        *("max_steps", "epochs", "epoch", "n_epochs", "num_epochs", "max_epochs", "nepochs", "steps", "num_steps"),
+        *("n_steps", "iterations", "iters", "niter", "n_iter", "num_iterations", "max_iter", "kimg", "rounds"),
     ),
     "--model.generator_optimizer.lr and --model.discriminator_optimizer.lr": ("lr", "learning_rate", "rate", "alpha"),
     "--model.generator_optimizer.lr": ("lr_g", "g_lr", "glr", "generator_lr"),

@@ -14,8 +14,8 @@ __all__ = ["Option", "explained", "options_in"]
 class Option:
     """An option of a class: its name, its type and default as the source has them, and what it does.
 
-    `default` is None where the option must be given. `stands_for` is what the class takes where the default is null: its
-    attribute `default_NAME`.
+    `default` is None where the option must be given. `stands_for` is what the class takes where the default is null:
+    its attribute `default_NAME`.
     """
 
     name: str
@@ -53,11 +53,11 @@ def options_in(name: str, *rooms: str) -> list[Option]:
 
 def named_in(nodes: list[ast.ClassDef], name: str) -> str:
     """Return the classes that a class attribute names, the first of `nodes` that has it deciding; empty if none has."""
-    for node in (part for node in nodes for part in node.body):
-        targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
+    for part in (part for node in nodes for part in node.body):
+        targets = part.targets if isinstance(part, ast.Assign) else [getattr(part, "target", None)]
         if any(isinstance(target, ast.Name) and target.id == name for target in targets):
-            names = ast.walk(getattr(node, "value", None) or ast.Tuple([]))
-            return ", ".join(part.id for part in names if isinstance(part, ast.Name) and part.id[0].isupper())
+            names = ast.walk(getattr(part, "value", None) or ast.Tuple([]))
+            return ", ".join(name.id for name in names if isinstance(name, ast.Name) and name.id[0].isupper())
     return ""
 
 
