@@ -11,8 +11,9 @@ from torch import Tensor
 from ganzoo.game import FromNoise
 from ganzoo.latent import walk
 from ganzoo.pictures.films import save_film, save_video, video_writer
-from ganzoo.pictures.grids import grid, save_picture
+from ganzoo.pictures.grids import save_picture
 from ganzoo.pictures.planes import plane_of_walks
+from ganzoo.pictures.sheets import sheet
 from ganzoo.runs.checkpoint_file import load
 from ganzoo.runs.chosen import chosen
 from ganzoo.system.errors import UserError
@@ -77,9 +78,9 @@ def interpolate(
     if samples.ndim == 3:
         frames = plane_of_walks(samples, film)
     elif film:
-        frames = [grid(images) for images in samples]
+        frames = [sheet({"": images}) for images in samples]
     else:
-        frames = [grid(samples.transpose(0, 1).flatten(0, 1), columns=len(samples))]
+        frames = [sheet({"": samples.transpose(0, 1).flatten(0, 1)}, columns=len(samples))]
     if path.suffix == ".mp4":
         save_video(frames, path)
     elif film:

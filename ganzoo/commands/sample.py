@@ -9,8 +9,9 @@ import torch
 from rich.progress import track
 
 from ganzoo.game import FromNoise, Game
-from ganzoo.pictures.grids import save_grid, save_samples
+from ganzoo.pictures.grids import save_samples
 from ganzoo.pictures.planes import save_points
+from ganzoo.pictures.sheets import save_sheet
 from ganzoo.runs.checkpoint_file import load
 from ganzoo.runs.chosen import chosen
 from ganzoo.system.errors import UserError
@@ -58,6 +59,9 @@ def sample(
     columns = None
     if label is None and not folder and not points:
         num, order, columns = model.by_class(num)
+    what = "" if label is None or model.condition is None else f" of {model.condition.caption(label)}"
+    rows = "" if columns is None else ", a row a class"
+    said = f"{num} samples{what} of {type(model).__name__}, seed {seed}{rows}"
     batches = model.samples(num, seed, raw, batch_size, label)
     if folder:
         empty_folder(path)
@@ -70,10 +74,8 @@ def sample(
         if points:
             save_points(samples, path)
         else:
-            save_grid(samples if columns is None else samples[order], path, columns)
-    what = "" if label is None or model.condition is None else f" of {model.condition.caption(label)}"
-    rows = "" if columns is None else ", a row a class"
-    say(f"{num} samples{what} of {type(model).__name__}, seed {seed}{rows}: {out}")
+            save_sheet({"": samples if columns is None else samples[order]}, path, columns, said)
+    say(f"{said}: {out}")
 
 
 def that_samples(model: Game, ckpt: str) -> FromNoise:

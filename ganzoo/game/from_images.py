@@ -280,12 +280,9 @@ class FromImages(Game):
         made = self.made(batch, rows, VALIDATION_SEED)
         self.validation.update(made, made)
 
-    def picture(self, val: Any, num: int) -> tuple[Tensor, int | None]:
+    def picture(self, val: Any, num: int) -> tuple[dict[str, Tensor], int | None]:
         """Return about `num` images: each row has one of the validation set and its translations, as in `titles`."""
-        grids = self.beside_real(val, num)[0]
-        sides = [max(images.shape[dim] for images in grids.values()) for dim in (2, 3)]
-        alike = [nn.functional.interpolate(images, sides) for images in grids.values()]  # a smaller input is enlarged
-        return torch.stack(alike, 1).flatten(0, 1), len(grids)
+        return self.beside_real(val, num)
 
     def beside_real(self, val: Any, num: int) -> tuple[dict[str, Tensor], int | None]:
         """Return the same, a column for each of `titles`."""

@@ -266,12 +266,15 @@ class Game(L.LightningModule):
         """Return the network to sample with: the averaged generator where there is one, unless `raw`."""
         return self.generator if (self.raw if raw is None else raw) or self.ema is None else self.ema
 
-    def picture(self, val: Any, num: int) -> tuple[Tensor, int | None]:
-        """Return about `num` images (N, C, H, W) in [-1, 1] that show the generator, and the columns of a grid."""
+    def picture(self, val: Any, num: int) -> tuple[dict[str, Tensor], int | None]:
+        """Return about `num` images (N, C, H, W) in [-1, 1] that show the generator, by title, and the columns of each.
+
+        In 1 column a row has an image of each title.
+        """
         raise NotImplementedError
 
     def beside_real(self, val: Any, num: int) -> tuple[dict[str, Tensor], int | None]:
-        """Return samples beside validation data: images by title, and the columns of each."""
+        """Return samples beside validation data, in the same form."""
         raise NotImplementedError
 
     def predictions(self, direction: str | None) -> dict[str, str]:

@@ -17,7 +17,7 @@ from ganzoo.commands.data.prepare import Kind, data_set, workers_for
 from ganzoo.data.files.pixels import Unreadable, in_channels, pixels
 from ganzoo.data.files.sources import Source
 from ganzoo.data.prepared.manifest import data_files, is_prepared, read_manifest
-from ganzoo.pictures.grids import save_grid
+from ganzoo.pictures.sheets import save_sheet
 from ganzoo.system.errors import UserError
 from ganzoo.system.files import sha256, writable
 from ganzoo.system.output import described, harmless, say, say_table
@@ -205,7 +205,8 @@ def draw(
         for place in np.linspace(0, len(good) - 1, min(len(good), SHOWN // len(sources))).round().astype(int):
             shown += [torch.from_numpy(pixels(image, size, channels)) for image in source.open(good[place])]
     if shown:
-        save_grid(torch.stack(shown).float() / 127.5 - 1, Path(out))
+        of = ", ".join(f"{len(all_):,} of {part}" for part, all_ in found.items())
+        save_sheet({"": torch.stack(shown).float() / 127.5 - 1}, out, caption=f"images from all over: {of}")
         say(f"  {out}")
 
 
