@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any, Literal
 
 import torch
-from rich.progress import track
 from torch import Tensor
 
 from ganzoo.game import FromNoise
@@ -19,6 +18,7 @@ from ganzoo.runs.chosen import chosen
 from ganzoo.system.errors import UserError
 from ganzoo.system.files import writable
 from ganzoo.system.output import say
+from ganzoo.system.waiting import follow
 
 __all__ = ["interpolate"]
 
@@ -73,7 +73,7 @@ def interpolate(
     model.to("cuda" if torch.cuda.is_available() else "cpu")
     film = path.suffix != ".png"
     latents, classes = stations(model, num, stops, steps, seed, kind, film, labels)
-    frames_of = track(list(zip(latents, classes, strict=True)), "Walking", transient=True)
+    frames_of = follow(list(zip(latents, classes, strict=True)), "Pictures of the walk")
     samples = torch.stack([model.generate(z, raw, y, seed).cpu() for z, y in frames_of])
     if samples.ndim == 3:
         frames = plane_of_walks(samples, film)

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import cast
 
 import torch
-from rich.progress import track
 
 from ganzoo.game import FromNoise, Game
 from ganzoo.pictures.grids import save_samples
@@ -17,6 +16,7 @@ from ganzoo.runs.chosen import chosen
 from ganzoo.system.errors import UserError
 from ganzoo.system.files import empty_folder
 from ganzoo.system.output import say
+from ganzoo.system.waiting import follow
 
 __all__ = ["sample"]
 
@@ -66,11 +66,12 @@ def sample(
     if folder:
         empty_folder(path)
         start = 0
-        for batch in track(batches, "Samples", total=-(-num // batch_size), transient=True):
+        for batch in follow(batches, "Batches of samples", -(-num // batch_size)):
             save_samples(batch.cpu(), range(start, start + len(batch)), path)
             start += len(batch)
     else:
-        samples = torch.cat([batch.cpu() for batch in batches])
+        made = follow(batches, "Batches of samples", -(-num // batch_size))
+        samples = torch.cat([batch.cpu() for batch in made])
         if points:
             save_points(samples, path)
         else:

@@ -9,7 +9,6 @@ from typing import Literal
 
 import numpy as np
 import torch
-from rich.progress import track
 from rich.table import Table
 from torch.utils.data import DataLoader, Dataset
 
@@ -21,6 +20,7 @@ from ganzoo.pictures.sheets import save_sheet
 from ganzoo.system.errors import UserError
 from ganzoo.system.files import sha256, writable
 from ganzoo.system.output import described, harmless, say, say_table
+from ganzoo.system.waiting import follow
 
 __all__ = ["check"]
 
@@ -111,11 +111,7 @@ def look_at(part: str, looker: Looker, workers: int) -> list[Seen]:
     """Return the facts about each image of a part."""
     rows = torch.arange(len(looker.source)).split(64)
     chunks = DataLoader(looker, sampler=[chunk.tolist() for chunk in rows], batch_size=None, num_workers=workers)
-    return [
-        seen
-        for chunk in track(chunks, f"Looking at {described(part)}", total=len(rows), transient=True)
-        for seen in chunk
-    ]
+    return [seen for chunk in follow(chunks, f"Looking at {part}, 64 images a step", len(rows)) for seen in chunk]
 
 
 def overview(root: str, sources: dict[str, Source], found: dict[str, list[Seen]], size: tuple[int, int]) -> Table:

@@ -1,20 +1,19 @@
 """Videos, translated frame by frame."""
 
 import itertools
-import sys
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 from PIL import Image
-from rich.progress import Progress
 
 from ganzoo.commands.translate.images import ahead
 from ganzoo.commands.translate.translation import Translation
 from ganzoo.data.files.pixels import Unreadable
 from ganzoo.system.errors import UserError
 from ganzoo.system.files import written
+from ganzoo.system.waiting import Waiting
 
 __all__ = ["VIDEOS", "translate_video"]
 
@@ -29,10 +28,9 @@ def translate_video(work: Translation, source: Path, target: Path) -> None:
         about = next(frames)
     except (OSError, RuntimeError, StopIteration) as error:
         raise UserError(f"{source} can't be read as a video: give another file.") from error
-    bar = Progress(transient=True, disable=not sys.stdout.isatty())
+    waiting = Waiting(f"Translating frames of {source.name}", round(about["fps"] * about["duration"]) or None)
     sound = {"audio_path": str(source)} if about.get("audio_codec") else {}
-    with bar, written(target) as beside, ThreadPoolExecutor(1) as reader, ThreadPoolExecutor(1) as writer:
-        task = bar.add_task("Translating", total=round(about["fps"] * about["duration"]) or None)
+    with waiting as bar, written(target) as beside, ThreadPoolExecutor(1) as reader, ThreadPoolExecutor(1) as writer:
         batches = iter(lambda: list(itertools.islice(frames, work.batch_size)), [])
         film: Any = None
         writing: Future[None] | None = None
@@ -52,7 +50,7 @@ def translate_video(work: Translation, source: Path, target: Path) -> None:
             if writing is not None:
                 writing.result()
             writing = writer.submit(send, film, pictures)
-            bar.update(task, advance=len(images))
+            bar.advance(len(images))
         if film is None or writing is None:
             raise UserError(f"{source} has no frames that can be read: give another file.")
         writing.result()
