@@ -36,6 +36,7 @@ class Progress(TQDMProgressBar):
         self.numbers: dict[str, str] = {}
         self.lines = not sys.stdout.isatty()  # a file
         self.long: tuple[int, int] | None = None  # the round in which long rounds began, and the one when they end
+        self.what, self.batches = "", 0  # of validation and its like, told in lines: what it is, and its batches so far
         self.began = (0.0, 0)  # when training did, and in which round
 
     def init_train_tqdm(self) -> Tqdm:
@@ -48,6 +49,14 @@ class Progress(TQDMProgressBar):
     def init_validation_tqdm(self) -> Tqdm:
         """Return the bar of validation; none in a file."""
         return Tqdm(disable=True) if self.lines else super().init_validation_tqdm()
+
+    def init_test_tqdm(self) -> Tqdm:
+        """Do as for validation."""
+        return Tqdm(disable=True) if self.lines else super().init_test_tqdm()
+
+    def init_predict_tqdm(self) -> Tqdm:
+        """Do as for validation."""
+        return Tqdm(disable=True) if self.lines else super().init_predict_tqdm()
 
     @property
     def validation_description(self) -> str:
@@ -108,21 +117,35 @@ class Progress(TQDMProgressBar):
         of, rest = ("", "") if end == -1 else (f" of {end:,}", f"; about {in_words(left)} left" * (step < end))
         return f"Round {step:,}{of}: {', '.join(f'{name} {value}' for name, value in self.numbers.items())}{rest}"
 
+    def print(self, *args: Any, sep: str = " ", **kwargs: Any) -> None:
+        """Print a line, above the bar if there is one."""
+        if self.lines:
+            say(sep.join(map(str, args)))
+        else:
+            super().print(*args, sep=sep, **kwargs)
+
     def on_validation_batch_end(self, *args: Any, **kwargs: Any) -> None:
         """Draw validation's bar, if it is time."""
-        self._draw_in_time(self.val_progress_bar)
+        self._draw_in_time(self.val_progress_bar, "Validating", self.total_val_batches_current_dataloader)
 
     def on_test_batch_end(self, *args: Any, **kwargs: Any) -> None:
         """Do as in validation."""
-        self._draw_in_time(self.test_progress_bar)
+        self._draw_in_time(self.test_progress_bar, "Testing", self.total_test_batches_current_dataloader)
 
     def on_predict_batch_end(self, *args: Any, **kwargs: Any) -> None:
         """Do as in validation."""
-        self._draw_in_time(self.predict_progress_bar)
+        self._draw_in_time(self.predict_progress_bar, "Predicting", self.total_predict_batches_current_dataloader)
 
-    def _draw_in_time(self, bar: Tqdm) -> None:
-        bar.mininterval, bar.miniters = self.refresh_seconds, 1
-        bar.update()
+    def _draw_in_time(self, bar: Tqdm, what: str, total: float) -> None:
+        if not self.lines:
+            bar.mininterval, bar.miniters = self.refresh_seconds, 1
+            bar.update()
+            return
+        self.batches = 1 + (self.batches if self.what == what else 0)
+        self.what = what if self.batches < total else ""
+        if not self.is_disabled and time.monotonic() - self.last[0] >= self.refresh_seconds:
+            self.last = (time.monotonic(), 0)
+            say(f"{what}: {self.batches:,} of {total:,.0f} batches")
 
     def get_metrics(self, trainer: L.Trainer, pl_module: L.LightningModule) -> dict[str, Any]:
         """Keep to the last numbers drawn."""
