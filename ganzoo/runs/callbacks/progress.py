@@ -63,7 +63,7 @@ class Progress(TQDMProgressBar):
         """What validation is called."""
         return "Validating"
 
-    def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:  # type: ignore[override]
+    def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Tell of long rounds, and draw the bar."""
         assert isinstance(pl_module, Game)
         self.began = (time.monotonic(), trainer.global_step)
