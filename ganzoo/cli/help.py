@@ -173,8 +173,8 @@ def usage_of(command: str) -> str:
     """Return the usage of one of Lightning's commands: the few important options out of a hundred."""
     if command == "fit":
         forms = ["--model NAME --data NAME [options]", "--config FILE [options]"]
-        forms.append("--ckpt_path IMPORTED.ckpt --data NAME [--trust] [options]")
+        forms.append("--ckpt_path IMPORTED.ckpt --data NAME [options]")
     else:
         more = {"predict": " --samples.num N --samples.out FOLDER"}.get(command, "")
-        forms = [f"--ckpt_path RUN/checkpoints/last.ckpt{more} [--trust] [options]"]
+        forms = [f"--ckpt_path RUN{more} [options]"]
     return "\n       ".join(f"ganzoo {command} {form}" for form in forms)

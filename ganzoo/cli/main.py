@@ -29,10 +29,10 @@ EXPECTED = [
 
 def usage() -> str:
     """Return what `ganzoo --help` prints."""
-    lines = [f"  {name:<13}{text}" for name, text in summaries().items()]
-    return "\n".join(
-        ["usage: ganzoo COMMAND ...", "", *lines, "", "`ganzoo COMMAND --help` shows a command's options."]
-    )
+    from ganzoo.cli.wording import lines_of
+
+    lines = lines_of("usage: ganzoo COMMAND ...", [("", ""), *summaries().items()], left=15)
+    return "\n".join([*lines, "", "`ganzoo COMMAND --help` shows a command's options."])
 
 
 def version() -> str:

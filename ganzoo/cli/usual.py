@@ -128,9 +128,10 @@ def class_meant(option: str, name: str) -> str:
         return words
     from ganzoo.data.download.catalogue import CATALOGUE
 
-    for got in CATALOGUE.values():
-        if stem in got.name and got.data:
-            return f"; did you mean {got.data}? `ganzoo data get {got.name}` fetches it and says how to train on it."
+    fetched = [entry for entry in CATALOGUE.values() if stem in entry.name and entry.data]
+    if fetched:
+        entry = min(fetched, key=lambda entry: len(entry.name))
+        return f"; did you mean {entry.data}? `ganzoo data get {entry.name}` fetches it and says how to train on it."
     if "did you mean" in words:
         return words
     told = [known for known in names if re.search(rf"\b{stem}", says(classes_in(*ROOMS[option])[known]), re.I)]

@@ -77,15 +77,15 @@ def takes_first(name: str) -> str | None:
     return next((option.name for option in options_in(name, "ganzoo.networks")), None)
 
 
-def lines_of(title: str, rows: Iterable[Row]) -> list[str]:
-    """Return a title and rows in two columns, as wide as the terminal."""
+def lines_of(title: str, rows: Iterable[Row], left: int = LEFT) -> list[str]:
+    """Return a title and rows in two columns, the first of `left` characters, as wide as the terminal."""
     width = min(max(shutil.get_terminal_size((100, 24)).columns, 60), 110)
     lines = textwrap.wrap(title, width)
     for what, text in rows:
-        words = textwrap.wrap(text, width - LEFT - 2, break_on_hyphens=False) or [""]
-        if len(what) > LEFT - 2:
+        words = textwrap.wrap(text, width - left - 2, break_on_hyphens=False) or [""]
+        if len(what) > left - 2:
             lines.append(f"  {what}")
         else:
-            lines.append(f"  {what:<{LEFT - 2}}  {words.pop(0)}".rstrip())
-        lines += [f"{'':<{LEFT + 2}}{word}" for word in words]
+            lines.append(f"  {what:<{left - 2}}  {words.pop(0)}".rstrip())
+        lines += [f"{'':<{left + 2}}{word}" for word in words]
     return lines
