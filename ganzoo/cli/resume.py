@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from ganzoo.runs.chosen import folder_of
 from ganzoo.system.errors import UserError
 
 __all__ = ["resume"]
@@ -14,6 +15,7 @@ def resume(run: str, max_steps: int | None = None) -> None:
         run: the run's folder.
         max_steps: a new end of training, in rounds.
     """
+    run = folder_of(run)
     config = Path(run) / "config.yaml"
     if not config.is_file():
         raise UserError(f"{run} is not the folder of a run (it has no config.yaml): give one, such as runs/.../<time>.")

@@ -6,7 +6,7 @@ from pathlib import Path
 from ganzoo.system.machine import rank
 from ganzoo.system.output import say
 
-__all__ = ["chosen", "in_run"]
+__all__ = ["chosen", "folder_of", "in_run"]
 
 
 def in_run(path: str | Path) -> Path:
@@ -16,6 +16,14 @@ def in_run(path: str | Path) -> Path:
     """
     last = (Path(path, "checkpoints", "last.ckpt"), Path(path, "last.ckpt"))
     return next((file for file in last if os.path.isfile(file)), Path(path))
+
+
+def folder_of(run: str) -> str:
+    """Return the folder of a run that is named by its config.yaml or by a checkpoint; any other path as it is."""
+    path = Path(run)
+    inside = path.parent if path.suffix in (".ckpt", ".yaml") else path
+    folder = inside.parent if inside.name == "checkpoints" else inside
+    return str(folder) if folder != path and os.path.isfile(folder / "config.yaml") else run
 
 
 def chosen(ckpt: str) -> str:

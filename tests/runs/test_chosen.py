@@ -8,7 +8,7 @@ from PIL import Image
 import ganzoo
 from ganzoo.cli import main
 from ganzoo.cli.arguments import complete
-from ganzoo.runs.chosen import chosen, in_run
+from ganzoo.runs.chosen import chosen, folder_of, in_run
 
 GAN = ["--model", "GAN", "--data", "Digits", "--data.image_size", "16", "--data.batch_size", "8"]
 
@@ -27,6 +27,16 @@ def test_the_last_checkpoint_of_a_run_is_meant(tmp_path, capsys):
     (last.parent / "best.ckpt").touch()
     chosen(str(tmp_path / "run"))
     assert f"; the best one is {last.parent / 'best.ckpt'}" in capsys.readouterr().out
+
+
+def test_a_run_is_known_by_what_is_in_it(tmp_path):
+    last = tmp_path / "run" / "checkpoints" / "last.ckpt"
+    assert folder_of(str(last)) == str(last)  # it is none
+    last.parent.mkdir(parents=True)
+    (tmp_path / "run" / "config.yaml").touch()
+    for named in (last, last.parent, tmp_path / "run" / "config.yaml", tmp_path / "run"):
+        assert folder_of(str(named)) == str(tmp_path / "run")
+    assert folder_of(str(tmp_path)) == str(tmp_path)
 
 
 def test_a_run_samples_walks_and_is_loaded(tmp_path, monkeypatch, capsys):

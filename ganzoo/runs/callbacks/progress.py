@@ -58,11 +58,6 @@ class Progress(TQDMProgressBar):
         """Do as for validation."""
         return Tqdm(disable=True) if self.lines else super().init_predict_tqdm()
 
-    @property
-    def validation_description(self) -> str:
-        """What validation is called."""
-        return "Validating"
-
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Tell of long rounds, and draw the bar."""
         assert isinstance(pl_module, Game)
@@ -123,6 +118,11 @@ class Progress(TQDMProgressBar):
             say(sep.join(map(str, args)))
         else:
             super().print(*args, sep=sep, **kwargs)
+
+    def on_validation_batch_start(self, *args: Any, **kwargs: Any) -> None:
+        """Name the bar of validation plainly."""
+        super().on_validation_batch_start(*args, **kwargs)
+        self.val_progress_bar.set_description("Validating", refresh=False)
 
     def on_validation_batch_end(self, *args: Any, **kwargs: Any) -> None:
         """Draw validation's bar, if it is time."""
