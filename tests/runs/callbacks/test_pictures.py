@@ -100,7 +100,7 @@ def test_real_vs_fake_shows_validation_data_and_samples(fit, monkeypatch):
 
     def watched(*args):
         seen.append(args)
-        args[1].parent.mkdir(exist_ok=True)
+        args[1].parent.mkdir(parents=True, exist_ok=True)
         args[1].touch()
 
     monkeypatch.setattr(ganzoo.runs.callbacks.pictures, "save_sheet", watched)

@@ -38,12 +38,11 @@ def test_a_line_has_the_numbers_and_the_time_left():
 
 
 def test_a_run_tells_long_rounds_and_its_end_in_lines(tmp_path, capsys):
-    small = ["--data", "Digits", "--data.image_size", "16", "--data.batch_size", "8", "--model.long_rounds", "12"]
-    networks = [f"--model.{player}.width=8" for player in ("generator", "discriminator")]
-    classes = ["--model.generator", "DCGANGenerator", "--model.discriminator", "DCGANDiscriminator"]
+    small = ["--data", "Toy2D", "--data.num_points", "500", "--data.batch_size", "8", "--model.long_rounds", "12"]
+    networks = ["--model.generator", "MLPGenerator", "--model.discriminator", "MLPDiscriminator"]
     short = ["--trainer.max_steps", "26", "--trainer.limit_val_batches", "0", "--pictures.every_n_steps", "0"]
     quiet = ["--trainer.enable_model_summary", "false", "--run_dir", str(tmp_path / "run")]
-    main(["fit", "--model", "WGAN", *classes, *networks, *small, *short, *quiet])
+    main(["fit", "--model", "WGAN", *networks, *small, *short, *quiet])
     said = capsys.readouterr().out
     assert "The rounds before round 25 are long: 12 updates of the critic in each, 5 later." in said
     assert "The long rounds take about " in said
