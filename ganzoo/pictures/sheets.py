@@ -20,7 +20,7 @@ AIM, MOST = 1300, 1600  # px: small images are enlarged towards the one, large o
 LINE, GAP = 22, 12  # px: height of a line of text, space between grids
 FONT, SMALLEST = 15, 9  # px: height of letters
 LARGEST = 16  # times that a pixel is enlarged
-STRIP = 4  # a grid that is so many times as high as wide is a strip
+STRIP = 5  # a grid that is so many times as high as wide is a strip
 
 
 def save_sheet(grids: dict[str, Tensor], path: str | Path, columns: int | None = None, caption: str = "") -> None:
