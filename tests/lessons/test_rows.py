@@ -83,7 +83,7 @@ def test_each_run_is_told_with_its_scores_as_soon_as_it_is_done(tmp_path, capsys
     monkeypatch.setattr(base, "say", watched)
     assert base.side_by_side([long, quick], "Training") == [tmp_path / "long", tmp_path / "quick"]
     assert said[0] == "Training: 2 runs, 2 at once. Their logs are beside them."
-    assert said[1].startswith("  1 of 2: quick: val/modes 8, round 2; about ")
+    assert said[1].startswith("  1 of 2: quick: round 2, val/modes 8; about ")
     assert said[2] == "  2 of 2: long: done"
 
 
