@@ -102,8 +102,8 @@ class Pictures(L.Callback):
         val = validation_data(trainer)
         if val is not None and len(model.shape or ()) == 3:
             grids, columns = model.beside_real(val, self.num)
-            name = f"{type(model).__name__}, round {trainer.global_step:,}"
-            save_sheet(grids, self.folder / "real_vs_fake.png", columns, name)
+            below = caption(model, trainer.global_step, columns)
+            save_sheet(grids, self.folder / "real_vs_fake.png", columns, below)
         self._film(trainer.global_step)
 
     def _samples(self, trainer: L.Trainer, model: Game) -> None:
@@ -115,7 +115,7 @@ class Pictures(L.Callback):
         assert model.shape is not None
         if len(model.shape) == 3:
             grids, columns = model.picture(validation_data(trainer), self.num)
-            save_sheet(grids, path, columns, f"{type(model).__name__}, round {step:,}")
+            save_sheet(grids, path, columns, caption(model, step, columns))
             with written(self.folder / "samples.png") as beside:
                 shutil.copyfile(path, beside)
         elif model.shape == (2,):
@@ -171,6 +171,11 @@ class Pictures(L.Callback):
         """Return the rounds that there are pictures of, in order: none of others, such as those of `ganzoo sample`."""
         paths = (self.folder / "samples").glob("*.png")
         return sorted((int(path.stem), path) for path in paths if re.fullmatch(r"\d{7,}", path.stem))
+
+
+def caption(model: Game, step: int, columns: int | None) -> str:
+    """Return the line below a picture; only grids of classes have columns by number, beside 1 for translations."""
+    return f"{type(model).__name__}, round {step:,}" + ", a row a class" * (columns not in (None, 1))
 
 
 def is_loss(name: str) -> bool:
