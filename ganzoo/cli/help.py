@@ -35,7 +35,7 @@ SHOWN = {  # a typical class, and those of its options that `fit --help` shows
         *("GAN", "objective", "penalties", "generator", "discriminator", "latent_dim", "generator_optimizer.lr"),
         *("discriminator_optimizer.lr", "n_critic", "micro_batches", "ema"),
     ),
-    "data": ("ImageFolder", "root", "image_size", "batch_size", "augment", "limit", "num_val", "num_workers"),
+    "data": ("ImageFolder", "root", "image_size", "batch_size", "augment", "limit", "num_workers"),
 }
 TITLES = {
     "model": "The model. Most have these options; --model.help NAME lists all of one.",
@@ -60,8 +60,6 @@ TRAINER = [  # Lightning's, in our words
     Option("devices", "int", None, "how many GPUs; on the CPU, how many processes."),
     Option("num_nodes", "int", None, "how many machines."),
     Option("precision", "str", None, "32-true, 64-true, bf16-mixed, or on CUDA 16-mixed."),
-    Option("sync_batchnorm", "bool", None, "whether batch norm sees the batches of all GPUs."),
-    Option("default_root_dir", "str", None, "the folder for the folders of runs."),
     Option("logger", "Logger", None, "a logger besides metrics.csv, such as TensorBoardLogger."),
     Option("enable_progress_bar", "bool", None, "false: no bar."),
 ]
