@@ -39,7 +39,7 @@ def test_pixels_are_squares_of_whole_pixels_and_the_caption_is_below(tmp_path):
     assert without.size == (8 * 138, 8 * 138)
 
 
-@pytest.mark.parametrize(("rows", "titles"), [(21, 3), (32, 2), (10, 6), (5, 1)])
+@pytest.mark.parametrize(("rows", "titles"), [(21, 3), (32, 2), (10, 6), (12, 1)])
 def test_a_strip_is_folded_and_each_row_stays_together(rows, titles):
     shades = [40 * i for i in range(1, titles + 1)]  # none is that of the ground, of lines or of letters
     grids = {f"title {shade}": torch.full((rows, 1, 16, 16), shade / 127.5 - 1) for shade in shades}
