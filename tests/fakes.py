@@ -6,6 +6,7 @@ import io
 import struct
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import lmdb
 import numpy as np
@@ -33,6 +34,16 @@ def write_mnist(folder: Path, train: int = 40, test: int = 16) -> list[str]:
 def idx(values: np.ndarray) -> bytes:
     """The bytes of an IDX file of unsigned bytes."""
     return struct.pack(f">BBBB{values.ndim}I", 0, 0, 8, values.ndim, *values.shape) + values.tobytes()
+
+
+def small(picture: Any, width: int, height: int) -> np.ndarray:
+    """The grid of so many pixels that a sheet shows enlarged, at its top left."""
+    pixels = np.asarray(picture if isinstance(picture, Image.Image) else Image.open(picture))
+    factor = pixels.shape[1] // width
+    assert pixels.shape[1] == factor * width, "the pixels of a sheet are no whole squares"
+    squares = pixels[: factor * height, : factor * width].reshape(height, factor, width, factor, -1)
+    assert (squares == squares[:, :1, :, :1]).all(), "the pixels of a sheet are no squares"
+    return squares[:, 0, :, 0]
 
 
 def picture(seed: int, width: int = 20, height: int = 24) -> Image.Image:

@@ -26,7 +26,7 @@ from ganzoo.data.base.sets import SampleSet
 from ganzoo.data.base.tensors import to_float
 from ganzoo.game import FromImages
 from ganzoo.metrics import FID, Extractor
-from ganzoo.pictures.figures import save_grids
+from ganzoo.pictures.sheets import save_sheet
 from ganzoo.runs.checkpoint_file import load
 
 PART = 25  # images at once
@@ -141,7 +141,7 @@ def main(args: list[str] | None = None) -> None:
         grids[name] = made[:SHOWN]
         rows.append([*row(name, a, b, made, extractor, paired), " / ".join(cycles)])
     if given.picture:
-        save_grids({**grids, "target" if paired else "b": b[:SHOWN]}, given.picture, columns=1)
+        save_sheet({**grids, "target" if paired else "b": b[:SHOWN]}, given.picture, columns=1)
     report = Report(f"{len(data.train)} training and {len(a)} validation images of {given.image_size} px in a domain.")
     columns = ["what", "L1", "energy", "FID", "KID", "colour", "cycle"]
     report.table("Translations", columns, [[*r, ""][: len(columns)] for r in rows])

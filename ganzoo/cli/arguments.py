@@ -10,6 +10,7 @@ from typing import Any
 
 from ganzoo.cli.early import refuse_missing_checkpoints, refuse_missing_configs, refuse_unknown_names
 from ganzoo.cli.paths import at_home_in
+from ganzoo.runs.chosen import chosen
 from ganzoo.runs.experiments import DEMO, find_experiment
 from ganzoo.system.errors import UserError
 from ganzoo.system.machine import rank
@@ -41,6 +42,8 @@ def complete(args: list[str]) -> list[str]:
     args = [f"--config={find_experiment(arg[9:])}" if arg.startswith("--config=") else arg for arg in args]
     args = configs_first(args)
     refuse_missing_configs(values_of(args, "--config", "-c"))
+    args = [chosen(arg) if before == "--ckpt_path" else arg for before, arg in zip(["", *args[:-1]], args, strict=True)]
+    args = [f"--ckpt_path={chosen(arg[12:])}" if arg.startswith("--ckpt_path=") else arg for arg in args]
     refuse_missing_checkpoints(values_of(args, "--ckpt_path", "--begin_with"))
     for option in ("model", "data"):
         refuse_unknown_names(option, values_of(args, f"--{option}", f"--{option}.class_path"))

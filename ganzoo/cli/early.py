@@ -5,6 +5,7 @@ import sys
 from importlib import import_module
 
 from ganzoo.cli.messages import mistyped, nearest
+from ganzoo.cli.usual import class_meant
 from ganzoo.runs.experiments import experiment_files
 from ganzoo.system.errors import UserError
 
@@ -38,5 +39,5 @@ def refuse_unknown_names(option: str, names: list[str]) -> None:
         return
     known = import_module(ROOMS[option]).__all__
     for name in names:
-        if name.isidentifier() and name not in known and not os.path.exists(name):
-            mistyped(f"--{option}: {name} is not known{nearest(name, known)}")
+        if name.isidentifier() and name not in known and not os.path.isfile(name):
+            mistyped(f"--{option}: {name} is not known{class_meant(option, name)}")

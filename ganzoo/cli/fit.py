@@ -14,6 +14,7 @@ from lightning.pytorch.utilities.exceptions import MisconfigurationException
 from ganzoo.cli.beginning import begin_as_import, begin_with
 from ganzoo.cli.catalogue import LIGHTNING
 from ganzoo.cli.config_parser import LightningParser
+from ganzoo.cli.help import usage_of
 from ganzoo.cli.messages import user_error_in
 from ganzoo.cli.paths import as_given, settle
 from ganzoo.cli.slurm import plugins_of_slurm
@@ -67,7 +68,7 @@ class GanzooCLI(LightningCLI):
             "--run_dir",
             type=str | None,
             default=None,
-            help="The run's folder. Unless set: <trainer.default_root_dir>/<experiment>/<time>.",
+            help="the run's folder. Unless given: <trainer.default_root_dir>/<experiment>/<time>.",
         )
         parser.add_argument(
             "--begin_with",
@@ -79,7 +80,7 @@ class GanzooCLI(LightningCLI):
             "--wandb",
             type=WandbMode | None,
             default=None,
-            help="Log to wandb too: online, offline (kept in the run's folder) or disabled. --wandb alone: by "
+            help="log to wandb too: online, offline (kept in the run's folder) or disabled. --wandb alone: by "
             "WANDB_MODE, or else online. WANDB_PROJECT, WANDB_NAME and so on work as usual.",
         )
         parser.add_lightning_class_args(Checkpoints, "checkpoint")
@@ -288,17 +289,3 @@ def made(args: list[str], cls: type[GanzooCLI]) -> GanzooCLI:
         save_config_callback=RunFolder,
         save_config_kwargs={"save_to_log_dir": False},
     )
-
-
-def usage_of(command: str) -> str:
-    """Return the usage of one of Lightning's commands: the few important options out of a hundred."""
-    if command == "fit":
-        forms = ["--model NAME --data NAME [options]", "--config FILE [options]"]
-        forms.append("--ckpt_path IMPORTED.ckpt --data NAME [--trust] [options]")
-    else:
-        more = {"predict": " --samples.num N --samples.out FOLDER"}.get(command, "")
-        forms = [f"--ckpt_path RUN/checkpoints/last.ckpt{more} [--trust] [options]"]
-    lines = [f"ganzoo {command} {form}" for form in forms]
-    lines.append(f"ganzoo {command} --model.help NAME, --data.help NAME: the options of a model, of a data set")
-    lines.append("--trust: also import classes of others that a checkpoint, or the config.yaml beside it, names")
-    return "\n       ".join(lines)

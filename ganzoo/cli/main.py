@@ -24,17 +24,35 @@ __all__ = ["main"]
 
 def usage() -> str:
     """Return what `ganzoo --help` prints."""
-    lines = [f"  {name:<13}{text}" for name, text in summaries().items()]
-    return "\n".join(
-        ["usage: ganzoo COMMAND ...", "", *lines, "", "`ganzoo COMMAND --help` shows a command's options."]
-    )
+    from ganzoo.cli.wording import lines_of
+
+    lines = lines_of("usage: ganzoo COMMAND ...", [("", ""), *summaries().items()], left=15)
+    return "\n".join([*lines, "", "`ganzoo COMMAND --help` shows a command's options."])
+
+
+def version() -> str:
+    """Return ganzoo's version."""
+    from importlib import metadata
+
+    try:
+        return metadata.version("ganzoo")
+    except metadata.PackageNotFoundError:
+        return "of a folder that is not installed"
 
 
 def run(args: list[str]) -> None:
     """Run a command. Only what this one needs is imported, and its parser alone is built."""
-    if not args or args[0] in ("-h", "--help"):
+    if not args or args[0] in ("-h", "--help", "help"):
         say(usage())
+    elif args[0] in ("-V", "--version", "version"):
+        say(f"ganzoo {version()}")
     elif args[0] in LIGHTNING:
+        from ganzoo.cli import help
+        from ganzoo.cli.usual import refuse_usual_names
+
+        if help.show(args):
+            return
+        refuse_usual_names(args[0], args[1:])
         args = complete(args)
         from ganzoo.cli.fit import lightning
 
@@ -42,9 +60,9 @@ def run(args: list[str]) -> None:
     elif args[0] in others():
         run_other(args[0], args)
     else:
-        from ganzoo.cli.messages import nearest
+        from ganzoo.cli.usual import command_meant
 
-        raise UserError(f"unknown command {args[0]}{nearest(args[0], summaries())}")
+        raise UserError(f"unknown command {args[0]}{command_meant(args[0], summaries())}")
 
 
 def run_other(name: str, args: list[str]) -> None:
@@ -57,9 +75,16 @@ def run_other(name: str, args: list[str]) -> None:
     from jsonargparse import auto_cli
 
     from ganzoo.cli.messages import CommandParser
+    from ganzoo.cli.usual import refuse_usual_names
 
+    args = underscored(args)
+    if isinstance(command, dict):
+        if args[1] in command:
+            refuse_usual_names(" ".join(args[:2]), args[2:], command[args[1]])
+    else:
+        refuse_usual_names(name, args[1:], command)
     with interruptible():
-        auto_cli({name: command}, args=flags(underscored(args), command), parser_class=CommandParser)
+        auto_cli({name: command}, args=flags(args, command), parser_class=CommandParser)
 
 
 def main(args: list[str] | None = None) -> None:

@@ -65,9 +65,9 @@ def explain(message: str, parser: Any) -> str:
     if found := re.search(r"module '([\w.]+)' has no attribute '(\w+)'", message):
         return f"--{key}: {found[1]} has no {found[2]}{nearest(found[2], dir(import_module(found[1])))}"
     if found := re.search(r"does not correspond to a subclass of (\w+)", message):
-        return f"--{key}: {value} is no {found[1]}{nearest(value, classes_for(key))}"
+        return f"--{key}: {value} is no {found[1]}{nearest_class(value, key)}"
     if found := re.search(r"Expected a dot import path string: (.+)", message):
-        return f"--{key}: {found[1]} is not known{nearest(found[1], classes_for(key))}"
+        return f"--{key}: {found[1]} is not known{nearest_class(found[1], key)}"
     if found := re.search(r"the following arguments are required: (.+)", message):
         return missing(found[1])
     if found := re.search(r"argument (\S+): expected one argument", message):
@@ -159,6 +159,15 @@ def classes_for(key: str) -> list[str]:
 
         return [name for name, cls in classes.items() if issubclass(cls, LRScheduler)]
     return [name for name, cls in classes.items() if isinstance(cls, type)]
+
+
+def nearest_class(name: str, key: str) -> str:
+    """Return "; did you mean X?" of the classes for an option, or the names there are if none is near."""
+    if key not in ("model", "data"):
+        return nearest(name, classes_for(key))
+    from ganzoo.cli.usual import class_meant
+
+    return class_meant(key, name)
 
 
 def user_error_in(error: BaseException | None) -> UserError | None:

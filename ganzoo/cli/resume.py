@@ -4,6 +4,7 @@ import functools
 from collections.abc import Callable
 from pathlib import Path
 
+from ganzoo.runs.chosen import folder_of
 from ganzoo.system.errors import UserError
 
 __all__ = ["resume", "with_options_of_fit"]
@@ -28,6 +29,7 @@ def go_on(run: str, max_steps: int | None, options: list[str]) -> None:
     Raises:
         UserError: there is no such run, or nothing to go on from.
     """
+    run = folder_of(run)
     config = Path(run) / "config.yaml"
     if not config.is_file():
         raise UserError(f"{run} is not the folder of a run (it has no config.yaml): give one, such as runs/.../<time>.")

@@ -2,11 +2,8 @@
 
 import re
 import shlex
-import sys
 from collections.abc import Iterator
 from typing import Any
-
-from rich.progress import track
 
 from ganzoo.cli.arguments import complete
 from ganzoo.cli.fit import GanzooCLI, ParsingCLI, lightning
@@ -15,6 +12,7 @@ from ganzoo.runs.experiments import find_experiment
 from ganzoo.system.errors import UserError
 from ganzoo.system.output import say
 from ganzoo.system.reading import read_yaml
+from ganzoo.system.waiting import follow
 
 __all__ = ["agent_commands", "check_metric", "check_sweep", "read_sweep"]
 
@@ -184,7 +182,7 @@ def check_sweep(file: str) -> None:
     """
     sweep = read_sweep(file)
     checked = list(agent_commands(sweep))
-    for command in track(checked, "Parsing", transient=True, disable=not sys.stdout.isatty()):
+    for command in follow(checked, "Parsing"):
         run_by = f"in the agent's command: {shlex.join(command)}"
         try:
             run = lightning(complete(command[command.index("ganzoo") + 1 :]), ParsingCLI)

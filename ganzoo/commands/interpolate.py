@@ -4,20 +4,22 @@ from collections.abc import Sequence
 from typing import Any, Literal
 
 import torch
-from rich.progress import track
 from torch import Tensor
 
 from ganzoo.game import FromNoise
 from ganzoo.latent import walk
 from ganzoo.pictures.films import save_film, save_video
-from ganzoo.pictures.grids import grid, save_picture
+from ganzoo.pictures.grids import save_picture
 from ganzoo.pictures.planes import plane_of_walks
+from ganzoo.pictures.sheets import sheet
 from ganzoo.pictures.videos import ffmpeg
 from ganzoo.runs.checkpoint_file import load
+from ganzoo.runs.chosen import chosen
 from ganzoo.system.errors import UserError
 from ganzoo.system.files import writable
 from ganzoo.system.output import say
 from ganzoo.system.places import local
+from ganzoo.system.waiting import follow
 
 __all__ = ["interpolate"]
 
@@ -37,7 +39,7 @@ def interpolate(
     """Walk through a checkpoint's latent space: a film, or a strip of pictures.
 
     Args:
-        ckpt: a .ckpt file; the checkpoint knows its model.
+        ckpt: a .ckpt file, which knows its model, or a run's folder: its last checkpoint.
         kind: along great arcs, which keep the latents' length, or along straight lines.
         out: a .gif or .mp4 of walks that come back to their start, side by side; or a .png with one walk a row, from
             its first stop to its last (for points in the plane: each walk is a line).
@@ -61,7 +63,7 @@ def interpolate(
     writable(path)
     if path.suffix == ".mp4":
         ffmpeg(path, "; or give a .gif")  # find out now, not after the walk, whether there is one
-    model = load(ckpt, trust)
+    model = load(chosen(ckpt), trust)
     if "z" not in model.spaces:
         raise UserError(f"{type(model).__name__} has no latent space to walk in: it makes images from images.")
     assert isinstance(model, FromNoise)
@@ -72,14 +74,14 @@ def interpolate(
     model.to("cuda" if torch.cuda.is_available() else "cpu")
     film = path.suffix != ".png"
     latents, classes = stations(model, num, stops, steps, seed, kind, film, labels)
-    frames_of = track(list(zip(latents, classes, strict=True)), "Walking", transient=True)
+    frames_of = follow(list(zip(latents, classes, strict=True)), "Pictures of the walk")
     samples = torch.stack([model.generate(z, raw, y, seed).cpu() for z, y in frames_of])
     if samples.ndim == 3:
         frames = plane_of_walks(samples, film)
     elif film:
-        frames = [grid(images) for images in samples]
+        frames = [sheet({"": images}) for images in samples]
     else:
-        frames = [grid(samples.transpose(0, 1).flatten(0, 1), columns=len(samples))]
+        frames = [sheet({"": samples.transpose(0, 1).flatten(0, 1)}, columns=len(samples))]
     if path.suffix == ".mp4":
         save_video(frames, path)
     elif film:

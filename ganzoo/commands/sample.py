@@ -6,16 +6,18 @@ from pathlib import Path
 from typing import cast
 
 import torch
-from rich.progress import track
 
 from ganzoo.game import FromNoise, Game
-from ganzoo.pictures.grids import save_grid, save_samples
+from ganzoo.pictures.grids import save_samples
 from ganzoo.pictures.planes import save_points
+from ganzoo.pictures.sheets import save_sheet
 from ganzoo.runs.checkpoint_file import load
+from ganzoo.runs.chosen import chosen
 from ganzoo.system.errors import UserError
 from ganzoo.system.files import empty_folder
 from ganzoo.system.output import say
 from ganzoo.system.places import local
+from ganzoo.system.waiting import follow
 
 __all__ = ["sample"]
 
@@ -33,7 +35,7 @@ def sample(
     """Draw samples from a checkpoint: a grid, or a folder of them.
 
     Args:
-        ckpt: a .ckpt file; the checkpoint knows its model.
+        ckpt: a .ckpt file, which knows its model, or a run's folder: its last checkpoint.
         num: how many samples. A conditional model's grid has a row for each class, and enough samples to fill the rows.
         seed: the same seed gives the same samples; sample 7 is the same however many are asked for.
         out: a .png for one picture of all, or a folder for one PNG each; points may also go to .npy or .csv.
@@ -47,6 +49,7 @@ def sample(
     if seed < 0:
         raise UserError(f"seed is {seed}: give 0 or more.")
     path, folder = where(out)
+    ckpt = chosen(ckpt)
     model = that_samples(load(ckpt, trust), ckpt)
     assert model.shape is not None
     points = len(model.shape) == 1
@@ -57,22 +60,24 @@ def sample(
     columns = None
     if label is None and not folder and not points:
         num, order, columns = model.by_class(num)
+    what = "" if label is None or model.condition is None else f" of {model.condition.caption(label)}"
+    rows = "" if columns is None else ", a row a class"
+    said = f"{num} samples{what} of {type(model).__name__}, seed {seed}{rows}"
     batches = model.samples(num, seed, raw, batch_size, label)
     if folder:
         empty_folder(path)
         start = 0
-        for batch in track(batches, "Samples", total=-(-num // batch_size), transient=True):
+        for batch in follow(batches, "Batches of samples", -(-num // batch_size)):
             save_samples(batch.cpu(), range(start, start + len(batch)), path)
             start += len(batch)
     else:
-        samples = torch.cat([batch.cpu() for batch in batches])
+        made = follow(batches, "Batches of samples", -(-num // batch_size))
+        samples = torch.cat([batch.cpu() for batch in made])
         if points:
             save_points(samples, path)
         else:
-            save_grid(samples if columns is None else samples[order], path, columns)
-    what = "" if label is None or model.condition is None else f" of {model.condition.caption(label)}"
-    rows = "" if columns is None else ", a row a class"
-    say(f"{num} samples{what} of {type(model).__name__}, seed {seed}{rows}: {out}")
+            save_sheet({"": samples if columns is None else samples[order]}, path, columns, said)
+    say(f"{said}: {out}")
 
 
 def that_samples(model: Game, ckpt: str) -> FromNoise:

@@ -25,7 +25,7 @@ class CIFAR10(Augmented):
     torchvision, which checks the files' checksums before it unpickles them.
 
     Args:
-        root: the folder.
+        root: the folder that holds `cifar-10-batches-py`.
         image_size: side in pixels, or height and width; 32 leaves them as they are.
         download: fetch the files into `root` if they are not there.
         kwargs: the options of all images: augment, limit, batch_size, ...

@@ -24,7 +24,7 @@ class PhotoPairs(Images):
     So a set that was prepared as a folder will do. A pair is cropped and flipped alike.
 
     Args:
-        input_channels: of `a`: 3, all equal, or 1.
+        input_channels: channels of `a`: 3, all equal, or 1.
         batch_size: pairs a batch on each device; pix2pix's is 1, or 4 for sets of many thousands.
         images: the options of Images; channels stays 3.
     """
@@ -84,7 +84,7 @@ class Edges2Photo(PhotoPairs):
     from the photograph alone, in whole numbers, and are the same everywhere.)
 
     Args:
-        threshold: levels of 255 a pixel.
+        threshold: least slope of an edge, in levels of 255 a pixel.
         photos: the options of PhotoPairs and of Images.
     """
 
@@ -105,7 +105,8 @@ class Grey2Colour(PhotoPairs):
     `a` is the photograph's brightness (ITU-R BT.601), `b` the photograph.
 
     Args:
-        input_channels: of `a`: 1, so that a photograph which is given to `translate` loses its colours first; or 3.
+        input_channels: channels of `a`: 1, so that a photograph which is given to `translate` loses its colours
+            first; or 3.
         photos: the options of PhotoPairs and of Images.
     """
 

@@ -54,8 +54,8 @@ class StackedMNIST(MNIST):
     section 4.2) made the protocol, with 128,000 training stacks.
 
     Args:
-        num_stacks: how many to train on.
-        num_val: how many to validate and test with; as many samples are scored.
+        num_stacks: how many stacks to train on.
+        num_val: how many stacks to validate and test with; as many samples are scored.
         mnist: the options of MNIST.
     """
 

@@ -49,7 +49,7 @@ class Toy2D(DataModule):
     points are drawn apart. Raises UserError for a file that holds anything but two columns of finite numbers.
 
     Args:
-        name: the distribution.
+        name: the distribution: ring, grid, spiral, swiss_roll or two_moons.
         file: a .npy or .csv of your own points, (N, 2), in place of `name`; a .csv may have a header line.
             Every tenth row, from the first on, is held out for validation. No labels.
         num_points: training points to draw; a file gives all it has.

@@ -39,15 +39,11 @@ class FromImages(Game):
         generator: (shape_in, shape_out) -> a network from images to images, one for each way. None: the paper's.
         discriminator: (shape) -> a network from images to raw scores, one for each domain that is made. None: the
             paper's.
-        objective: what the players want. None: the paper's.
+        objective: the loss, what the players want. None: the paper's.
         shapes: (C, H, W) of the images of each domain. None: as the data is.
         generator_schedule: the generator's rate: ConstantThenLinear, as in the papers. With share 1 it stays.
-        discriminator_schedule: the same for the discriminator.
+        discriminator_schedule: the discriminator's rate, in the same way.
         game: the options of every game; see `ganzoo.game.Game`.
-
-    Attributes:
-        generator: networks by the name of their way: `generator["AtoB"]`.
-        discriminator: networks by the domain that they score: `discriminator["b"]`.
     """
 
     kind: ClassVar[str] = "images"
@@ -71,7 +67,10 @@ class FromImages(Game):
     default_objective: ClassVar[Objective]
 
     generator: nn.ModuleDict
+    """Networks by the name of their way: `generator["AtoB"]`."""
+
     discriminator: nn.ModuleDict
+    """Networks by the domain that they score: `discriminator["b"]`."""
 
     def __init__(
         self,
@@ -281,12 +280,9 @@ class FromImages(Game):
         made = self.made(batch, rows, VALIDATION_SEED)
         self.validation.update(made, made)
 
-    def picture(self, val: Any, num: int) -> tuple[Tensor, int | None]:
+    def picture(self, val: Any, num: int) -> tuple[dict[str, Tensor], int | None]:
         """Return about `num` images: each row has one of the validation set and its translations, as in `titles`."""
-        grids = self.beside_real(val, num)[0]
-        sides = [max(images.shape[dim] for images in grids.values()) for dim in (2, 3)]
-        alike = [nn.functional.interpolate(images, sides) for images in grids.values()]  # a smaller input is enlarged
-        return torch.stack(alike, 1).flatten(0, 1), len(grids)
+        return self.beside_real(val, num)
 
     def beside_real(self, val: Any, num: int) -> tuple[dict[str, Tensor], int | None]:
         """Return the same, a column for each of `titles`."""

@@ -269,10 +269,10 @@ class FromNoise(Game):
 
     # Showing ----------------------------------------------------------------------------------------------
 
-    def picture(self, val: SampleSet | None, num: int) -> tuple[Tensor, int | None]:
+    def picture(self, val: SampleSet | None, num: int) -> tuple[dict[str, Tensor], int | None]:
         """Return about `num` samples, always of the same latents, with a class in each row if there are labels."""
         num, order, columns = self.by_class(num)
-        return self.sample(num).cpu()[order], columns
+        return {"": self.sample(num).cpu()[order]}, columns
 
     def beside_real(self, val: SampleSet, num: int) -> tuple[dict[str, Tensor], int | None]:
         """Return validation data and as many samples."""

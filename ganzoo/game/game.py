@@ -44,7 +44,7 @@ class Game(L.LightningModule):
         generator_schedule: learning-rate schedule of the generator, stepped once a round.
         discriminator_schedule: learning-rate schedule of the discriminator, stepped once a round.
         generator_clip: largest norm of the generator's gradient; a larger one is scaled down to it.
-        discriminator_clip: the same for the discriminator.
+        discriminator_clip: largest norm of the discriminator's gradient, in the same way.
         n_critic: discriminator updates for each generator update (`k` in Goodfellow et al. 2014).
         micro_batches: parts that a batch is split into, one after the other, to save memory. Exact for losses that
             are means over samples. Batch norm and relativistic averages see each part alone.
@@ -59,7 +59,6 @@ class Game(L.LightningModule):
     Attributes:
         generator: what makes images or points, a network or several.
         discriminator: what scores them, a network or several.
-        ema: the generator with averaged weights, or None.
         shape: (C, H, W) of an image that is made, or (D,) of a point; known once the networks are built.
         players: the players by name.
         draws: chance of the loss being computed: `self.draws.uniform()` is one number a sample.
@@ -97,6 +96,9 @@ class Game(L.LightningModule):
     couples_batch: str = ""
     """Reason why samples of a batch depend on each other, beside batch norm; empty if they do not."""
 
+    ema: nn.Module | None
+    """The generator with averaged weights, or None. (An option has the same name, so this is told here.)"""
+
     generator: nn.Module
     discriminator: nn.Module
     shape: tuple[int, ...] | None
@@ -130,7 +132,7 @@ class Game(L.LightningModule):
         self.n_critic, self.micro_batches = n_critic, micro_batches
         self.compile_networks, self.channels_last, self.raw = compile, channels_last, raw
         self.average = Average(ema, ema_rampup)
-        self.ema: nn.Module | None = None
+        self.ema = None
         self.rounds, self.validation, self.helpers = Rounds(self), Validation(self), Helpers({})
         self.players: dict[str, Player] = {}
         self.notes: dict[str, Tensor] = {}  # what the losses of the last round noted beside their terms
@@ -270,12 +272,15 @@ class Game(L.LightningModule):
         """Return the network to sample with: the averaged generator where there is one, unless `raw`."""
         return self.generator if (self.raw if raw is None else raw) or self.ema is None else self.ema
 
-    def picture(self, val: Any, num: int) -> tuple[Tensor, int | None]:
-        """Return about `num` images (N, C, H, W) in [-1, 1] that show the generator, and the columns of a grid."""
+    def picture(self, val: Any, num: int) -> tuple[dict[str, Tensor], int | None]:
+        """Return about `num` images (N, C, H, W) in [-1, 1] that show the generator, by title, and the columns of each.
+
+        In 1 column a row has an image of each title.
+        """
         raise NotImplementedError
 
     def beside_real(self, val: Any, num: int) -> tuple[dict[str, Tensor], int | None]:
-        """Return samples beside validation data: images by title, and the columns of each."""
+        """Return samples beside validation data, in the same form."""
         raise NotImplementedError
 
     def predictions(self, direction: str | None) -> dict[str, str]:

@@ -5,14 +5,14 @@ import os
 import shlex
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 import torch
-from rich.progress import Progress
 from torch import Tensor
 
 from ganzoo.runs.checkpoint_file import read
@@ -20,9 +20,11 @@ from ganzoo.runs.experiments import find_experiment
 from ganzoo.system.draws import Draws
 from ganzoo.system.errors import UserError
 from ganzoo.system.machine import cores
+from ganzoo.system.output import say
 from ganzoo.system.reading import parse_yaml
+from ganzoo.system.waiting import Waiting, time_in_words
 
-__all__ = ["Lesson", "Table", "chance", "descend", "scores", "side_by_side", "train"]
+__all__ = ["Lesson", "Table", "chance", "descend", "scores", "side_by_side", "told", "train"]
 
 
 @dataclass(frozen=True)
@@ -110,17 +112,29 @@ def train(config: str, run: Path, rounds: int | None, *options: str) -> Path:
     return run
 
 
+def told(rows: list[list[str]]) -> list[list[str]]:
+    """Print rows of a table as soon as they are known, and return them."""
+    for row in rows:
+        say("  " + "  ".join(filter(None, row)))
+    return rows
+
+
 def side_by_side(work: Sequence[Callable[[], Path]], what: str) -> list[Path]:
-    """Do pieces of work at once, as many as there are cores, with a bar; return what they return, in order."""
-    # not rich's `track`: after an exception its generator may be closed at any time, even while rich holds its lock
-    with Progress(transient=True) as bar, ThreadPoolExecutor(cores()) as pool:
-        task, done = bar.add_task(what, total=len(work)), []
+    """Do pieces of work at once, as many as there are cores; tell each run that is done; return the runs, in order."""
+    began, once = time.monotonic(), max(1, min(cores(), len(work)))
+    say(f"{what}: {len(work)} runs, {once} at once. Their logs are beside them.")
+    # not `follow`: after an exception its generator may be closed at any time, even while rich holds its lock
+    with Waiting(f"{what}, {once} at once", len(work)) as bar, ThreadPoolExecutor(once) as pool:
         futures = [pool.submit(piece) for piece in work]
         try:
-            for future in futures:
-                done.append(future.result())
-                bar.advance(task)
-            return done
+            for number, future in enumerate(as_completed(futures), 1):
+                run, left = future.result(), (time.monotonic() - began) / number * (len(work) - number)
+                found = scores(run) if (run / "metrics.csv").is_file() else {}
+                figures = ", ".join(f"{name} {value:.4g}" for name, value in found.items()) or "done"
+                rest = f"; about {time_in_words(left)} left" if number < len(work) else ""
+                say(f"  {number} of {len(work)}: {run.name}: {figures}{rest}")
+                bar.advance()
+            return [future.result() for future in futures]
         except BaseException as error:  # a row that failed, Ctrl-C: none is begun any more
             pool.shutdown(wait=False, cancel_futures=True)
             if not isinstance(error, Exception):

@@ -11,17 +11,17 @@ import ot
 import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from rich.progress import track
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
 from ganzoo.data import Toy2D
-from ganzoo.lessons.base import Table, chance, descend
+from ganzoo.lessons.base import Table, chance, descend, told
 from ganzoo.networks import MLPDiscriminator
 from ganzoo.objectives import Wasserstein
 from ganzoo.optimizers import Adam
 from ganzoo.penalties import GradientPenalty, WeightClip, gradient
 from ganzoo.pictures.figures import FAKE, save_figure
+from ganzoo.system.waiting import follow
 
 __all__ = ["critics"]
 
@@ -78,16 +78,16 @@ def compare(path: Path, steps: int, seed: int) -> list[list[str]]:
         points = Toy2D(name=name, num_points=20_000, seed=seed).load()[0].tensors["image"]
         samplers[title] = blurred(points * 2**0.5 if name == "ring" else points)  # their ring has this radius
     rows = []
-    for column, bound in enumerate(track((CLIPPING, PENALTY, SPECTRAL), "training critics")):
+    for column, bound in enumerate((CLIPPING, PENALTY, SPECTRAL)):
         for row, (title, sample) in enumerate(samplers.items()):
             critic = network(bound)
-            train(critic, adam(critic), sample, steps, bound)
+            train(critic, adam(critic), sample, steps, bound, what=f"A critic of the {title}, {bound}")
             draw_surface(panels[row, column], critic.eval(), sample(POINTS)[0])
-            rows += scored(critic, sample, f"{bound}, {title}")
+            rows += told(scored(critic, sample, f"{bound}, {title}"))
             if row == 0:
                 draw_weights(panels[2, column], critic)
         panels[0, column].set_title(bound, fontsize=15)
-        rows += draw_gradients(panels[3, column], bound, samplers["swiss roll"], steps // 2)
+        rows += told(draw_gradients(panels[3, column], bound, samplers["swiss roll"], steps // 2))
     for row, label in enumerate([*datas, "weights\n(critic of the swiss roll)", "norm of dD/d(layer)\n(12 layers)"]):
         panels[row, 0].set_ylabel(label, fontsize=13)
     save_figure(figure, path)
@@ -126,7 +126,7 @@ def draw_gradients(axes: Axes, bound: str, sample: Sampler, steps: int) -> list[
     rows = []
     for clip in BOUNDS if bound == CLIPPING else BOUNDS[:1]:
         critic = network(bound, (64,) * 12)
-        train(critic, adam(critic), sample, steps, bound, clip)
+        train(critic, adam(critic), sample, steps, bound, clip, what=f"A critic of 12 layers, {bound}")
         norms = gradient_norms(critic.eval(), sample(POINTS)[0])
         name = f"{bound}, c = {clip:g}" if bound == CLIPPING else bound
         axes.plot(range(1, 13), norms, ".-", label=name.split(", ")[-1])
@@ -156,9 +156,10 @@ def train(
     bound: str,
     clip: float = BOUNDS[1],
     weight: float = 10.0,
+    what: str | None = None,
 ) -> None:
-    """Make `steps` steps of the critic up E D(x) - E D(G(z)), bound as said."""
-    for _ in range(steps):
+    """Make `steps` steps of the critic up E D(x) - E D(G(z)), bound as said; tell `what` it is, if it takes long."""
+    for _ in range(steps) if what is None else follow(range(steps), what):
         real, fake = sample(BATCH)
         loss = Wasserstein().discriminator(critic(real), critic(fake))
         if bound == PENALTY:

@@ -18,16 +18,16 @@ import numpy as np
 import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from rich.progress import track
 from scipy.stats import gaussian_kde, wasserstein_distance
 from torch import Tensor, nn
 
-from ganzoo.lessons.base import Table, chance, descend
+from ganzoo.lessons.base import Table, chance, descend, told
 from ganzoo.networks import MLPDiscriminator, MLPGenerator
 from ganzoo.objectives import NonSaturating
 from ganzoo.optimizers import Adam
 from ganzoo.penalties import R1
 from ganzoo.pictures.figures import FAKE, REAL, save_figure
+from ganzoo.system.waiting import follow
 
 __all__ = ["equilibrium"]
 
@@ -103,10 +103,11 @@ def learn(data: Mixture, fake: Mixture, steps: int) -> nn.Module:
     discriminator = MLPDiscriminator(tuple(data.centres.shape[1:]), WIDTHS)
     optimizer = Adam(discriminator.parameters(), lr=2e-3, betas=(0.9, 0.999))
     schedule = torch.optim.lr_scheduler.LinearLR(optimizer, 1.0, 0.01, steps)
-    for _ in track(range(steps), f"Fixed pair, {data.centres.shape[1]}-D", transient=True):
+    for _ in follow(range(steps), f"Fixed pair, {data.centres.shape[1]}-D"):
         real, made = discriminator(data.sample(BATCH)), discriminator(fake.sample(BATCH))
         descend(optimizer, NonSaturating().discriminator(real, made))
         schedule.step()
+    told([[f"Fixed pair, {data.centres.shape[1]}-D", f"{steps:,} steps of the discriminator"]])
     return discriminator
 
 
@@ -126,7 +127,7 @@ def play(data: Mixture, x: Tensor, rounds: int, marks: list[int], calm: bool = T
     fall = [torch.optim.lr_scheduler.LinearLR(o, 1.0, 0.01 if calm else 1.0, rounds) for o in optimizers]
     game, moments = NonSaturating(), []
     name = f"Game, {shape[0]}-D, {'R1 and falling rates' if calm else 'neither'}"
-    for number in track(range(rounds + 1), name, transient=True):
+    for number in follow(range(rounds + 1), name):
         if number in marks:
             moments.append(look(number, data, x, generator, discriminator))
         for _ in range(N_CRITIC):
@@ -136,6 +137,8 @@ def play(data: Mixture, x: Tensor, rounds: int, marks: list[int], calm: bool = T
         descend(optimizers[0], game.generator(None, discriminator(generator(torch.randn(BATCH, LATENT)))))
         for schedule in fall:
             schedule.step()
+    last = moments[-1]
+    told([[name, f"round {last.round:,}", f"mean |D - D*| {last.gap:.3f}", f"Wasserstein-1 {last.distance:.3f}"]])
     return moments
 
 

@@ -17,8 +17,8 @@ from ganzoo.data import Digits
 from ganzoo.data.base.tensors import to_float
 from ganzoo.game import FromImages
 from ganzoo.lessons.base import Table, scores, side_by_side, train
-from ganzoo.pictures.figures import save_grids
 from ganzoo.pictures.grids import save_samples
+from ganzoo.pictures.sheets import save_sheet
 from ganzoo.runs.checkpoint_file import load
 
 __all__ = ["identity_loss"]
@@ -55,7 +55,7 @@ def identity_loss(folder: Path, seed: int = 0, quick: bool = False) -> Table:
         grids[f"identity loss {strength:g}"] = bold[:SHOWN]
         figures = (moved(thin, bold, ground), found["val/cycle_a"], found["val/swd_b"])
         rows.append([f"{strength:g}", *(f"{figure:.3f}" for figure in figures)])
-    save_grids(grids, folder / "identity-loss.png", columns=1)
+    save_sheet(grids, folder / "identity-loss.png", columns=1)
     title = f"Thin digits made bold, {len(thin)} of each, seed {seed}, colours in [-1, 1]"
     return Table(title, ["identity loss", "the ground's colours move by", "there and back", "val/swd_b"], rows)
 

@@ -10,7 +10,7 @@ from ganzoo.data.base.tensors import to_float
 from ganzoo.game import FromNoise
 from ganzoo.lessons.base import Table, scores, side_by_side, train
 from ganzoo.metrics import StackedDigits
-from ganzoo.pictures.figures import save_grids
+from ganzoo.pictures.sheets import save_sheet
 from ganzoo.runs.checkpoint_file import load
 
 __all__ = ["stacked_mnist"]
@@ -55,7 +55,7 @@ def stacked_mnist(folder: Path, seed: int = 0, quick: bool = False, root: str = 
             [name, f"{values['val/modes']:.0f}", f"{values['val/kl']:.3f}", f"{values['round']:,.0f}", published]
         )
         grids[f"{name}: {values['val/modes']:.0f} modes"] = model.sample(36)
-    save_grids(grids, folder / "stacked-mnist.png")
+    save_sheet(grids, folder / "stacked-mnist.png")
     title = f"{len(data.val):,} samples, seed {seed}, KL to the uniform distribution in nats"
     return Table(title, ["", "modes of 1,000", "KL", "rounds", "published"], table)
 

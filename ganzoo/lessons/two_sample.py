@@ -13,11 +13,10 @@ from pathlib import Path
 import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from rich.progress import track
 from torch import Tensor, nn
 
 from ganzoo.data import Toy2D
-from ganzoo.lessons.base import Table, descend
+from ganzoo.lessons.base import Table, descend, told
 from ganzoo.metrics.two_sample import (
     TwoSampleTest,
     classifier_test,
@@ -31,6 +30,7 @@ from ganzoo.networks import MLPDiscriminator, MLPGenerator
 from ganzoo.objectives import NonSaturating
 from ganzoo.optimizers import Adam
 from ganzoo.pictures.figures import FAKE, REAL, save_figure
+from ganzoo.system.waiting import follow
 
 __all__ = ["two_sample"]
 
@@ -60,10 +60,12 @@ def two_sample(folder: Path, seed: int = 0, quick: bool = False) -> Table:
         torch.manual_seed(seed)
         ages = pairs_of_ages(samples, (0, 2) if quick else AGES, seed)
         blind = pairs_to_be_blind_to(samples, seed)
-    found = {name: all_tests(*pair, permutations, seed) for name, pair in {**ages, **blind}.items()}
+    found, rows = {}, []
+    for name, pair in {**ages, **blind}.items():
+        found[name] = all_tests(*pair, permutations, seed)
+        rows += told([[name, *(cell(found[name][test]) for test in NAMES)]])
     save_tests(ages, found, folder / "two-sample.png", "Two moons: held-out points (blue) against others (orange)")
     save_tests(blind, found, folder / "two-sample-blind.png", "A normal distribution (blue) against others (orange)")
-    rows = [[name, *(cell(tests[test]) for test in NAMES)] for name, tests in found.items()]
     level = rejections(samples // 4, repeats, seed)
     rows.append([f"rejects at 5 %, of {repeats} equal pairs", *(f"{level[name]:.1%}" for name in NAMES)])
     title = f"Two-sample tests of {samples} against {samples} points: statistic (p-value by {permutations} deals)"
@@ -94,7 +96,7 @@ def training(x: Tensor, ages: tuple[int, ...]) -> Iterator[nn.Module]:
     average = copy.deepcopy(generator)  # its points do not swing to and fro, as the last round's do
     optimizers = Adam(generator.parameters(), lr=5e-4), Adam(discriminator.parameters(), lr=1e-3)
     objective = NonSaturating()
-    for step in track(range(ages[-1] + 1), "training the generator"):
+    for step in follow(range(ages[-1] + 1), "Training the generator"):
         if step in ages:
             yield average
         real = x[torch.randint(len(x), (BATCH,))]
@@ -128,7 +130,7 @@ def rejections(samples: int, repeats: int, seed: int) -> dict[str, float]:
     """Return the share of pairs from one distribution, N(0, 1) in the plane, for which each test has p <= 0.05."""
     rng = torch.Generator().manual_seed(seed)
     counts = dict.fromkeys(NAMES, 0)
-    for repeat in track(range(repeats), "tests of equal distributions"):
+    for repeat in follow(range(repeats), "Tests of equal distributions"):
         x, y = torch.randn(2, samples, 2, generator=rng)
         for name, test in all_tests(x, y, 199, seed + repeat).items():
             counts[name] += test.p_value <= 0.05

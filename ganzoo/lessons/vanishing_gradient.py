@@ -24,17 +24,17 @@ from statistics import median
 import torch
 from matplotlib.figure import Figure
 from matplotlib.gridspec import SubplotSpec
-from rich.progress import track
 from torch import Tensor, nn
 
 from ganzoo.data import Digits
-from ganzoo.lessons.base import Table, descend
+from ganzoo.lessons.base import Table, descend, told
 from ganzoo.networks import DCGANDiscriminator, DCGANGenerator
 from ganzoo.objectives import Minimax, NonSaturating, Objective, Wasserstein
 from ganzoo.optimizers import Adam, RMSprop
 from ganzoo.penalties import WeightClip
 from ganzoo.pictures.figures import save_figure
 from ganzoo.pictures.grids import grid
+from ganzoo.system.waiting import follow
 
 __all__ = ["vanishing_gradient"]
 
@@ -75,7 +75,7 @@ def train(real: Iterator[Tensor], rounds: list[int]) -> list[nn.Module]:
     # 25 epochs of the paper's MNIST are 40 times as many rounds: so larger steps than DCGAN's 2e-4
     optimizers = Adam(generator.parameters(), lr=5e-4), Adam(discriminator.parameters(), lr=5e-4)
     game, frozen = NonSaturating(), []
-    for number in track(range(1, rounds[-1] + 1), "Training the generator", transient=True):
+    for number in follow(range(1, rounds[-1] + 1), "Training the generator"):
         fake = generator(noise())
         descend(optimizers[1], game.discriminator(discriminator(next(real)), discriminator(fake.detach())))
         descend(optimizers[0], game.generator(None, discriminator(generator(noise()))))
@@ -90,7 +90,7 @@ def measure(generator: nn.Module, real: Iterator[Tensor], iterations: int, every
     optimizers = Adam(discriminator.parameters(), lr=1e-3), RMSprop(critic.parameters())
     WeightClip(CLIP).after_move(critic.parameters())
     norms = Norms()
-    for iteration in track(range(iterations + 1), f"Against the generator after {name}", transient=True):
+    for iteration in follow(range(iterations + 1), f"Against the generator after {name}"):
         if iteration % every == 0:
             norms.iteration.append(iteration)
             for cost, value in gradient_norms(generator, discriminator, critic).items():
@@ -136,10 +136,11 @@ def vanishing_gradient(folder: Path, seed: int = 0, quick: bool = False) -> Tabl
     names = [
         f"{epochs} epoch{'s' * (epochs > 1)} ({number} rounds)" for epochs, number in zip(EPOCHS, rounds, strict=True)
     ]
-    frozen = zip(names, generators, strict=True)
-    norms = [measure(generator, real, iterations, every, name) for name, generator in frozen]
+    norms, rows = [], []
+    for name, generator in zip(names, generators, strict=True):
+        norms.append(measure(generator, real, iterations, every, name))
+        rows += told([row(name, cost, norms[-1].of[cost]) for cost in COSTS])
     draw(names, generators, norms, folder / "vanishing-gradient.png")
-    rows = [row(name, cost, found.of[cost]) for name, found in zip(names, norms, strict=True) for cost in COSTS]
     columns = ["generator after", "cost", "norm at the start", "largest", "at the end", "falls by (largest / end)"]
     title = f"Norm of the generator's gradient while its discriminator (critic) trains for {iterations:,} iterations"
     return Table(title, columns, rows)

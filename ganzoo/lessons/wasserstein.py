@@ -13,17 +13,17 @@ import ot
 import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from rich.progress import track
 from torch import Tensor
 from torchmetrics.functional.regression import spearman_corrcoef
 
 from ganzoo.data import Toy2D
-from ganzoo.lessons.base import Table, descend
+from ganzoo.lessons.base import Table, descend, told
 from ganzoo.lessons.critics import BATCH, PENALTY, POINTS, adam, critics, emd, estimate, train
 from ganzoo.metrics import ModesFound
 from ganzoo.networks import MLPDiscriminator, MLPGenerator
 from ganzoo.objectives import Wasserstein
 from ganzoo.pictures.figures import FAKE, REAL, save_figure
+from ganzoo.system.waiting import follow
 
 __all__ = ["wasserstein"]
 
@@ -151,16 +151,16 @@ def training(path: Path, rounds: int, quick: bool) -> list[list[str]]:
         with torch.no_grad():
             return ring(modes, n), generator(torch.randn(n, 2))
 
-    for step in track(range(rounds + 1), "training WGAN-GP"):
+    for step in follow(range(rounds + 1), "Training WGAN-GP"):
         if step % (rounds // (3 if quick else 30)) == 0:
             better = copy.deepcopy(critic)
             train(better, adam(better), sample, 2 if quick else 100, PENALTY, weight=WEIGHT)
             real, fake = sample(POINTS)
             quality = ModesFound(modes, RING_STD)
             quality.update(fake, real=False)
-            found.append(
-                [step, estimate(better, real, fake), emd(real, fake), quality.compute()["high_quality"].item()]
-            )
+            good = quality.compute()["high_quality"].item()
+            found.append([step, estimate(better, real, fake), emd(real, fake), good])
+            told([[f"round {step}", f"estimate {found[-1][1]:.3f}", f"exact {found[-1][2]:.3f}", f"good {good:.0%}"]])
             if 3 * step % rounds == 0:
                 shots[step] = fake
         train(critic, critic_optimizer, sample, 5, PENALTY, weight=WEIGHT)

@@ -7,7 +7,6 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
-from rich.progress import track
 from torch import Tensor, nn
 
 from ganzoo.metrics.features import FeatureMetric
@@ -15,6 +14,7 @@ from ganzoo.networks.frozen.inception import Extractor
 from ganzoo.system.errors import UserError
 from ganzoo.system.files import collected
 from ganzoo.system.machine import cache_folder
+from ganzoo.system.waiting import follow
 
 __all__ = ["Judge", "JudgeMetric", "judge_of"]
 
@@ -134,7 +134,7 @@ def trained(images: Tensor, labels: Tensor, num_classes: int, batch_size: int = 
         judge = Judge(num_classes)
         optimizer = torch.optim.Adam(judge.parameters(), lr)
         schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, lr, total_steps=steps)
-        for _ in track(range(steps), "Training the judge, once", transient=True):
+        for _ in follow(range(steps), "Training the judge, once"):
             rows = torch.randint(len(images), (batch_size,))
             x = shifted(images[rows].float().div(127.5).sub(1))
             optimizer.zero_grad()

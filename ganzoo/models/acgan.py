@@ -17,8 +17,8 @@ class ACGAN(DCGAN):
     """Odena et al. 2017, equations 2 and 3: D also says the class; D maximises L_S + L_C, G maximises L_C - L_S.
 
     Args:
-        discriminator_class_weight: of L_C for D; 1 in the paper.
-        generator_class_weight: of L_C for G; 1 in the paper, 0.1 in later code such as StudioGAN's.
+        discriminator_class_weight: weight of the class loss L_C for D; 1 in the paper.
+        generator_class_weight: weight of the class loss L_C for G; 1 in the paper, 0.1 in later code (StudioGAN).
         gan: the options of `ganzoo.models.GAN`.
     """
 

@@ -28,9 +28,9 @@ class CUT(FromImages):
     Args:
         lambda_gan: weight of the adversarial term.
         lambda_nce: weight of the mean over layers of PatchNCE (equation 5: lambda_X; 1 in the paper).
-        nce_identity: take the mean of that and the same term for images of b, which G should not change (lambda_Y).
+        nce_identity: take the mean of PatchNCE and the same term for images of b, which G should not change (lambda_Y).
         num_patches: patches of an image that are compared, in each layer.
-        temperature: tau of equation 3.
+        temperature: of the softmax over patches, tau of equation 3.
         head_width: length of a patch's vector.
         flip_equivariance: mirror half of the inputs of G, and mirror the features of their outputs back.
         translator: the options of every model of this kind; see `ganzoo.game.from_images.FromImages`. The generator

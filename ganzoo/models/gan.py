@@ -32,14 +32,14 @@ class GAN(FromNoise):
     Both networks are multilayer perceptrons unless others are given.
 
     Args:
-        generator: (latent_dim, shape) -> the generator. None: MLPGenerator; the paper gives no widths.
-        discriminator: (shape) -> the discriminator. None: MLPDiscriminator.
-        objective: what the players want. None: NonSaturating, as the paper trains (end of its section 3); Minimax is
-            its equation 1 as written.
+        generator: (latent_dim, shape) -> the generator. None: the paper's. (That of 2014 gives no widths.)
+        discriminator: (shape) -> the discriminator. None: the paper's.
+        objective: the loss, what the players want. None: the paper's. (That of 2014 trains with NonSaturating, end of
+            its section 3; Minimax is its equation 1 as written.)
         penalties: what keeps D smooth: terms such as `R1` or `GradientPenalty`, bounds of the weights such as
             `SpectralNorm`. None: the paper's own.
         augment: a change of all samples that D sees, such as `InstanceNoise`. None: nothing.
-        minibatch: (number of features) -> a statistic of the batch that D sees too: `MinibatchDiscrimination` or
+        minibatch: (in_features) -> a statistic of the batch that D sees too: `MinibatchDiscrimination` or
             `MinibatchStdDev`. None: each sample is seen by itself.
         game: the options of every variant; see `ganzoo.game.from_noise.FromNoise`.
     """

@@ -25,7 +25,7 @@ class R3GAN(GAN):
             code as here).
         penalties: others in place of R1 and R2 of this gamma.
         generator_optimizer: Adam with beta1 0.
-        discriminator_optimizer: the same for D.
+        discriminator_optimizer: D's, Adam with beta1 0 too.
         gan: the options of `ganzoo.models.GAN`.
     """
 

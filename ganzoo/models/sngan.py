@@ -19,11 +19,11 @@ class SNGAN(GAN):
 
     Args:
         spectral_norm: normalise D's weights.
-        penalties: further ones.
+        penalties: penalties beside the normalisation.
         n_critic: D's updates for each of G's; n_dis in the paper.
         latent_dim: length of z.
         generator_optimizer: Adam with the paper's 2e-4, beta1 0 and beta2 0.9.
-        discriminator_optimizer: the same for D.
+        discriminator_optimizer: D's, Adam with the same settings.
         gan: the options of `ganzoo.models.GAN`; the objective is Hinge.
     """
 

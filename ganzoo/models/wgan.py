@@ -21,10 +21,10 @@ class WGAN(GAN):
 
     Args:
         n_critic: critic updates for each generator update.
-        weight_clip: c in the paper. None: no clipping, for another penalty.
-        penalties: further ones.
+        weight_clip: bound of each of the critic's weights, c in the paper. None: no clipping, for another penalty.
+        penalties: penalties beside the clipping.
         generator_optimizer: RMSprop with the paper's 5e-5: momentum makes clipped critics unstable (section 4).
-        discriminator_optimizer: the same for the critic.
+        discriminator_optimizer: the critic's, RMSprop with 5e-5 too.
         long_rounds: critic updates in each of the first 25 rounds and in every 500th, so that the estimate is good
             (authors' code; not in the paper).
         gan: the options of `ganzoo.models.GAN`.

@@ -22,7 +22,7 @@ class WGANGP(GAN):
     Args:
         n_critic: critic updates for each generator update.
         generator_optimizer: Adam with algorithm 1's settings; the authors' MNIST code has beta1 0.5.
-        discriminator_optimizer: the same for the critic.
+        discriminator_optimizer: the critic's, Adam with the same settings.
         gan: the options of `ganzoo.models.GAN`; `penalties` is GradientPenalty with the paper's weight of 10.
     """
 

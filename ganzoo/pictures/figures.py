@@ -1,29 +1,16 @@
-"""Figures: the curves of a run, grids side by side."""
+"""Figures: the curves of a run, and what lessons draw."""
 
 from pathlib import Path
 
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
-from torch import Tensor
 
-from ganzoo.pictures.grids import grid
 from ganzoo.system.files import collected
 
-__all__ = ["FAKE", "REAL", "save_curves", "save_figure", "save_grids"]
+__all__ = ["FAKE", "REAL", "save_curves", "save_figure"]
 
+MOST = 1600  # px
 REAL, FAKE = "tab:blue", "tab:orange"
-
-
-def save_grids(grids: dict[str, Tensor], path: str | Path, columns: int | None = None) -> None:
-    """Write images (N, C, H, W) in [-1, 1], by title, as grids side by side."""
-    rows = len(next(iter(grids.values())))
-    width, height = (1.8, 1.8 * rows) if columns == 1 else (4.5, 4.5)
-    figure = Figure(figsize=(width * len(grids), height + 0.3), layout="constrained")
-    for axes, (title, images) in zip(figure.subplots(1, len(grids), squeeze=False)[0], grids.items(), strict=True):
-        axes.imshow(grid(images, columns), interpolation="nearest")
-        axes.set_title(title)
-        axes.axis("off")
-    save_figure(figure, path)
 
 
 def save_curves(panels: dict[str, dict[str, list[tuple[int, float]]]], path: str | Path) -> None:
@@ -48,6 +35,7 @@ def save_curves(panels: dict[str, dict[str, list[tuple[int, float]]]], path: str
 
 
 def save_figure(figure: Figure, path: str | Path) -> None:
-    """Write a figure as PNG."""
+    """Write a figure as PNG, of at most 1,600 px a side."""
+    dpi = min(110, int(MOST / max(figure.get_size_inches())))
     with collected(path) as file:
-        figure.savefig(file, format="png", dpi=110)
+        figure.savefig(file, format="png", dpi=dpi)

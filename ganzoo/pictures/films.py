@@ -3,52 +3,40 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from PIL import Image, ImageDraw
+from PIL import Image
 
 from ganzoo.pictures.videos import Video
 from ganzoo.system.files import collected, written
 
 __all__ = ["save_film", "save_video"]
 
+LARGE = 800  # px, of the longer side
 
-def save_film(
-    frames: Sequence[Image.Image], path: str | Path, captions: Sequence[str] | None = None, seconds: float = 0.25
-) -> None:
-    """Write pictures of one size as an endless GIF, small ones enlarged.
+
+def save_film(frames: Sequence[Image.Image], path: str | Path, seconds: float = 0.25, story: bool = False) -> None:
+    """Write pictures of one size as an endless GIF. Large ones are halved: a GIF packs badly.
 
     Args:
         frames: the pictures.
         path: the .gif to write.
-        captions: a line below each; the film then tells a story, so its last picture stays longer. None: a loop.
         seconds: how long a picture is shown.
+        story: it has an end, so its last picture stays longer.
     """
-    drawn = [captioned(frame, caption) for frame, caption in zip(frames, captions or [""] * len(frames), strict=True)]
-    times = [round(1000 * seconds)] * len(drawn)
-    times[-1] *= 6 if captions else 1
+    if max(frames[0].size) > LARGE:
+        frames = [frame.reduce(2) for frame in frames]
+    times = [round(1000 * seconds)] * len(frames)
+    times[-1] *= 6 if story else 1
     with collected(path) as file:
-        drawn[0].save(file, format="GIF", save_all=True, append_images=drawn[1:], duration=times, loop=0)
+        frames[0].save(file, format="GIF", save_all=True, append_images=frames[1:], duration=times, loop=0)
 
 
 def save_video(frames: Sequence[Image.Image], path: str | Path, fps: int = 12) -> None:
-    """Write pictures of one size as an H.264 video, small ones enlarged.
+    """Write pictures of one size as an H.264 video.
 
     Raises:
         UserError: what writes videos is not installed, or the file can't be written.
     """
-    large = [captioned(frame, "") for frame in frames]
-    with written(path) as beside, Video(beside, large[0].size, fps) as video:
-        for frame in large:
+    with written(path) as beside, Video(beside, frames[0].size, fps) as video:
+        for frame in frames:
             video.add(frame)
         video.close()
-
-
-def captioned(frame: Image.Image, caption: str) -> Image.Image:
-    """Return a picture of 400 px or more in width, enlarged by a whole factor, with a line of text below it."""
-    factor = max(1, -(-400 // frame.width))
-    large = frame.convert("RGB").resize((factor * frame.width, factor * frame.height), Image.Resampling.NEAREST)
-    if not caption:
-        return large
-    with_caption = Image.new("RGB", (large.width, large.height + 24), "white")
-    with_caption.paste(large)
-    ImageDraw.Draw(with_caption).text((8, large.height + 4), caption, fill="black", font_size=14)
-    return with_caption

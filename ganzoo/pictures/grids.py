@@ -13,7 +13,7 @@ from torchvision.utils import make_grid
 from ganzoo.pictures.provenance import noted
 from ganzoo.system.files import collected
 
-__all__ = ["grid", "save_grid", "save_image", "save_picture", "save_samples"]
+__all__ = ["grid", "save_image", "save_picture", "save_samples"]
 
 
 def to_uint8(images: Tensor) -> Tensor:
@@ -25,11 +25,6 @@ def grid(images: Tensor, columns: int | None = None) -> Image.Image:
     """Return images (N, C, H, W) in [-1, 1] as one picture, near square unless `columns` is given."""
     columns = columns or max(1, round(len(images) ** 0.5))
     return to_pil_image(make_grid(to_uint8(images), nrow=columns, pad_value=255))
-
-
-def save_grid(images: Tensor, path: str | Path, columns: int | None = None) -> None:
-    """Write images (N, C, H, W) in [-1, 1] as one picture, near square unless `columns` is given."""
-    save_picture(grid(images, columns), path)
 
 
 def save_picture(picture: Image.Image, path: str | Path, origin: str | None = None) -> None:

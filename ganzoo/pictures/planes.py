@@ -82,7 +82,7 @@ def plane_of_walks(walks: Tensor, moving: bool) -> list[Image.Image]:
     margin = 0.05 * float((high - low).max()) or 1.0
     pictures = []
     for time in range(len(walks)) if moving else [len(walks) - 1]:
-        figure = Figure(figsize=(5, 5), dpi=80, layout="constrained")
+        figure = Figure(figsize=(5, 5), dpi=130, layout="constrained")
         axes = figure.subplots()
         for n in range(walks.shape[1]):
             colour = f"C{n % 10}"

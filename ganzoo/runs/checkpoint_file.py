@@ -12,6 +12,7 @@ from torch import Tensor
 from ganzoo.game import Game
 from ganzoo.game.keeping import FORMAT
 from ganzoo.runs.bounded import bounded
+from ganzoo.runs.chosen import in_run
 from ganzoo.runs.earlier import state_of_today
 from ganzoo.runs.naming import first_line, names_in, refuse_unpublished, without_training
 from ganzoo.runs.reader import Reader
@@ -59,7 +60,7 @@ def read(path: str | Path) -> dict[str, Any]:
     """
     if "://" in str(path):
         raise UserError(f"{path} is a URL: fetch the checkpoint, and give the path of the file.")
-    path = Path(at_home(path))
+    path = in_run(at_home(path))
     if os.path.isdir(path):  # not path.is_dir(), which raises in a folder that is closed to the user
         raise UserError(f"{path} is a folder: give a .ckpt file, such as {path}/checkpoints/last.ckpt of a run.")
     if not os.path.isfile(path):

@@ -9,7 +9,18 @@ from pathlib import Path
 from pkgutil import iter_modules
 from typing import Any
 
-__all__ = ["assigned", "classes_below", "file_of", "first_line", "modules_in", "names_in", "outline", "tree_of"]
+__all__ = [
+    "assigned",
+    "bases_of",
+    "classes_below",
+    "classes_in",
+    "file_of",
+    "first_line",
+    "modules_in",
+    "names_in",
+    "outline",
+    "tree_of",
+]
 
 HOUSE = Path(__file__).parents[1]
 
@@ -57,19 +68,36 @@ def assigned(module: str, name: str) -> ast.expr | None:
     return None
 
 
+@functools.cache
+def classes_in(*rooms: str) -> dict[str, ast.ClassDef]:
+    """Return the classes in all files of some rooms, by name; within them a name must mean one class."""
+    found: dict[str, ast.ClassDef] = {}
+    for file in (file for room in rooms for file in sorted(source_files(room))):
+        module = ".".join(["ganzoo", *file.relative_to(HOUSE).with_suffix("").parts]).removesuffix(".__init__")
+        found |= {node.name: node for node in tree_of(module).body if isinstance(node, ast.ClassDef)}
+    return found
+
+
+def source_files(room: str) -> list[Path]:
+    """Return the files of a room: a folder's, with those of the folders in it, or the one file that it is."""
+    place = file_of(room)
+    return list(place.parent.rglob("*.py")) if place.name == "__init__.py" else [place]
+
+
+def bases_of(node: ast.ClassDef) -> list[str]:
+    """Return the names of a class's bases, without what is before them and their types in brackets."""
+    return [ast.unparse(base).partition("[")[0].rpartition(".")[2] for base in node.bases]
+
+
 def classes_below(base: str, *rooms: str) -> dict[str, str]:
     """Return the classes in the files of some rooms that derive from `base`, and the first line of what each says.
 
-    Bases are told by their names alone, so within the rooms a name must mean one class.
+    Bases are told by their names alone.
     """
-    found: dict[str, ast.ClassDef] = {}
-    for file in (file for room in rooms for file in sorted(file_of(room).parent.rglob("*.py"))):
-        module = ".".join(["ganzoo", *file.relative_to(HOUSE).with_suffix("").parts]).removesuffix(".__init__")
-        found |= {node.name: node for node in tree_of(module).body if isinstance(node, ast.ClassDef)}
+    found = classes_in(*rooms)
 
     def derives(name: str) -> bool:
-        bases = [ast.unparse(node).partition("[")[0].rpartition(".")[2] for node in found[name].bases]
-        return any(parent == base or (parent in found and derives(parent)) for parent in bases)
+        return any(parent == base or (parent in found and derives(parent)) for parent in bases_of(found[name]))
 
     return {name: first_line(node) for name, node in found.items() if derives(name)}
 

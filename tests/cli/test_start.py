@@ -11,7 +11,7 @@ from conftest import environment
 
 import ganzoo
 from ganzoo import lessons
-from ganzoo.cli.catalogue import others
+from ganzoo.cli.catalogue import LIGHTNING, others
 
 HEAVY = [
     "torch",
@@ -49,7 +49,12 @@ def commands() -> list[list[str]]:
 
 
 def test_help_of_every_command_needs_nothing_heavy():
-    asked = [[], ["--help"], *([*command, "--help"] for command in commands())]
+    asked = [
+        [],
+        ["--help"],
+        *([name, "--help"] for name in LIGHTNING),
+        *([*command, "--help"] for command in commands()),
+    ]
     assert ["lesson", "critics", "--help"] in asked
     said = python("-c", RUNNER, json.dumps(asked))
     assert all(f"usage: ganzoo {' '.join(args[:-1])}" in said for args in asked if args[:1] != ["--help"])
@@ -67,6 +72,10 @@ def test_a_list_and_wrong_names_need_nothing_heavy(tmp_path):
         "did you mean experiments/digits/dcgan.yaml?": ["fit", "--config=experiments/digits/dcgn.yaml"],
         "--model: DCGN is not known; did you mean DCGAN?": ["fit", "--model", "DCGN", "--data", "Digits"],
         "--data: digit is not known; did you mean Digits?": ["fit", "--model", "GAN", "--data.class_path=digit"],
+        "--model.latent_dim N": ["fit", "--model.help", "DCGAN"],
+        "did you mean LSUN?": ["fit", "--model", "DCGAN", "--data", "bedrooms"],
+        "did you mean --trainer.max_steps?": ["fit", "--epochs", "3"],
+        "did you mean --label?": ["sample", "x.ckpt", "--class", "7"],
         "there is no checkpoint none.ckpt": ["validate", "--ckpt_path", "none.ckpt"],
     }
     said = python("-c", RUNNER, json.dumps(list(asked.values())))
@@ -119,5 +128,12 @@ def seconds(*args: str) -> float:
 @pytest.mark.slow
 def test_a_help_takes_no_longer_than_half_as_much_again_as_torch():
     torch = seconds("-c", "import torch")
-    for args in (["--help"], ["list"], ["sample", "--help"], ["lesson", "--help"], ["data", "--help"]):
+    for args in (
+        ["--help"],
+        ["list"],
+        ["fit", "--help"],
+        ["sample", "--help"],
+        ["lesson", "--help"],
+        ["data", "--help"],
+    ):
         assert seconds("-m", "ganzoo", *args) < 1.5 * torch, args

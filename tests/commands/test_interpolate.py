@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 from conftest import DATA, QUIET
+from fakes import small
 from PIL import Image, ImageSequence
 
 import ganzoo
@@ -56,7 +57,8 @@ def frames(path):
 def cell(strip, row, column, side=16):
     """A picture of a strip, whose pictures have 2 pixels between them."""
     top, left = 2 + row * (side + 2), 2 + column * (side + 2)
-    return np.asarray(strip)[top : top + side, left : left + side, 0]
+    columns = 2 * 5 + 1
+    return small(strip, columns * (side + 2) + 2, 4 * (side + 2) + 2)[top : top + side, left : left + side, 0]
 
 
 def test_a_film_has_a_picture_for_each_step_and_loops(images, tmp_path):
@@ -80,8 +82,7 @@ def test_a_film_shows_the_samples_at_its_stops(images, tmp_path):
 def test_a_strip_has_a_walk_in_each_row_from_its_first_stop_to_its_last(images, tmp_path):
     path, model = interpolate(images, tmp_path / "walk.png"), ganzoo.load(images)
     strip = Image.open(path)
-    columns = 2 * 5 + 1
-    assert strip.size == (columns * 18 + 2, 4 * 18 + 2)
+    assert strip.size == (6 * (11 * 18 + 2), 6 * (4 * 18 + 2))  # enlarged, and no wider than 1,600
     for column, stop in ((0, 0), (5, 1), (10, 2)):
         samples = to_uint8(model.sample_rows(torch.arange(4 * stop, 4 * stop + 4)))[:, 0].numpy()
         for row in range(4):

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 from conftest import QUIET
+from fakes import small
 from PIL import Image
 
 import ganzoo
@@ -30,8 +31,10 @@ def unconditional(tmp_path_factory):
     return run / "checkpoints" / "last.ckpt"
 
 
-def pixels(path):
-    return np.array(Image.open(path))
+def shows(path, images, columns=None):
+    """Whether a sheet shows these images."""
+    expected = grid(images, columns)
+    return np.array_equal(small(path, *expected.size), np.array(expected))
 
 
 def test_validation_says_how_often_the_asked_class_is_seen(conditional):
@@ -57,14 +60,13 @@ def test_a_grid_has_a_row_a_class(conditional, tmp_path, capsys):
     by_hand = torch.cat(
         [model.generate(model.latents(torch.tensor([y, 10 + y, 20 + y])), y=torch.full((3,), y)) for y in range(10)]
     )
-    assert (pixels(tmp_path / "grid.png") == np.array(grid(by_hand, 3))).all()
+    assert shows(tmp_path / "grid.png", by_hand, 3)
 
 
 def test_a_grid_of_one_class(conditional, tmp_path, capsys):
     main(["sample", str(conditional), "--num", "4", "--label", "7", "--out", str(tmp_path / "sevens.png")])
     assert "4 samples of label 7" in capsys.readouterr().out
-    expected = np.array(grid(ganzoo.load(conditional).sample(4, label=7)))
-    assert (pixels(tmp_path / "sevens.png") == expected).all()
+    assert shows(tmp_path / "sevens.png", ganzoo.load(conditional).sample(4, label=7))
 
 
 def test_a_walk_between_classes_starts_and_ends_in_them(conditional, tmp_path):
@@ -174,5 +176,5 @@ def test_pictures_of_a_run_have_a_row_a_class(tmp_path):
     )
     model = ganzoo.load(run / "checkpoints" / "last.ckpt")
     order = torch.arange(20).view(2, 10).T.flatten()
-    assert (pixels(run / "samples.png") == np.array(grid(model.sample(20)[order], 2))).all()
-    assert pixels(run / "real_vs_fake.png").shape[0] > 0
+    assert shows(run / "samples.png", model.sample(20)[order], 2)
+    assert Image.open(run / "real_vs_fake.png").width > 400

@@ -276,19 +276,18 @@ def test_pictures_are_rows_of_an_image_and_what_is_made_of_it():
     data = FakeDomains(image_size=16, channels=1, channels_b=3)
     model = of(CycleGAN(lambda_identity=None, **small), data)
     model.configure_model()
-    images, columns = model.picture(data.val, 13)
-    assert columns == 6
-    assert images.shape == (12, 3, 16, 16)  # two whole rows, the grey ones in colour
+    grids, columns = model.picture(data.val, 13)
+    assert list(grids) == ["real a", "generated b", "reconstructed a", "real b", "generated a", "reconstructed b"]
+    assert columns == 1  # a row has an image of each
+    rows = torch.stack(list(grids.values()), 1)
+    assert rows.shape == (2, 6, 3, 16, 16)  # two whole rows, the grey ones in colour
     a, b = (data.val.tensors[name][:2] / 127.5 - 1 for name in "ab")
-    rows = images.view(2, 6, 3, 16, 16)
     torch.testing.assert_close(rows[:, 0], a.expand(-1, 3, -1, -1))
     torch.testing.assert_close(rows[:, 1], model.translate(a))
     torch.testing.assert_close(rows[:, 2], model.translate(model.translate(a), "BtoA").expand(-1, 3, -1, -1))
     torch.testing.assert_close(rows[:, 3], b)
     torch.testing.assert_close(rows[:, 5], model.translate(model.translate(b, "BtoA")))
-    grids, _ = model.beside_real(data.val, 13)
-    assert list(grids) == ["real a", "generated b", "reconstructed a", "real b", "generated a", "reconstructed b"]
-    assert len(model.picture(data.val, 1)[0]) == 6  # one row at least
+    assert all(len(images) == 1 for images in model.picture(data.val, 1)[0].values())  # one row at least
 
 
 def test_pictures_of_pairs_have_the_target_last():

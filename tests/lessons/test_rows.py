@@ -62,6 +62,38 @@ def test_work_is_done_in_order(tmp_path):
     ]
 
 
+def test_each_run_is_told_with_its_scores_as_soon_as_it_is_done(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(base, "cores", lambda: 2)
+    first_told = threading.Event()
+
+    def quick():
+        (tmp_path / "quick").mkdir()
+        (tmp_path / "quick" / "metrics.csv").write_text("step,val/modes,loss\n2,,0.5\n2,8,\n")
+        return tmp_path / "quick"
+
+    def long():
+        assert first_told.wait(20)  # it ends only when the other has been told
+        return tmp_path / "long"
+
+    def watched(line):
+        said.append(line)
+        if "quick" in line:
+            first_told.set()
+
+    said: list[str] = []
+    monkeypatch.setattr(base, "say", watched)
+    assert base.side_by_side([long, quick], "Training") == [tmp_path / "long", tmp_path / "quick"]
+    assert said[0] == "Training: 2 runs, 2 at once. Their logs are beside them."
+    assert said[1].startswith("  1 of 2: quick: round 2, val/modes 8; about ")
+    assert said[2] == "  2 of 2: long: done"
+
+
+def test_rows_are_told_and_returned(capsys):
+    rows = [["GAN", "7", ""], ["WGAN", "8", "good"]]
+    assert base.told(rows) is rows
+    assert capsys.readouterr().out == "  GAN  7\n  WGAN  8  good\n"
+
+
 @pytest.mark.parametrize("failure", [ganzoo.UserError, KeyboardInterrupt])
 def test_after_a_failure_no_work_is_begun(failure, monkeypatch):
     monkeypatch.setattr(base, "cores", lambda: 1)

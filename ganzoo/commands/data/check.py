@@ -9,7 +9,6 @@ from typing import Literal
 
 import numpy as np
 import torch
-from rich.progress import track
 from rich.table import Table
 from torch.utils.data import Dataset
 
@@ -17,10 +16,11 @@ from ganzoo.commands.data.prepare import Kind, data_set, workers_for
 from ganzoo.data.files.pixels import Unreadable, in_channels, pixels
 from ganzoo.data.files.sources import Source
 from ganzoo.data.prepared.manifest import data_files, is_prepared, read_manifest
-from ganzoo.pictures.grids import save_grid
+from ganzoo.pictures.sheets import save_sheet
 from ganzoo.system.errors import UserError
 from ganzoo.system.files import sha256, writable
 from ganzoo.system.output import described, harmless, say, say_table
+from ganzoo.system.waiting import follow
 from ganzoo.system.workers import Loader
 
 __all__ = ["check"]
@@ -112,11 +112,8 @@ def look_at(part: str, looker: Looker, workers: int) -> list[Seen]:
     """Return the facts about each image of a part."""
     rows = torch.arange(len(looker.source)).split(64)
     chunks = Loader(looker, sampler=[chunk.tolist() for chunk in rows], batch_size=None, num_workers=workers)
-    return [
-        seen
-        for chunk in track(chunks, f"Looking at {described(part)}", total=len(rows), transient=True)
-        for seen in chunk
-    ]
+    what = f"Looking at {described(part)}, 64 images a step"
+    return [seen for chunk in follow(chunks, what, len(rows)) for seen in chunk]
 
 
 def overview(root: str, sources: dict[str, Source], found: dict[str, list[Seen]], size: tuple[int, int]) -> Table:
@@ -206,7 +203,8 @@ def draw(
         for place in np.linspace(0, len(good) - 1, min(len(good), SHOWN // len(sources))).round().astype(int):
             shown += [torch.from_numpy(pixels(image, size, channels)) for image in source.open(good[place])]
     if shown:
-        save_grid(torch.stack(shown).float() / 127.5 - 1, Path(out))
+        of = ", ".join(f"{len(all_):,} of {part}" for part, all_ in found.items())
+        save_sheet({"": torch.stack(shown).float() / 127.5 - 1}, out, caption=f"images from all over: {of}")
         say(f"  {out}")
 
 

@@ -15,6 +15,7 @@ from torch import Tensor
 from ganzoo.commands.export.tracing import Traced, first_line, trace
 from ganzoo.networks.chance import without_chance
 from ganzoo.runs.checkpoint_file import load
+from ganzoo.runs.chosen import chosen
 from ganzoo.system.errors import UserError
 from ganzoo.system.files import writable, written
 from ganzoo.system.output import say
@@ -36,13 +37,14 @@ def export(
     `translate` makes another for each seed.
 
     Args:
-        ckpt: a .ckpt file; the checkpoint knows its model.
+        ckpt: a .ckpt file, which knows its model, or a run's folder: its last checkpoint.
         out: a .pt2 for PyTorch, torch.export.load(FILE).module(), or an .onnx (pip install 'ganzoo[onnx]'), in a folder
             that exists; replaced if it is there. Unless given: the checkpoint's name as .pt2, in the current folder.
         direction: the way to translate in, AtoB or BtoA, for a model that translates. Unless given: AtoB.
         raw: use the generator's raw weights even if the checkpoint holds their moving average.
         trust: also import classes that are not ganzoo's, such as your own network: their code runs.
     """
+    ckpt = chosen(ckpt)
     path = local(out or f"{Path(ckpt).stem}.pt2")
     if path.suffix not in (".pt2", ".onnx"):
         raise UserError(f"out is {path}: give a .pt2, for PyTorch, or an .onnx.")

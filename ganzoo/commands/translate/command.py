@@ -17,6 +17,7 @@ from ganzoo.game import FromImages, Game
 from ganzoo.networks.chance import has_chance
 from ganzoo.pictures.provenance import origin_of, refuse_others
 from ganzoo.runs.checkpoint_file import load
+from ganzoo.runs.chosen import chosen
 from ganzoo.system.errors import UserError
 from ganzoo.system.files import distinct, folder_for, inside
 from ganzoo.system.output import say
@@ -44,7 +45,7 @@ def translate(
     """Translate an image, a folder of images or a video with a checkpoint, whatever their sizes.
 
     Args:
-        ckpt: a .ckpt file; the checkpoint knows its model.
+        ckpt: a .ckpt file, which knows its model, or a run's folder: its last checkpoint.
         input: an image, a folder of images (at any depth), or a video.
         out: a folder. Images keep their names there, as PNG, and a video becomes .mp4. Existing files stay, so the
             same command goes on after a stop. Each PNG has a note of its checkpoint and options: the command refuses to
@@ -70,6 +71,7 @@ def translate(
         raise UserError("give what to translate, an image, a folder or a video: --input PATH.")
     if not os.path.exists(input):
         raise UserError(f"--input: there is no {input}: give an image, a folder of images, or a video.")
+    ckpt = chosen(ckpt)
     model = that_translates(load(ckpt, trust), ckpt)
     direction = model.way(direction or model.ways[0].name).name  # refuses one that it does not have
     network = model.translator(direction, raw or None)

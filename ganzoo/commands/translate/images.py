@@ -1,6 +1,5 @@
 """Files of images, translated: read ahead, in groups of one size, and written behind."""
 
-import sys
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -11,7 +10,6 @@ from typing import TypeVar
 import numpy as np
 import torch
 from PIL import Image
-from rich.progress import Progress
 
 from ganzoo.commands.translate.tiles import LARGE
 from ganzoo.commands.translate.translation import Translation
@@ -19,6 +17,7 @@ from ganzoo.data.files.pixels import Unreadable
 from ganzoo.game.fitting import must_be_alone
 from ganzoo.pictures.grids import save_picture
 from ganzoo.system.machine import cores
+from ganzoo.system.waiting import Waiting
 
 __all__ = ["ahead", "alike", "translate_files"]
 
@@ -42,19 +41,17 @@ def translate_files(work: Translation, paths: dict[str, tuple[Path, Path]]) -> d
     """
     left_out: dict[str, str] = {}
     count, threads = cores(), torch.get_num_threads()
-    bar = Progress(transient=True, disable=not sys.stdout.isatty())
     network = work.model.translator(work.direction, work.raw)
     alone = count == 1 or work.model.device.type != "cpu" or work.model.draws_by_itself or must_be_alone(network)
     at_work = (
         ThreadPoolExecutor(1) if alone else ThreadPoolExecutor(count, initializer=partial(torch.set_num_threads, 1))
     )
     with (
-        bar,
+        Waiting("Translating images", len(paths)) as bar,
         ThreadPoolExecutor(max(2, count)) as readers,
         at_work as networks,
         ThreadPoolExecutor(max(2, count)) as writers,
     ):
-        task = bar.add_task("Translating", total=len(paths))
         writing: deque[Future[None]] = deque()
         try:
             groups = alike(readable(work, paths, readers, left_out), work.batch_size)
@@ -63,7 +60,7 @@ def translate_files(work: Translation, paths: dict[str, tuple[Path, Path]]) -> d
                     writing.append(writers.submit(write, work, image, pixels, paths[name][1]))
                 while len(writing) > HELD * work.batch_size:
                     writing.popleft().result()
-                bar.update(task, advance=len(group))
+                bar.advance(len(group))
             for done in writing:
                 done.result()
         except BaseException:  # a full disk, Ctrl-C

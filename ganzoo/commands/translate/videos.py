@@ -1,13 +1,11 @@
 """Videos, translated frame by frame."""
 
 import itertools
-import sys
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 
 from PIL import Image
-from rich.progress import Progress
 
 from ganzoo.commands.translate.images import ahead
 from ganzoo.commands.translate.translation import Translation
@@ -15,6 +13,7 @@ from ganzoo.data.files.pixels import Unreadable
 from ganzoo.pictures.videos import Video, ffmpeg
 from ganzoo.system.errors import UserError
 from ganzoo.system.files import written
+from ganzoo.system.waiting import Waiting
 
 __all__ = ["VIDEOS", "translate_video"]
 
@@ -31,11 +30,10 @@ def translate_video(work: Translation, source: Path, target: Path) -> None:
         about = next(frames)
     except (OSError, RuntimeError, StopIteration) as error:
         raise UserError(f"{source} can't be read as a video: give another file.") from error
-    bar = Progress(transient=True, disable=not sys.stdout.isatty())
+    waiting = Waiting(f"Translating frames of {source.name}", round(about["fps"] * about["duration"]) or None)
     sound = source if about.get("audio_codec") else None
-    with ExitStack() as open_, bar, ThreadPoolExecutor(1) as reader, ThreadPoolExecutor(1) as writer:
+    with ExitStack() as open_, waiting as bar, ThreadPoolExecutor(1) as reader, ThreadPoolExecutor(1) as writer:
         beside = open_.enter_context(written(target))
-        task = bar.add_task("Translating", total=round(about["fps"] * about["duration"]) or None)
         batches = iter(lambda: list(itertools.islice(frames, work.batch_size)), [])
         film: Video | None = None
         writing: Future[None] | None = None
@@ -53,7 +51,7 @@ def translate_video(work: Translation, source: Path, target: Path) -> None:
             if writing is not None:
                 writing.result()
             writing = writer.submit(send, film, pictures)
-            bar.update(task, advance=len(images))
+            bar.advance(len(images))
         if film is None or writing is None:
             raise UserError(f"{source} has no frames that can be read: give another file.")
         writing.result()

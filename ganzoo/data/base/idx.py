@@ -32,7 +32,7 @@ class IDX(Augmented, WithJudge):
     truncated, corrupt or at odds with each other, naming the file.
 
     Args:
-        root: the folder.
+        root: the folder of the four IDX files.
         image_size: side in pixels, or height and width; 28 leaves them as they are.
         download: fetch the files into `root` if they are not there.
         kwargs: the options of all images: augment, limit, batch_size, ...

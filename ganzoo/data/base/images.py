@@ -41,9 +41,9 @@ class Images(Augmented):
     Args:
         root: where the images are: a folder, a zip, or a URL (s3://, gs://, azure://, hf://).
         channels: 3 for colour, 1 for grey.
-        num_val: how many images are held out for validation, drawn at random, though at most a tenth; of a set that
-            has a validation part, so many of that part.
-        split_seed: which are held out.
+        num_val: how many images are held out for validation, at random, but at most a tenth. Of a set that has a
+            validation part, so many of that part.
+        split_seed: a number that decides which images are held out.
         on_error: what a file that can't be read does: `raise` stops and names it; `skip` puts the next one in its place
             and names it once.
         num_workers: processes that decode. None: 0 for a prepared set, or else one for each core, at most 8.

@@ -42,7 +42,7 @@ class DataModule(L.LightningDataModule, ABC):
     Args:
         batch_size: samples a batch on each device.
         num_workers: processes that fetch batches; 0 is quickest for a set in memory.
-        seed: of the order of the samples (and of what a data set draws). None: the run's `seed_everything`.
+        seed: it decides the samples' order, and what a data set draws. None: the run's `seed_everything`.
         extra_metrics: what samples are scored by beside the set's own `metrics`, such as `FID`.
     """
 

@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from ganzoo.data.download.remote_file import DRIVE, RemoteFile
-from ganzoo.data.download.unpacking import progress, reason_of
+from ganzoo.data.download.unpacking import reason_of
 from ganzoo.system.errors import UserError
 from ganzoo.system.files import in_words, is_web_page
-from ganzoo.system.output import described
+from ganzoo.system.waiting import Waiting
 
 __all__ = ["Refused", "cannot_write", "drive_client", "fault", "part_of", "size_of", "take"]
 
@@ -149,11 +149,11 @@ def keep(part: Path, start: int, total: int, head: bytes, stream: Iterator[bytes
         UserError: it can't be written; what could be is kept.
     """
     try:
-        with open(part, "ab" if start else "wb") as file, progress() as bar:
-            task = bar.add_task(described(part.stem), total=total, completed=start)
+        told = Waiting(part.stem, total, start, in_bytes=True)
+        with open(part, "ab" if start else "wb") as file, told as bar:
             while head:
                 file.write(head)
-                bar.advance(task, len(head))
+                bar.advance(len(head))
                 head = next(stream, b"")
     except OSError as error:
         raise cannot_write(part, error) from error
@@ -167,8 +167,7 @@ def from_drive(file_id: str, part: Path, file: RemoteFile) -> None:
     """
     gdown = drive_client()
     try:
-        with progress() as bar:
-            task = bar.add_task(described(part.stem), total=file.size)
+        with Waiting(part.stem, file.size, in_bytes=True) as bar:
             gdown.download(
                 id=file_id,
                 output=str(part),
@@ -176,7 +175,7 @@ def from_drive(file_id: str, part: Path, file: RemoteFile) -> None:
                 resume=True,
                 timeout=TIMEOUT,
                 retries=TRIES,
-                progress=lambda done, total: bar.update(task, completed=done),
+                progress=lambda done, total: bar.reach(done),
             )
     except (OSError, gdown.exceptions.DownloadError) as error:
         if isinstance(error, OSError) and error.errno in FULL:
@@ -221,11 +220,10 @@ def digest(file: BinaryIO, kind: str) -> str:
     size = os.fstat(file.fileno()).st_size
     made = hashlib.new(kind, usedforsecurity=False)
     file.seek(0)
-    with progress() as bar:
-        task = bar.add_task(f"Checking {described(Path(file.name).name)}", total=size)
+    with Waiting(f"Checking {Path(file.name).name}", size, in_bytes=True) as bar:
         while chunk := file.read(CHUNK):
             made.update(chunk)
-            bar.advance(task, len(chunk))
+            bar.advance(len(chunk))
     return made.hexdigest()
 
 

@@ -12,14 +12,11 @@ import zlib
 from pathlib import Path
 from typing import BinaryIO
 
-import rich
-from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
-
 from ganzoo.system.errors import UserError
 from ganzoo.system.files import strays
-from ganzoo.system.output import described
+from ganzoo.system.waiting import Waiting
 
-__all__ = ["progress", "reason_of", "unpack"]
+__all__ = ["reason_of", "unpack"]
 
 CHUNK = 1 << 18  # bytes
 
@@ -63,30 +60,29 @@ class Unsafe(Exception):
 
 def unpack_zip(opened: BinaryIO, folder: Path) -> None:
     """Unpack a zip, after a look at everything in it."""
-    with zipfile.ZipFile(opened) as archive, progress() as bar:
+    with zipfile.ZipFile(opened) as archive:
         members = archive.infolist()
         for member in members:
             check_name(member.filename)
             kind = stat.S_IFMT(member.external_attr >> 16)  # 0 where no Unix made the zip
             if kind not in (0, stat.S_IFREG, stat.S_IFDIR):
                 raise Unsafe(f"holds {member.filename}, which is a link or a device")
-        task = bar.add_task(
-            f"Unpacking {described(Path(opened.name).name)}", total=sum(m.compress_size for m in members)
-        )
-        for member in members:
-            archive.extract(member, folder)
-            bar.advance(task, member.compress_size)
+        size = sum(member.compress_size for member in members)
+        with Waiting(f"Unpacking {Path(opened.name).name}", size, in_bytes=True) as bar:
+            for member in members:
+                archive.extract(member, folder)
+                bar.advance(member.compress_size)
 
 
 def unpack_tar(opened: BinaryIO, folder: Path) -> None:
     """Unpack a .tar.gz, and read on to its last byte: the CRC is there."""
-    with gzip.GzipFile(fileobj=opened) as stream, progress() as bar:
-        task = bar.add_task(f"Unpacking {described(Path(opened.name).name)}", total=os.fstat(opened.fileno()).st_size)
+    size, name = os.fstat(opened.fileno()).st_size, Path(opened.name).name
+    with gzip.GzipFile(fileobj=opened) as stream, Waiting(f"Unpacking {name}", size, in_bytes=True) as bar:
         with tarfile.open(fileobj=stream, mode="r:") as archive:
             for member in archive:
                 check_name(member.name)
                 archive.extract(member, folder, filter="data")  # refuses devices, and links that point outside
-                bar.update(task, completed=opened.tell())
+                bar.reach(opened.tell())
         while stream.read(CHUNK):
             pass
 
@@ -99,19 +95,6 @@ def check_name(name: str) -> None:
     """
     if strays(name):
         raise Unsafe(f"holds {name}, which would land outside the folder")
-
-
-def progress() -> Progress:
-    """Return a bar with bytes, speed and the time left, gone when done; nothing where there is no terminal."""
-    return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        DownloadColumn(),
-        TransferSpeedColumn(),
-        TimeRemainingColumn(),
-        transient=True,
-        disable=not rich.get_console().is_terminal,
-    )
 
 
 def reason_of(error: BaseException) -> str:

@@ -4,11 +4,10 @@ import os
 from pathlib import Path
 from typing import Any
 
-from rich.progress import track
-
 from ganzoo.data.files.sources import Names, Opened
 from ganzoo.system.errors import UserError
-from ganzoo.system.output import described, say
+from ganzoo.system.output import say
+from ganzoo.system.waiting import follow
 
 __all__ = ["NumberedLMDB", "lmdb_source", "number_key"]
 
@@ -86,7 +85,7 @@ def lmdb_source(path: Path) -> LMDBSource:
         pass
     with database.begin(buffers=True) as transaction:
         keys = transaction.cursor().iternext(keys=True, values=False)
-        listed = track(keys, f"Listing {described(path.name)}", total=count, transient=True)
+        listed = follow(keys, f"Listing {path.name}", count)
         names = Names.of(bytes(key).decode("utf-8", "surrogateescape") for key in listed)
     try:
         names.save(stem)

@@ -13,7 +13,6 @@ from typing import Any, BinaryIO
 
 import numpy as np
 from PIL import Image
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from torch.utils.data import Dataset
 
 from ganzoo.data.files.lmdbs import number_key
@@ -25,6 +24,7 @@ from ganzoo.system.errors import UserError
 from ganzoo.system.files import collected, in_words, sha256, written
 from ganzoo.system.output import described, harmless, say
 from ganzoo.system.reading import read_json
+from ganzoo.system.waiting import Waiting
 from ganzoo.system.workers import Loader
 
 __all__ = ["make"]
@@ -160,9 +160,7 @@ def prepare_part(folder: Path, name: str, source: Source, wanted: Manifest, work
     writer = WRITERS[wanted.store](folder / f"{name}{ENDS[wanted.store]}", shape, len(source))
     rows = [list(range(k, min(k + CHUNK, len(source)))) for k in range(state.done, len(source), CHUNK)]
     loader = Loader(Worker(store, wanted.store != "array"), sampler=rows, batch_size=None, num_workers=workers)
-    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
-    with writer, Progress(*columns, transient=True) as bar:
-        task = bar.add_task(f"Writing {described(name)}", total=len(source), completed=state.done)
+    with writer, Waiting(f"Writing {described(name)}", len(source), state.done) as bar:
         for chunk, (items, bad) in zip(rows, loader, strict=True):
             if bad and not skip:
                 raise UserError(
@@ -176,7 +174,7 @@ def prepare_part(folder: Path, name: str, source: Source, wanted: Manifest, work
             state = Done(chunk[-1] + 1, state.kept + len(items), state.bad + bad)
             safe = state.until(writer.safe) if isinstance(writer, ChunkWriter) else state
             save_json(state_file, asdict(safe))
-            bar.update(task, completed=state.done)
+            bar.reach(state.done)
         if state.kept == 0:
             raise UserError(f"none of the {len(source)} images of {source.where} can be read.")
         writer.finish(state.kept)

@@ -18,10 +18,10 @@ from ganzoo.data.base.sets import SampleSet
 from ganzoo.game import FromNoise, Game
 from ganzoo.game.from_noise import some_real
 from ganzoo.game.trying import evaluating
-from ganzoo.pictures.figures import save_curves, save_grids
+from ganzoo.pictures.figures import save_curves
 from ganzoo.pictures.films import save_film
-from ganzoo.pictures.grids import save_grid
 from ganzoo.pictures.planes import save_plane, save_points
+from ganzoo.pictures.sheets import save_sheet
 from ganzoo.runs.callbacks.checkpoints import Stopped
 from ganzoo.runs.loggers import MetricsCSV
 from ganzoo.system.errors import UserError
@@ -102,7 +102,8 @@ class Pictures(L.Callback):
         val = validation_data(trainer)
         if val is not None and len(model.shape or ()) == 3:
             grids, columns = model.beside_real(val, self.num)
-            save_grids(grids, self.folder / "real_vs_fake.png", columns)
+            below = caption(model, trainer.global_step, columns)
+            save_sheet(grids, self.folder / "real_vs_fake.png", columns, below)
         self._film(trainer.global_step)
 
     def _samples(self, trainer: L.Trainer, model: Game) -> None:
@@ -113,9 +114,10 @@ class Pictures(L.Callback):
         path = self.folder / "samples" / f"{step:07d}.png"
         assert model.shape is not None
         if len(model.shape) == 3:
-            samples, columns = model.picture(validation_data(trainer), self.num)
-            save_grid(samples, path, columns)
-            save_grid(samples, self.folder / "samples.png", columns)
+            grids, columns = model.picture(validation_data(trainer), self.num)
+            save_sheet(grids, path, columns, caption(model, step, columns))
+            with written(self.folder / "samples.png") as beside:
+                shutil.copyfile(path, beside)
         elif model.shape == (2,):
             self._plane(trainer, model, path)
         else:
@@ -162,12 +164,18 @@ class Pictures(L.Callback):
         paths = [paths[i] for i in chosen]
         if paths:
             frames = [Image.open(path, formats=["PNG"]).convert("RGB") for path in paths]
-            save_film(frames, self.folder / "progress.gif", [f"round {int(path.stem):,}" for path in paths])
+            alike = [frame for frame in frames if frame.size == frames[-1].size]  # not those of another --pictures.num
+            save_film(alike, self.folder / "progress.gif", story=True)
 
     def _drawn(self) -> list[tuple[int, Path]]:
         """Return the rounds that there are pictures of, in order: none of others, such as those of `ganzoo sample`."""
         paths = (self.folder / "samples").glob("*.png")
         return sorted((int(path.stem), path) for path in paths if re.fullmatch(r"\d{7,}", path.stem))
+
+
+def caption(model: Game, step: int, columns: int | None) -> str:
+    """Return the line below a picture; only grids of classes have columns by number, beside 1 for translations."""
+    return f"{type(model).__name__}, round {step:,}" + ", a row a class" * (columns not in (None, 1))
 
 
 def is_loss(name: str) -> bool:

@@ -48,11 +48,11 @@ class Trouble(L.Callback):
 
     Args:
         every_n_steps: rounds between two checks; 0 checks nothing.
-        num: samples to take the diversity of.
-        saturation: how many times the generator's gradient norm may fall from its start.
-        collapse: the least diversity, against that of the data.
-        oscillation: the path of the samples against the displacement: 1 is straight, a random walk comes to 3.
-        idle: the least relative change of a player's weights between two checks.
+        num: how many samples the diversity is taken of.
+        saturation: warn if D is sure, and the generator's gradient norm fell to 1/`saturation` of its start.
+        collapse: warn of a diversity below this; that of the data is 1.
+        oscillation: warn if samples go so many times as far as they get; a random walk comes to 3.
+        idle: warn if a player's weights change by less between two checks, relative to their norm.
     """
 
     def __init__(

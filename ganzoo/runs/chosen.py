@@ -1,0 +1,37 @@
+"""Which checkpoint is meant by the folder of a run. Nothing heavy is imported: it is asked before torch is there."""
+
+import os
+from pathlib import Path
+
+from ganzoo.system.machine import rank
+from ganzoo.system.output import say
+
+__all__ = ["chosen", "folder_of", "in_run"]
+
+
+def in_run(path: str | Path) -> Path:
+    """Return a checkpoint's path: of a run's folder, or of its folder of checkpoints, the last one; any other as it is.
+
+    Not `path.is_file()`, which raises in a folder that is closed to the user.
+    """
+    last = (Path(path, "checkpoints", "last.ckpt"), Path(path, "last.ckpt"))
+    return next((file for file in last if os.path.isfile(file)), Path(path))
+
+
+def folder_of(run: str) -> str:
+    """Return the folder of a run that is named by its config.yaml or by a checkpoint; any other path as it is."""
+    path = Path(run)
+    inside = path.parent if path.suffix in (".ckpt", ".yaml") else path
+    folder = inside.parent if inside.name == "checkpoints" else inside
+    return str(folder) if folder != path and os.path.isfile(folder / "config.yaml") else run
+
+
+def chosen(ckpt: str) -> str:
+    """Return the file of a checkpoint that a user names by its run's folder, and say which it is."""
+    file = in_run(ckpt)
+    if str(file) == str(Path(ckpt)):
+        return ckpt
+    best = f"; the best one is {file.with_name('best.ckpt')}" if os.path.isfile(file.with_name("best.ckpt")) else ""
+    if rank() == 0:
+        say(f"{ckpt} is a run: its last checkpoint is taken, {file}{best}")
+    return str(file)
