@@ -11,8 +11,8 @@ import torch
 from ganzoo.commands.translate.images import translate_files
 from ganzoo.commands.translate.translation import Translation
 from ganzoo.commands.translate.videos import VIDEOS, translate_video
+from ganzoo.data.files.listing import image_names
 from ganzoo.data.files.pixels import SUFFIXES, height_and_width
-from ganzoo.data.files.sources import image_names
 from ganzoo.game import FromImages, Game
 from ganzoo.networks.chance import has_chance
 from ganzoo.pictures.provenance import origin_of, refuse_others
