@@ -39,6 +39,11 @@ class EMNIST(IDX):
         stems = (f"emnist-{self.part}-{which}" for which in ("train", "test"))
         return [f"{stem}-{what}-ubyte" for stem in stems for what in ("images-idx3", "labels-idx1")]
 
+    @property
+    def stem(self) -> str:
+        """What a table's name begins with."""
+        return f"emnist-{self.part}"
+
     def upright(self, images: Tensor) -> Tensor:
         """Return images (N, 1, h, w) transposed back."""
         return images.transpose(-1, -2).contiguous()

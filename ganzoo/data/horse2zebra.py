@@ -99,8 +99,8 @@ class Horse2Zebra(Images):
         if found is None:
             folders = ", ".join(sorted({name.split("/")[0] for name in listing.images if "/" in name})) or "no folders"
             raise UserError(
-                f"--data.root: {self.root} has images in {folders}; an unpaired set has {LAYOUT} (or the first two), or two "
-                "other folders: --data.domains [horses,zebras] names them, A first."
+                f"--data.root: {self.root} has images in {folders}; an unpaired set has {LAYOUT} (or the first two), "
+                "or two other folders: --data.domains [horses,zebras] names them, A first."
             )
         sources = {}
         for part, both in found.parts.items():

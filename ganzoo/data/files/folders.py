@@ -129,10 +129,11 @@ def parts_of(names: list[str], labelled: bool = False) -> dict[str, Part]:
         members = [image for folder in folders for image in below[folder]]
         place = start + len(folders[0]) + 1 if len(folders) == 1 else start
         found[name] = Part(members, place, f"{names[0][:start]}{' and '.join(folders)}")
-    for part in found.values():  # training_set/training_set/cat
-        inner = wrapper(part.names, part.start)
-        if part is found["train"] or part.names[0][part.start : inner].rstrip("/") not in top(found["train"]):
-            part.start = inner
+    train = found["train"]
+    for each in found.values():  # training_set/training_set/cat
+        inner = wrapper(each.names, each.start)
+        if each is train or each.names[0][each.start : inner].rstrip("/") not in top(train):
+            each.start = inner
     return found
 
 

@@ -12,7 +12,7 @@ from ganzoo.data.files.pixels import SUFFIXES
 from ganzoo.system.errors import UserError
 from ganzoo.system.files import strays
 
-__all__ = ["MOVIES", "Listing", "counted", "few", "image_names", "listed"]
+__all__ = ["MOVIES", "Listing", "counted", "few", "holds_many", "image_names", "listed", "system_name"]
 
 
 def words(text: str) -> frozenset[str]:
@@ -82,6 +82,11 @@ class Listing:
         if packed := self.unread(ARCHIVES):
             return f"{known}, but {few(packed)}: unpack what is in there"
         return f"{known}, but {said}" if (said := self.left_out()) else known
+
+
+def holds_many(path: Path) -> bool:
+    """Say whether a path is a folder or a zip, not one file."""
+    return path.is_dir() or path.suffix.lower() == ".zip"
 
 
 def listed(root: Path) -> Listing:

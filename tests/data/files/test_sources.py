@@ -198,7 +198,10 @@ def test_train_alone_keeps_its_classes(tmp_path):
         write_images(tmp_path / "train" / name, 2)
     assert folder_or_zip(tmp_path)["all"].label.tolist() == [0, 0, 1, 1]
     write_images(tmp_path / "test", 2)
-    assert "the classes to train on are cats, dogs, but test has no folders: go without classes, --data.labels false" in refused(folder_or_zip, tmp_path)
+    assert (
+        "the classes to train on are cats, dogs, but test has no folders: go without classes, --data.labels false"
+        in refused(folder_or_zip, tmp_path)
+    )
 
 
 def test_no_images(tmp_path):
