@@ -8,6 +8,7 @@ from typing import cast
 import torch
 from rich.progress import track
 
+from ganzoo.data.files.listing import few
 from ganzoo.game import FromNoise, Game
 from ganzoo.pictures.grids import save_grid, save_samples
 from ganzoo.pictures.planes import save_points
@@ -17,6 +18,8 @@ from ganzoo.system.files import empty_folder
 from ganzoo.system.output import say
 
 __all__ = ["sample"]
+
+MOST_NAMED = 12  # classes in a line
 
 
 def sample(
@@ -38,7 +41,7 @@ def sample(
         out: a .png for one picture of all, or a folder for one PNG each; points may also go to .npy or .csv.
         raw: use the generator's raw weights even if the checkpoint holds their moving average.
         batch_size: samples made at once.
-        label: the class of all samples, for a conditional model. Unless given: each class in turn.
+        label: the class of all samples, for a conditional model: its name or number. Unless given: each class in turn.
         trust: also import classes that are not ganzoo's, such as your own network: their code runs.
     """
     if num < 1 or batch_size < 1:
@@ -68,9 +71,11 @@ def sample(
         if points:
             save_points(samples, path)
         else:
-            save_grid(samples if columns is None else samples[order], path, columns)
+            save_grid(samples if columns is None else samples[order], path, columns, model.row_names(columns))
     what = "" if label is None or model.condition is None else f" of {model.condition.caption(label)}"
     rows = "" if columns is None else ", a row a class"
+    if names := model.row_names(columns):
+        rows += f": {few(names, MOST_NAMED)}"
     say(f"{num} samples{what} of {type(model).__name__}, seed {seed}{rows}: {out}")
 
 

@@ -31,6 +31,7 @@ class CIFAR10(Augmented):
     """
 
     num_classes = 10
+    class_names = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 
     def __init__(self, root: str = "data", image_size: int | list[int] = 32, download: bool = False, **kwargs: Any):
         super().__init__(image_size=image_size, **kwargs)

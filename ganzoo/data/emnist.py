@@ -1,5 +1,6 @@
 """EMNIST: handwritten letters and digits, from IDX files."""
 
+from string import ascii_lowercase, ascii_uppercase, digits
 from typing import Any, Literal
 
 from torch import Tensor
@@ -8,7 +9,15 @@ from ganzoo.data.base.idx import IDX
 
 __all__ = ["EMNIST"]
 
-CLASSES = {"balanced": 47, "byclass": 62, "bymerge": 47, "digits": 10, "letters": 26, "mnist": 10}
+MERGED = digits + ascii_uppercase + "abdefghnqrt"  # the other small letters look like the capitals
+CLASSES = {
+    "balanced": MERGED,
+    "byclass": digits + ascii_uppercase + ascii_lowercase,
+    "bymerge": MERGED,
+    "digits": digits,
+    "letters": ascii_uppercase,
+    "mnist": digits,
+}
 
 
 class EMNIST(IDX):
@@ -31,7 +40,8 @@ class EMNIST(IDX):
     ):
         super().__init__(**idx)
         self.part = part
-        self.num_classes = CLASSES[part]
+        self.class_names = tuple(CLASSES[part])
+        self.num_classes = len(self.class_names)
 
     @property
     def files(self) -> list[str]:

@@ -80,7 +80,7 @@ class Horse2Zebra(Images):
 
     Args:
         batch_size: images of each domain in a batch on each device; the paper's is 1.
-        domains: the two domains' names in the folders, A first, such as [horses,zebras]. None: the two that there are.
+        folders: the two domains' names in the folders, A first, such as [horses,zebras]. None: the two that there are.
         images: the options of Images.
     """
 
@@ -88,19 +88,19 @@ class Horse2Zebra(Images):
     paired = False
     stream = UnpairedStream
 
-    def __init__(self, batch_size: int = 1, domains: list[str] | None = None, **images: Any):
+    def __init__(self, batch_size: int = 1, folders: list[str] | None = None, **images: Any):
         super().__init__(batch_size=batch_size, **images)
-        self.domains = domains
+        self.folders = folders
 
     def sources(self) -> dict[str, Source]:
         """Return the images: `trainA`, `trainB` and, if there are images to validate with, `testA`, `testB`."""
         listing = listed_root(Path(self.root))
-        found = domains_of(listing, self.domains)
+        found = domains_of(listing, self.folders)
         if found is None:
             folders = ", ".join(sorted({name.split("/")[0] for name in listing.images if "/" in name})) or "no folders"
             raise UserError(
                 f"--data.root: {self.root} has images in {folders}; an unpaired set has {LAYOUT} (or the first two), "
-                "or two other folders: --data.domains [horses,zebras] names them, A first."
+                "or two other folders: --data.folders [horses,zebras] names them, A first."
             )
         sources = {}
         for part, both in found.parts.items():

@@ -87,7 +87,7 @@ class Paired(Images):
     Args:
         direction: `AtoB`, or `BtoA` to make A from B, as pix2pix does with facades (labels to photographs).
         batch_size: pairs a batch on each device; the paper's is 1.
-        domains: the two folders' names, A first, such as [photos,labels]. None: the two that there are.
+        folders: the two folders' names, A first, such as [photos,labels]. None: the two that there are.
         side_by_side: whether each image is a pair. None: by the folders and the images' form.
         images: the options of Images.
     """
@@ -99,16 +99,16 @@ class Paired(Images):
         self,
         direction: Literal["AtoB", "BtoA"] = "AtoB",
         batch_size: int = 1,
-        domains: list[str] | None = None,
+        folders: list[str] | None = None,
         side_by_side: bool | None = None,
         **images: Any,
     ):
         super().__init__(batch_size=batch_size, **images)
-        self.direction, self.domains, self.side_by_side = direction, domains, side_by_side
+        self.direction, self.folders, self.side_by_side = direction, folders, side_by_side
 
     def sources(self) -> Parts:
         """Return the pairs of each part."""
-        return pairs_of(Path(self.root), self.domains, self.side_by_side)
+        return pairs_of(Path(self.root), self.folders, self.side_by_side)
 
     def set_of(self, store: Store, rows: np.ndarray, val: bool) -> ImageSet:
         """Return rows of a store as pairs in the wanted direction."""
@@ -137,16 +137,16 @@ def pairs_of(root: Path, chosen: list[str] | None, side_by_side: bool | None) ->
         if side_by_side is False or chosen is not None or not are_halves(halves(listing)):
             raise UserError(f"--data.root: {root}: {next(filter(None, problems.values()))}")
     elif side_by_side is False:
-        raise UserError(f"--data.root: {root} has no two folders of pairs: name them, --data.domains [photos,labels].")
+        raise UserError(f"--data.root: {root} has no two folders of pairs: name them, --data.folders [photos,labels].")
     parts = halves(listing)
     if side_by_side is None and not are_halves(parts):
         image = parts[next(iter(parts))].images.open(0)[0]  # type: ignore[attr-defined]
         folders = sorted({os.path.dirname(name) for name in listing.images} - {""})
-        there = f" (folders: {few(folders, 6)})" if folders else ""
+        there = f" ({few(folders, 6)})" if folders else ""
         raise UserError(
             f"--data.root: {root} has no two folders with the same names{there}, and {listing.images[0]}, "
             f"{image.width}x{image.height}, does not look like two halves side by side. Say what the pairs are: "
-            "--data.domains [photos,labels] names two folders; --data.side_by_side true cuts each image into halves."
+            "--data.folders [photos,labels] names two folders; --data.side_by_side true cuts each image into halves."
         )
     return parts
 

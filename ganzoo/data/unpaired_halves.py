@@ -50,7 +50,7 @@ class UnpairedHalves(Horse2Zebra):
 
     def sources(self) -> dict[str, Source]:
         """Return the pairs of each part."""
-        return pairs_of(Path(self.root), self.domains, self.side_by_side)
+        return pairs_of(Path(self.root), self.folders, self.side_by_side)
 
     def split(self, stores: dict[str, Store]) -> tuple[SampleSet, SampleSet]:
         """Return the training set, each pair of which gives one of its images, and the validation set."""

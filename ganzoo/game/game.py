@@ -268,6 +268,10 @@ class Game(L.LightningModule):
         """Return about `num` images (N, C, H, W) in [-1, 1] that show the generator, and the columns of a grid."""
         raise NotImplementedError
 
+    def row_names(self, columns: int | None) -> list[str]:
+        """Return the names of the rows of a grid with so many columns; none if they have none."""
+        return []
+
     def beside_real(self, val: Any, num: int) -> tuple[dict[str, Tensor], int | None]:
         """Return samples beside validation data: images by title, and the columns of each."""
         raise NotImplementedError

@@ -10,7 +10,7 @@ from ganzoo.system.draws import run_seed
 from ganzoo.system.errors import UserError
 from ganzoo.system.moved import moved, public_path
 
-__all__ = ["FORMAT", "keep", "take_back"]
+__all__ = ["FORMAT", "keep", "take_back", "take_names"]
 
 FORMAT = 1  # of a checkpoint's record of its model; format 0 had no number and other class paths
 
@@ -18,6 +18,8 @@ FORMAT = 1  # of a checkpoint's record of its model; format 0 had no number and 
 def keep(game: Any, checkpoint: dict[str, Any]) -> None:
     """Record what `ganzoo.load` needs to build this very model again, in plain values only; called on all ranks."""
     kept = {"format": FORMAT, **record(game.hparams, type(game), run_seed()), "images_seen": game.images_seen}
+    if names := names_of(game):
+        kept["classes"] = names
     if game.helpers:
         kept["helpers"] = game.helpers.record
     if game._trainer is not None and (local := gathered_buffers(game)):
@@ -39,11 +41,38 @@ def take_back(game: Any, checkpoint: dict[str, Any]) -> None:
     if found != mine:
         raise UserError(f"the checkpoint belongs to {found}, not to {mine}: use the model that it was made with.")
     refuse_other_shapes(game, checkpoint)
+    take_names(game, kept)
     if "optimizer_states" in checkpoint:  # of a run that goes on, not an import
         game.helpers_of_run = kept.get("helpers", {})
     if "local_buffers" in kept:
         checkpoint["state_dict"] |= own_buffers(game, kept["local_buffers"])  # which is loaded next
     game.images_seen = kept["images_seen"]
+
+
+def names_of(game: Any) -> list[str] | None:
+    """Return what the classes of a game are called; None if there are none, or they have numbers only."""
+    condition = getattr(game, "condition", None)
+    return None if condition is None else condition.class_names
+
+
+def take_names(game: Any, kept: dict[str, Any]) -> None:
+    """Give a game the names of its classes that a checkpoint keeps.
+
+    Raises:
+        UserError: the data calls the classes otherwise, so that a label would mean another class.
+    """
+    condition, names = getattr(game, "condition", None), kept.get("classes")
+    if condition is None or not condition.of_classes or not names:
+        return
+    mine = condition.class_names
+    if mine and mine != names and len(mine) == len(names):
+        number = next(i for i, pair in enumerate(zip(mine, names, strict=True)) if pair[0] != pair[1])
+        raise UserError(
+            f"the checkpoint's class {number} is {names[number]}, and the data's is {mine[number]}: give data with the "
+            "same classes, in folders of the same names."
+        )
+    if len(names) == condition.num_classes:
+        condition.class_names = list(names)
 
 
 def refuse_lone_generator(game: Any, checkpoint: dict[str, Any]) -> None:

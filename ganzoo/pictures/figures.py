@@ -1,5 +1,6 @@
 """Figures: the curves of a run, grids side by side."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from matplotlib.figure import Figure
@@ -14,13 +15,15 @@ __all__ = ["FAKE", "REAL", "save_curves", "save_figure", "save_grids"]
 REAL, FAKE = "tab:blue", "tab:orange"
 
 
-def save_grids(grids: dict[str, Tensor], path: str | Path, columns: int | None = None) -> None:
-    """Write images (N, C, H, W) in [-1, 1], by title, as grids side by side."""
+def save_grids(
+    grids: dict[str, Tensor], path: str | Path, columns: int | None = None, names: Sequence[str] = ()
+) -> None:
+    """Write images (N, C, H, W) in [-1, 1], by title, as grids side by side, whose rows may have names."""
     rows = len(next(iter(grids.values())))
     width, height = (1.8, 1.8 * rows) if columns == 1 else (4.5, 4.5)
     figure = Figure(figsize=(width * len(grids), height + 0.3), layout="constrained")
     for axes, (title, images) in zip(figure.subplots(1, len(grids), squeeze=False)[0], grids.items(), strict=True):
-        axes.imshow(grid(images, columns), interpolation="nearest")
+        axes.imshow(grid(images, columns, names), interpolation="nearest")
         axes.set_title(title)
         axes.axis("off")
     save_figure(figure, path)

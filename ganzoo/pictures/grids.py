@@ -10,6 +10,7 @@ from torch import Tensor
 from torchvision.transforms.v2.functional import to_pil_image
 from torchvision.utils import make_grid
 
+from ganzoo.pictures.captions import with_row_names
 from ganzoo.pictures.provenance import noted
 from ganzoo.system.files import written
 
@@ -21,15 +22,19 @@ def to_uint8(images: Tensor) -> Tensor:
     return images.add(1).mul(127.5).round().clamp(0, 255).to(torch.uint8)
 
 
-def grid(images: Tensor, columns: int | None = None) -> Image.Image:
-    """Return images (N, C, H, W) in [-1, 1] as one picture, near square unless `columns` is given."""
+def grid(images: Tensor, columns: int | None = None, names: Sequence[str] = ()) -> Image.Image:
+    """Return images (N, C, H, W) in [-1, 1] as one picture, near square unless `columns` is given.
+
+    `names` are written beside the rows, one for each.
+    """
     columns = columns or max(1, round(len(images) ** 0.5))
-    return to_pil_image(make_grid(to_uint8(images), nrow=columns, pad_value=255))
+    picture = to_pil_image(make_grid(to_uint8(images), nrow=columns, pad_value=255))
+    return with_row_names(picture, names)
 
 
-def save_grid(images: Tensor, path: str | Path, columns: int | None = None) -> None:
-    """Write images (N, C, H, W) in [-1, 1] as one picture, near square unless `columns` is given."""
-    save_picture(grid(images, columns), path)
+def save_grid(images: Tensor, path: str | Path, columns: int | None = None, names: Sequence[str] = ()) -> None:
+    """Write images (N, C, H, W) in [-1, 1] as one picture; see `grid`."""
+    save_picture(grid(images, columns, names), path)
 
 
 def save_picture(picture: Image.Image, path: str | Path, origin: str | None = None) -> None:

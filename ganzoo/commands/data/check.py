@@ -67,7 +67,7 @@ def check(
     channels: Literal[1, 3] = 3,
     category: str = "bedroom",
     labels: bool = True,
-    domains: list[str] | None = None,
+    folders: list[str] | None = None,
     side_by_side: bool | None = None,
     out: str = "contact-sheet.png",
     num_workers: int | None = None,
@@ -83,7 +83,7 @@ def check(
         channels: 3 for colour, 1 for grey.
         category: of LSUN: bedroom, church_outdoor, cat, ...
         labels: of a folder: whether to look for classes.
-        domains: of pairs and unpaired sets: the two folders' names, A first, such as --domains [photos,labels].
+        folders: of pairs and unpaired sets: the two folders' names, A first, such as --folders [photos,labels].
         side_by_side: of pairs: whether each image is one. Unless given: by the folders and the images' form.
         out: the contact sheet, a .png.
         num_workers: processes. Unless given: one for each core.
@@ -96,7 +96,7 @@ def check(
     if is_prepared(Path(root)):
         verify(Path(root))
         return
-    data = data_set(root, kind, image_size, channels, category, labels, domains, side_by_side)
+    data = data_set(root, kind, image_size, channels, category, labels, folders, side_by_side)
     sources, workers = sources_of(data), workers_for(num_workers)
     found = {part: look_at(part, Looker(source, data.size, channels), workers) for part, source in sources.items()}
     say_table(overview(root, sources, found, data.size))

@@ -41,7 +41,7 @@ def prepare(
     channels: Literal[1, 3] = 3,
     category: str = "bedroom",
     labels: bool = True,
-    domains: list[str] | None = None,
+    folders: list[str] | None = None,
     side_by_side: bool | None = None,
     store: Literal["array", "lmdb", "litdata"] = "array",
     on_error: Literal["raise", "skip"] = "raise",
@@ -59,14 +59,14 @@ def prepare(
         channels: 3 for colour, 1 for grey.
         category: of LSUN: bedroom, church_outdoor, cat, ...
         labels: of a folder: whether to look for classes.
-        domains: of pairs and unpaired sets: the two folders' names, A first, such as --domains [photos,labels].
+        folders: of pairs and unpaired sets: the two folders' names, A first, such as --folders [photos,labels].
         side_by_side: of pairs: whether each image is one. Unless given: by the folders and the images' form.
         store: array: the quickest, a byte a pixel and channel; lmdb: a third to a half of that, decoded when read;
             litdata: like lmdb, but in chunks of 64 MB that can be streamed from object storage.
         on_error: raise: stop at a file that can't be read; skip: leave such files out and list them in the manifest.
         num_workers: processes. Unless given: one for each core.
     """
-    made = data_set(src, kind, image_size, channels, category, labels, domains, side_by_side)
+    made = data_set(src, kind, image_size, channels, category, labels, folders, side_by_side)
     if is_prepared(Path(src)):
         raise UserError(f"{src} is prepared already: give the set that it was made from.")
     if store == "litdata":
@@ -111,7 +111,7 @@ def data_set(
     channels: Literal[1, 3],
     category: str,
     labels: bool = True,
-    domains: list[str] | None = None,
+    folders: list[str] | None = None,
     side_by_side: bool | None = None,
 ) -> Images:
     """Return the data set of a kind; options that it does not have must be as they are by default.
@@ -122,7 +122,7 @@ def data_set(
     given: dict[str, Any] = {}
     for name, value, default in (
         ("labels", labels, True),
-        ("domains", domains, None),
+        ("folders", folders, None),
         ("side_by_side", side_by_side, None),
     ):
         if value != default:

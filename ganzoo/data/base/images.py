@@ -124,7 +124,8 @@ class Images(Augmented):
         train, val = self.split(stores)
         if isinstance(train, ImageSet) and chunks_of(train.store):
             self.stream = ChunkedStream
-        self.num_classes = max(len(store.classes) for store in stores.values()) or None
+        self.class_names = max((store.classes for store in stores.values()), key=len) or None
+        self.num_classes = len(self.class_names) if self.class_names else None
         return train, val
 
     def split(self, stores: dict[str, Store]) -> tuple[SampleSet, SampleSet]:

@@ -98,7 +98,7 @@ def choose(root: Path, there: set[str], chosen: Sequence[str] | None) -> tuple[s
         asked = [name.lower() for name in chosen]
         if len(set(asked)) != 2 or len(asked) != 2 or not known.keys() >= set(asked):
             named = ", ".join(sorted(there)) or "none"
-            raise UserError(f"--data.domains is {list(chosen)}: give two, A first, of those in {root}: {named}.")
+            raise UserError(f"--data.folders is {list(chosen)}: give two, A first, of those in {root}: {named}.")
         return known[asked[0]], known[asked[1]]
     if {"a", "b"} <= known.keys():
         return known["a"], known["b"]

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from ganzoo.data.base.sets import SampleSet
 from ganzoo.game import FromNoise, Game
-from ganzoo.game.from_noise import some_real
+from ganzoo.game.real import some_real
 from ganzoo.game.trying import evaluating
 from ganzoo.pictures.figures import save_curves, save_grids
 from ganzoo.pictures.films import save_film
@@ -102,7 +102,7 @@ class Pictures(L.Callback):
         val = validation_data(trainer)
         if val is not None and len(model.shape or ()) == 3:
             grids, columns = model.beside_real(val, self.num)
-            save_grids(grids, self.folder / "real_vs_fake.png", columns)
+            save_grids(grids, self.folder / "real_vs_fake.png", columns, model.row_names(columns))
         self._film(trainer.global_step)
 
     def _samples(self, trainer: L.Trainer, model: Game) -> None:
@@ -114,8 +114,8 @@ class Pictures(L.Callback):
         assert model.shape is not None
         if len(model.shape) == 3:
             samples, columns = model.picture(validation_data(trainer), self.num)
-            save_grid(samples, path, columns)
-            save_grid(samples, self.folder / "samples.png", columns)
+            for file in (path, self.folder / "samples.png"):
+                save_grid(samples, file, columns, model.row_names(columns))
         elif model.shape == (2,):
             self._plane(trainer, model, path)
         else:
