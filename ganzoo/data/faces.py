@@ -1,5 +1,6 @@
 """Faces: CelebA, FFHQ, anime faces, or any folder of portraits."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -7,7 +8,7 @@ import numpy as np
 
 from ganzoo.data.base.images import SPLIT, Images
 from ganzoo.data.base.streams import permutation
-from ganzoo.data.files.folders import listed_root, sorted_out
+from ganzoo.data.files.folders import HELD_OUT, listed_root, sorted_out
 from ganzoo.data.files.listing import Listing, counted
 from ganzoo.data.files.sources import Names, Parts
 from ganzoo.data.files.stores import ImageSet, Store
@@ -45,14 +46,17 @@ class Faces(Images):
 
     def sources(self) -> Parts:
         """Return the images: of CelebA the aligned ones, if there are others too."""
-        listing = self.listing = listed_root(Path(self.root))
-        aligned = [name for name in listing.images if ALIGNED in name.split("/")[:-1]]
-        others = len(listing.images) - len(aligned)
-        if aligned:
-            listing.images = aligned
-        parts = sorted_out(listing, labelled=False)
-        if aligned and others:
+        self.listing = listed_root(Path(self.root))
+        tables = (f"{stem}{end}" for stem in (ATTRIBUTES, PARTITION) for end in (".txt", ".csv"))
+        used = set(tables)
+        aligned = [name for name in self.listing.images if ALIGNED in name.split("/")[:-1]]
+        others = len(self.listing.images) - len(aligned) if aligned else 0
+        rest = [name for name in self.listing.others if name.split("/")[-1] not in used]
+        parts = sorted_out(replace(self.listing, images=aligned or self.listing.images, others=rest), labelled=False)
+        if others:
             parts.remarks.append(f"Left out: {counted(others)} outside of {ALIGNED}.")
+        if self.table(PARTITION) is not None:  # which says what is held out
+            parts.remarks[0] = parts.remarks[0].removesuffix(HELD_OUT)
         return parts
 
     def table(self, stem: str) -> Table | None:
@@ -87,10 +91,8 @@ class Faces(Images):
                 )
             return super().halves(stores)
         if self.rank == 0:
-            say(
-                f"{partition.where}: {len(rows['train']):,} images train, {len(rows['val']):,} validate, "
-                f"{np.count_nonzero(part > 1):,} of the test part are left out."
-            )
+            rest = f", {count:,} of its test part are left out" if (count := np.count_nonzero(part > 1)) else ""
+            say(f"{partition.where}: {len(rows['train']):,} images train, {len(rows['val']):,} validate{rest}.")
         most = {"train": self.limit, "val": self.num_val}
         train, val = (
             np.sort(own[permutation(len(own), self.split_seed, 0, SPLIT)[: most[name]]]) for name, own in rows.items()

@@ -34,6 +34,11 @@ class UnpairedSet(SampleSet):
     def __len__(self) -> int:
         return max(len(domain) for domain in self.domains.values())
 
+    @property
+    def distinct(self) -> int:
+        """The length of the shorter domain."""
+        return min(len(domain) for domain in self.domains.values())
+
     def __getitem__(self, index: int | Tensor) -> dict[str, Tensor]:
         if not isinstance(index, Tensor):
             batch = self[torch.tensor([index])]

@@ -129,17 +129,23 @@ def pairs_of(root: Path, chosen: list[str] | None, side_by_side: bool | None) ->
         UserError: it is not clear what the pairs are; an image has no partner.
     """
     listing = listed_root(root)
-    found = None if side_by_side else domains_of(listing, chosen)
-    if found is not None:
-        problems = {name: unmatched(a, b) for name, (a, b) in found.parts.items()}
-        if not any(problems.values()):
-            return in_two_folders(listing, found)
-        if side_by_side is False or chosen is not None or not are_halves(halves(listing)):
-            raise UserError(f"--data.root: {root}: {next(filter(None, problems.values()))}")
-    elif side_by_side is False:
-        raise UserError(f"--data.root: {root} has no two folders of pairs: name them, --data.folders [photos,labels].")
+    if side_by_side:
+        return halves(listing)
+    found, problem = None, ""
+    try:
+        found = domains_of(listing, chosen)
+        problem = next(filter(None, (unmatched(a, b) for a, b in found.parts.values())), "") if found else ""
+    except UserError as error:  # the folders may have another meaning: cities, of pairs side by side
+        problem = str(error)
+    if found is not None and not problem:
+        return in_two_folders(listing, found)
     parts = halves(listing)
-    if side_by_side is None and not are_halves(parts):
+    if problem and (side_by_side is False or chosen is not None or not are_halves(parts)):
+        remedy = "" if chosen is not None else " If each image is a pair: --data.side_by_side true."
+        raise UserError(f"{'' if problem.startswith('--') else f'--data.root: {root}: '}{problem}{remedy}")
+    if side_by_side is False:
+        raise UserError(f"--data.root: {root} has no two folders of pairs: name them, --data.folders [photos,labels].")
+    if not are_halves(parts):
         image = parts[next(iter(parts))].images.open(0)[0]  # type: ignore[attr-defined]
         folders = sorted({os.path.dirname(name) for name in listing.images} - {""})
         there = f" ({few(folders, 6)})" if folders else ""

@@ -69,7 +69,7 @@ class IDX(Augmented, WithJudge):
             places = [name if isinstance(name, Path) else self.find(name) for name in names]
             paths = [place for place in places if place is not None]
             sets.append(self._part(paths[0], paths[-1], train=part == "train"))
-            if self.rank == 0 and (tables or self.nearby(paths[0].name) is None):
+            if self.rank == 0 and (tables or self.nearby(names[0]) is None):
                 say(f"{self.root}: the images to {part} are {paths[0]}")
         train, val = sets
         return TensorSet(**{name: rows[: self.limit] for name, rows in train.tensors.items()}), val

@@ -23,6 +23,11 @@ class SampleSet(Dataset[dict[str, Tensor]], ABC):
         """The label of each sample, int64 (N,), or None."""
         return None
 
+    @property
+    def distinct(self) -> int:
+        """How many of the samples differ: of two domains, the shorter one is repeated."""
+        return len(self)
+
 
 class TensorSet(SampleSet):
     """A set held in memory: tensors of N rows each, by name.

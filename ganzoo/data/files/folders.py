@@ -16,6 +16,7 @@ from ganzoo.system.errors import UserError
 from ganzoo.system.reading import parse_json
 
 __all__ = [
+    "HELD_OUT",
     "Part",
     "check_same_names",
     "folder_or_zip",
@@ -29,6 +30,7 @@ __all__ = [
 
 MOST_CLASSES = 1_000_000
 MOST_NAMED = 12  # classes in a line
+HELD_OUT = ", a part of which is held out"
 
 
 @dataclass
@@ -84,13 +86,14 @@ def listed_root(root: Path) -> Listing:
     return listing
 
 
-def wrapper(names: list[str], start: int = 0) -> int:
+def wrapper(names: list[str], start: int = 0, most: int = 100) -> int:
     """Return how many letters of the names are folders around everything: those below which all files lie."""
-    while True:
+    for _ in range(most):
         end = names[0].find("/", start) + 1
         if not end or not all(name.startswith(names[0][:end]) for name in names):
-            return start
+            break
         start = end
+    return start
 
 
 def parts_of(names: list[str], labelled: bool = False) -> dict[str, Part]:
@@ -129,10 +132,11 @@ def parts_of(names: list[str], labelled: bool = False) -> dict[str, Part]:
         members = [image for folder in folders for image in below[folder]]
         place = start + len(folders[0]) + 1 if len(folders) == 1 else start
         found[name] = Part(members, place, f"{names[0][:start]}{' and '.join(folders)}")
-    train = found["train"]
-    for each in found.values():  # training_set/training_set/cat
-        inner = wrapper(each.names, each.start)
-        if each is train or each.names[0][each.start : inner].rstrip("/") not in top(train):
+    for each in found.values():  # training_set/training_set/cat, val/images/1.png
+        while (inner := wrapper(each.names, each.start, 1)) > each.start:
+            folder = each.names[0][each.start : inner - 1]
+            if each is not found["train"] and folder.lower() not in {*FILLERS, Path(each.where).name.lower()}:
+                break  # validation has one class of several
             each.start = inner
     return found
 
@@ -183,7 +187,7 @@ def classes_of(root: Path, parts: dict[str, Part]) -> list[str]:
         known = ", ".join(sorted(classes)[:MOST_NAMED]) + ", ..." * (len(classes) > MOST_NAMED)
         raise UserError(
             f"--data.root: the classes to train on are {known}, but {val.where} has {min(wrong)}: go without classes, "
-            f"--data.labels false, or hold a part of {train.where} out, {rooted(root, train.where)}."
+            f"--data.labels false, or give {rooted(root, train.where)} alone, a part of which is held out then."
         )
     return sorted(classes)
 
@@ -206,20 +210,20 @@ def refuse_deeper_parts(root: Path, names: list[str], parts: dict[str, Part]) ->
     if deeper := sorted(place for place, found in below.items() if len(found) == 2):
         raise UserError(
             f"--data.root: {root} has folders to train and to validate in {deeper[0] or 'it'}, beside other images: "
-            f"give {rooted(root, deeper[0])}, or take all as one set without classes, --data.labels false."
+            f"give {rooted(root, deeper[0])} alone, or take all as one set without classes, --data.labels false."
         )
 
 
 def rooted(root: Path, folder: str) -> str:
-    """Return the option for a folder below the root: one in a zip can't be given."""
-    return f"--data.root {root / folder}" + ("" if root.is_dir() else " (unpack the zip first)")
+    """Return a folder below the root, to be given in its place: one in a zip can't be."""
+    return f"{root / folder}" if root.is_dir() else f"{folder} of the unpacked zip"
 
 
 def understood(root: Path, parts: dict[str, Part], classes: list[str], why: str = "") -> str:
     """Return in a line what the images were taken for."""
     if "all" in parts:
         place = parts["all"].where
-        said = f"{counted(len(parts['all'].names))}{f' (in {place})' if place else ''}, a part of which is held out"
+        said = f"{counted(len(parts['all'].names))}{f' (in {place})' if place else ''}{HELD_OUT}"
     else:
         train, val = parts["train"], parts["val"]
         said = f"{counted(len(train.names))} to train on ({train.where}), {len(val.names):,} to validate ({val.where})"
