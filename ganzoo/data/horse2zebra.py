@@ -12,6 +12,7 @@ from ganzoo.data.base.sets import SampleSet
 from ganzoo.data.base.streams import Stream, permutation
 from ganzoo.data.files.domains import domains_of
 from ganzoo.data.files.folders import left_out, listed_root
+from ganzoo.data.files.listing import counted
 from ganzoo.data.files.sources import Parts, Source
 from ganzoo.data.files.stores import ImageSet, Store
 from ganzoo.system.draws import Draws
@@ -112,10 +113,10 @@ class Horse2Zebra(Images):
             for domain, folder in zip("AB", both, strict=True):
                 sources[f"{'test' if part == 'val' else 'train'}{domain}"] = folder.source()
         places = [
-            " and ".join(f"{len(folder.names):,} in {folder.folder}" for folder in both)
+            " and ".join(f"{counted(len(folder.names))} in {folder.folder}" for folder in both)
             for both in found.parts.values()
         ]
-        what = f"{self.root}: images {places[0]}{f', to validate {places[1]}' if len(places) > 1 else ''}{found.sides}"
+        what = f"{self.root}: {places[0]}{f', to validate {places[1]}' if len(places) > 1 else ''}{found.sides}"
         return Parts(sources, [what, left_out(listing, found.used)])
 
     def split(self, stores: dict[str, Store]) -> tuple[SampleSet, SampleSet]:

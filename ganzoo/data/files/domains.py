@@ -4,8 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ganzoo.data.files.folders import wrapper
-from ganzoo.data.files.listing import Listing
+from ganzoo.data.files.listing import Listing, wrapper
 from ganzoo.data.files.part_names import FILLERS, parsed
 from ganzoo.data.files.sources import Source, source_of
 from ganzoo.system.errors import UserError
@@ -60,19 +59,16 @@ def domains_of(listing: Listing, chosen: Sequence[str] | None = None) -> Domains
         chosen: which two, A first. None: A and B, or else the two that there are.
 
     Raises:
-        UserError: there are no such domains; two folders are the same part of one; a domain lacks a part.
+        UserError: there are no such domains; two folders are the same part of one.
     """
     found = folders_of(listing.images)
     base = "train" if any(part == "train" for part, _ in found) else "all"
     pair = choose(listing.root, {domain for part, domain in found if part == base}, chosen)
     if pair is None:
         return None
-    words = {base: base}
-    for word in ("val", "test") if base == "train" else ():
-        there = [next(iter(found[word, domain])) for domain in pair if (word, domain) in found]
-        if len(there) == 1:
-            raise UserError(f"--data.root: {listing.root} has {there[0]} for one domain: give both, or neither.")
-        if there:
+    words = {"train": base}
+    for word in ("val", "test") if base == "train" else ():  # pix2pixHD's test_A has no test_B: it is left out
+        if all((word, domain) in found for domain in pair):
             words.setdefault("val", word)
     if len(words) == 1:
         words = {"all": base}

@@ -1,34 +1,29 @@
 """The images below a folder or in a zip: which are held out, and the class of each."""
 
 import os
-import zipfile
 from collections import Counter
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from ganzoo.data.files.listing import Listing, counted, few, listed
+from ganzoo.data.files.json_labels import json_labels
+from ganzoo.data.files.listing import Listing, counted, few, listed, wrapper
 from ganzoo.data.files.part_names import FILLERS, parsed
-from ganzoo.data.files.sources import Parts, member, source_of
+from ganzoo.data.files.sources import Parts, source_of
 from ganzoo.system.errors import UserError
-from ganzoo.system.reading import parse_json
 
 __all__ = [
     "HELD_OUT",
     "Part",
-    "check_same_names",
     "folder_or_zip",
     "left_out",
     "listed_root",
     "parts_of",
     "sorted_out",
     "understood",
-    "wrapper",
 ]
 
-MOST_CLASSES = 1_000_000
 MOST_NAMED = 12  # classes in a line
 HELD_OUT = ", a part of which is held out"
 
@@ -84,16 +79,6 @@ def listed_root(root: Path) -> Listing:
     if not listing.images:
         raise UserError(f"--data.root: {root} has {listing.nothing()}: give another folder.")
     return listing
-
-
-def wrapper(names: list[str], start: int = 0, most: int = 100) -> int:
-    """Return how many letters of the names are folders around everything: those below which all files lie."""
-    for _ in range(most):
-        end = names[0].find("/", start) + 1
-        if not end or not all(name.startswith(names[0][:end]) for name in names):
-            break
-        start = end
-    return start
 
 
 def parts_of(names: list[str], labelled: bool = False) -> dict[str, Part]:
@@ -252,50 +237,3 @@ def left_out(listing: Listing, used: set[str]) -> str:
     said = [f"{counted(count)} in {folder}" for folder, count in sorted(rest.items())]
     said = list(filter(None, [*said, listing.left_out()]))
     return f"Left out: {'; '.join(said)}." if said else ""
-
-
-def json_labels(listing: Listing) -> tuple[dict[str, int], list[str]] | None:
-    """Return the label of each image by its name, and the classes, as a `dataset.json` gives them; None if it doesn't.
-
-    Raises:
-        UserError: the file is broken, or names images that are not there.
-    """
-    inside = listing.images[0][: wrapper(listing.images)]
-    name = next((name for name in ("dataset.json", f"{inside}dataset.json") if name in listing.others), None)
-    if name is None:
-        return None
-    file = listing.root / name
-    try:
-        if listing.root.is_dir():
-            text = file.read_text(encoding="utf-8")
-        else:
-            with zipfile.ZipFile(listing.root) as archive:
-                text = member(archive, listing.keys.get(name, name)).decode()
-        pairs = parse_json(text)["labels"]
-        if pairs is None:
-            return None
-        before = name.removesuffix("dataset.json")
-        labels = {f"{before}{image}": int(label) for image, label in pairs}
-        if wrong := [label for label in labels.values() if not 0 <= label < MOST_CLASSES]:
-            raise ValueError(f"the label {wrong[0]}")
-    except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
-        what = f"{type(error).__name__}: {error}"
-        raise UserError(f'{file} is not {{"labels": [[name, number], ...]}} or can\'t be read ({what}).') from error
-    check_same_names(file, labels.keys(), listing.images)
-    return labels, [str(i) for i in range(max(labels.values()) + 1)]
-
-
-def check_same_names(file: Path, listed: Iterable[str], names: Iterable[str]) -> None:
-    """Refuse a file of labels that does not fit the images.
-
-    Raises:
-        UserError: one name of those that are unknown, or that have no label, and how many there are.
-    """
-    listed, names = set(listed), set(names)
-    if unknown := listed - names:
-        raise UserError(
-            f"{file} names {len(unknown)} of {len(listed)} images that are not there, such as {min(unknown)!r}: "
-            "it belongs to another set, or images are missing."
-        )
-    if unlisted := names - listed:
-        raise UserError(f"{file} has no line for {len(unlisted)} of {len(names)} images, such as {min(unlisted)!r}.")

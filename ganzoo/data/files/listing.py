@@ -12,7 +12,7 @@ from ganzoo.data.files.pixels import SUFFIXES
 from ganzoo.system.errors import UserError
 from ganzoo.system.files import strays
 
-__all__ = ["MOVIES", "Listing", "counted", "few", "holds_many", "image_names", "listed", "system_name"]
+__all__ = ["MOVIES", "Listing", "counted", "few", "holds_many", "image_names", "listed", "system_name", "wrapper"]
 
 
 def words(text: str) -> frozenset[str]:
@@ -82,6 +82,16 @@ class Listing:
         if packed := self.unread(ARCHIVES):
             return f"{known}, but {few(packed)}: unpack what is in there"
         return f"{known}, but {said}" if (said := self.left_out()) else known
+
+
+def wrapper(names: list[str], start: int = 0, most: int = 100) -> int:
+    """Return how many letters of the names are folders around everything: those below which all files lie."""
+    for _ in range(most):
+        end = names[0].find("/", start) + 1
+        if not end or not all(name.startswith(names[0][:end]) for name in names):
+            break
+        start = end
+    return start
 
 
 def holds_many(path: Path) -> bool:

@@ -289,7 +289,7 @@ def test_pairs_side_by_side_in_folders_by_subject_and_in_zips(tmp_path):
         assert [image.size for image in parts["val"].open(0)] == [(16, 16), (16, 16)]
     message = refused(Paired(root=str(tmp_path / "set"), side_by_side=False).sources)
     assert message.count(str(tmp_path)) == 1
-    assert "has Test/paris/ for one domain" in message
+    assert "2 images without a partner" in message
     laid(tmp_path / "flat", "1.png", content=WIDE)
     assert "no two folders" in refused(Paired(root=str(tmp_path / "flat"), side_by_side=False).sources)
 
@@ -299,13 +299,20 @@ def test_pairs_side_by_side_in_folders_by_subject_and_in_zips(tmp_path):
     [
         (["trainA/1.jpg", "trainB/2.png"], "2 images without a partner, such as trainA/1.jpg and trainB/2.png"),
         (["trainA/1.jpg", "trainA/1.png", "trainB/1.png"], "two images called 1"),
-        (["trainA/1.png", "trainB/1.png", "testA/1.png"], "has testA/ for one domain"),
         (["trainA/1.png", "train_A/2.png", "trainB/1.png"], "trainA/ and train_A/ say the same"),
     ],
 )
 def test_pairs_that_are_none(tmp_path, names, words):
     laid(tmp_path, *names)
     assert words in refused(Paired(root=str(tmp_path)).sources)
+
+
+@pytest.mark.parametrize("cls", [Paired, Horse2Zebra])
+def test_a_part_of_one_domain_alone_is_left_out_and_named(tmp_path, cls):
+    laid(tmp_path, "train_A/1.png", "train_B/1.png", "test_A/2.png")  # as pix2pixHD has it
+    parts = cls(root=str(tmp_path)).sources()
+    assert sum(map(len, parts.values())) == (1 if cls is Paired else 2)
+    assert "1 image in test_A" in parts.remarks[1]
 
 
 # CelebA ---------------------------------------------------------------------------------------------------
