@@ -192,8 +192,13 @@ def underscored(args: list[str]) -> list[str]:
     ]
 
 
+def is_value(arg: str) -> bool:
+    """Say whether an argument is one of several values of an option, not the next option or a checkpoint."""
+    return not arg.startswith(("--", "[")) and not arg.endswith(".ckpt")
+
+
 def flags(args: list[str], command: Callable[..., None] | dict[str, Any]) -> list[str]:
-    """Let a command's yes-or-no option stand alone, `--raw` for `--raw true`, and numbers follow: `--labels 3 8`."""
+    """Let a yes-or-no option stand alone, `--raw` for `--raw true`, and several values follow: `--labels cat dog`."""
     function = command.get(args[1]) if isinstance(command, dict) else command
     if function is None:  # --help
         return args
@@ -202,9 +207,9 @@ def flags(args: list[str], command: Callable[..., None] | dict[str, Any]) -> lis
     said = [*(value.lower() in ("true", "false") for value in args[1:]), False]  # what follows each argument
     args = [f"{arg}=true" if arg in names and not value else arg for arg, value in zip(args, said, strict=True)]
     for parameter in parameters:
-        if parameter.annotation == list[int] | None and (name := f"--{parameter.name}") in args:
+        if parameter.annotation == list[str] | None and (name := f"--{parameter.name}") in args:
             start = args.index(name) + 1
-            numbers = list(itertools.takewhile(str.isdigit, args[start:]))
-            if numbers:
-                args = [*args[: start - 1], f"{name}=[{','.join(numbers)}]", *args[start + len(numbers) :]]
+            given = list(itertools.takewhile(is_value, args[start:]))
+            if given:
+                args = [*args[: start - 1], f"{name}={json.dumps(given)}", *args[start + len(given) :]]
     return args

@@ -33,7 +33,7 @@ def interpolate(
     steps: int = 12,
     seed: int = 0,
     raw: bool = False,
-    labels: list[int] | None = None,
+    labels: list[str] | None = None,
     trust: bool = False,
 ) -> None:
     """Walk through a checkpoint's latent space: a film, or a strip of pictures.
@@ -48,7 +48,7 @@ def interpolate(
         steps: pictures from one stop to the next.
         seed: the same seed gives the same walks.
         raw: use the generator's raw weights even if the checkpoint holds their moving average.
-        labels: for a conditional model, walk from class to class with fixed noise: two labels or more.
+        labels: for a conditional model, walk from class to class with fixed noise: two names or numbers or more.
         trust: also import classes that are not ganzoo's, such as your own network: their code runs.
     """
     if num < 1 or stops < 2 or steps < 1:
@@ -67,13 +67,13 @@ def interpolate(
     if "z" not in model.spaces:
         raise UserError(f"{type(model).__name__} has no latent space to walk in: it makes images from images.")
     assert isinstance(model, FromNoise)
-    for label in labels or []:
-        model.asked(label)
+    asked = [model.asked(label) for label in labels or []]
     if labels and model.num_classes is None:
         raise UserError(f"{type(model).__name__} has no classes to walk between: leave --labels out.")
+    numbers = None if labels is None else [int(label) for label in asked if label is not None]
     model.to("cuda" if torch.cuda.is_available() else "cpu")
     film = path.suffix != ".png"
-    latents, classes = stations(model, num, stops, steps, seed, kind, film, labels)
+    latents, classes = stations(model, num, stops, steps, seed, kind, film, numbers)
     frames_of = follow(list(zip(latents, classes, strict=True)), "Pictures of the walk")
     samples = torch.stack([model.generate(z, raw, y, seed).cpu() for z, y in frames_of])
     if samples.ndim == 3:
@@ -88,7 +88,7 @@ def interpolate(
         save_film(frames, path, seconds=1 / 12)
     else:
         save_picture(frames[0], path)
-    between = kind if labels is None else f"labels {', '.join(map(str, labels))}"
+    between = kind if labels is None else f"labels {', '.join(labels)}"
     say(f"{num} walks ({between}) of {type(model).__name__}, seed {seed}: {out}")
 
 

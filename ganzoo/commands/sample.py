@@ -7,6 +7,7 @@ from typing import cast
 
 import torch
 
+from ganzoo.data.files.listing import few
 from ganzoo.game import FromNoise, Game
 from ganzoo.pictures.grids import save_samples
 from ganzoo.pictures.planes import save_points
@@ -20,6 +21,8 @@ from ganzoo.system.places import local
 from ganzoo.system.waiting import follow
 
 __all__ = ["sample"]
+
+MOST_NAMED = 12  # classes in a line
 
 
 def sample(
@@ -41,7 +44,7 @@ def sample(
         out: a .png for one picture of all, or a folder for one PNG each; points may also go to .npy or .csv.
         raw: use the generator's raw weights even if the checkpoint holds their moving average.
         batch_size: samples made at once.
-        label: the class of all samples, for a conditional model. Unless given: each class in turn.
+        label: the class of all samples, for a conditional model: its name or number. Unless given: each class in turn.
         trust: also import classes that are not ganzoo's, such as your own network: their code runs.
     """
     if num < 1 or batch_size < 1:
@@ -76,7 +79,9 @@ def sample(
         if points:
             save_points(samples, path)
         else:
-            save_sheet({"": samples if columns is None else samples[order]}, path, columns, said)
+            images, names = samples if columns is None else samples[order], model.row_names(columns)
+            save_sheet({"": images}, path, columns, said, names)
+            said += f": {few(names, MOST_NAMED)}" if names else ""
     say(f"{said}: {out}")
 
 

@@ -21,8 +21,8 @@ class CIFAR10(Augmented):
     """50,000 colour photographs of ten classes to train, 10,000 to validate and test; 32x32.
 
     Krizhevsky 2009, "Learning Multiple Layers of Features from Tiny Images". uint8 (3, H, W) of `image_size`; labels
-    0..9: airplane, automobile, bird, cat, deer, dog, frog, horse, ship, truck. Reads `root/cifar-10-batches-py` by
-    torchvision, which checks the files' checksums before it unpickles them.
+    0..9: airplane, automobile, bird, cat, deer, dog, frog, horse, ship, truck. It reads `cifar-10-batches-py`,
+    in `root` or in a folder below it, by torchvision, which checks the files' checksums before it unpickles them.
 
     Args:
         root: the folder that holds `cifar-10-batches-py`.
@@ -32,6 +32,7 @@ class CIFAR10(Augmented):
     """
 
     num_classes = 10
+    class_names = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 
     def __init__(self, root: str = "data", image_size: int | list[int] = 32, download: bool = False, **kwargs: Any):
         super().__init__(image_size=image_size, **kwargs)
@@ -47,9 +48,17 @@ class CIFAR10(Augmented):
         """Return the training and the test images."""
         return self._part(train=True), self._part(train=False)
 
+    def place(self) -> Path:
+        """Return the folder that has the files' folder: the root, the one around it, or one in it."""
+        root, name = Path(self.root), Batches.base_folder
+        if root.name == name and not (root / name).is_dir():
+            return root.parent
+        inside = sorted(path.parent for pattern in (f"*/{name}", f"*/*/{name}") for path in root.glob(pattern))
+        return root if (root / name).is_dir() or not inside else inside[0]
+
     def _part(self, train: bool) -> TensorSet:
         try:
-            batches = Batches(self.root, train=train)
+            batches = Batches(str(self.place()), train=train)
         except (RuntimeError, OSError) as error:
             raise UserError(
                 f"--data.root: {self.root} has no {Batches.base_folder} with the files of CIFAR-10, whole and"

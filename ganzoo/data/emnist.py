@@ -1,5 +1,6 @@
 """EMNIST: handwritten letters and digits, from IDX files."""
 
+from string import ascii_lowercase, ascii_uppercase, digits
 from typing import Any, Literal
 
 from torch import Tensor
@@ -8,7 +9,15 @@ from ganzoo.data.base.idx import IDX
 
 __all__ = ["EMNIST"]
 
-CLASSES = {"balanced": 47, "byclass": 62, "bymerge": 47, "digits": 10, "letters": 26, "mnist": 10}
+MERGED = digits + ascii_uppercase + "abdefghnqrt"  # the other small letters look like the capitals
+CLASSES = {
+    "balanced": MERGED,
+    "byclass": digits + ascii_uppercase + ascii_lowercase,
+    "bymerge": MERGED,
+    "digits": digits,
+    "letters": ascii_uppercase,
+    "mnist": digits,
+}
 
 
 class EMNIST(IDX):
@@ -31,13 +40,19 @@ class EMNIST(IDX):
     ):
         super().__init__(**idx)
         self.part = part
-        self.num_classes = CLASSES[part]
+        self.class_names = tuple(CLASSES[part])
+        self.num_classes = len(self.class_names)
 
     @property
     def files(self) -> list[str]:
         """The files of this part."""
         stems = (f"emnist-{self.part}-{which}" for which in ("train", "test"))
         return [f"{stem}-{what}-ubyte" for stem in stems for what in ("images-idx3", "labels-idx1")]
+
+    @property
+    def stem(self) -> str:
+        """What a table's name begins with."""
+        return f"emnist-{self.part}"
 
     def upright(self, images: Tensor) -> Tensor:
         """Return images (N, 1, h, w) transposed back."""

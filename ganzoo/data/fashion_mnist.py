@@ -15,3 +15,15 @@ class FashionMNIST(IDX):
     folder = "FashionMNIST/raw"
     known_as = "fashion_mnist"
     num_classes = 10
+    class_names = (
+        "T-shirt",
+        "trouser",
+        "pullover",
+        "dress",
+        "coat",
+        "sandal",
+        "shirt",
+        "sneaker",
+        "bag",
+        "ankle boot",
+    )

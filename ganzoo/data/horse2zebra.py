@@ -11,7 +11,10 @@ from torch import Tensor
 from ganzoo.data.base.images import Images
 from ganzoo.data.base.sets import SampleSet
 from ganzoo.data.base.streams import Stream, permutation
-from ganzoo.data.files.sources import FolderSource, Names, Source, image_names
+from ganzoo.data.files.domains import domains_of
+from ganzoo.data.files.folders import left_out, listed_root
+from ganzoo.data.files.listing import counted
+from ganzoo.data.files.sources import Parts, Source
 from ganzoo.data.files.stores import ImageSet, Store
 from ganzoo.system.draws import Draws
 from ganzoo.system.errors import UserError
@@ -32,6 +35,11 @@ class UnpairedSet(SampleSet):
 
     def __len__(self) -> int:
         return max(len(domain) for domain in self.domains.values())
+
+    @property
+    def distinct(self) -> int:
+        """The length of the shorter domain."""
+        return min(len(domain) for domain in self.domains.values())
 
     def __getitem__(self, index: int | Tensor) -> dict[str, Tensor]:
         if not isinstance(index, Tensor):
@@ -87,11 +95,13 @@ class UnpairedStream(Stream):
 class Horse2Zebra(Images):
     """Two folders of images without pairs: horse2zebra (Zhu et al. 2017), and every set in its layout.
 
-    `root` has `trainA`, `trainB`, and for validation `testA` and `testB`; without the latter a part of each is held
-    out. Samples are `a` and `b`, each (C, H, W), cropped and flipped each for itself.
+    `root`, a folder or a zip, has `trainA`, `trainB`, and for validation `testA` and `testB` (or `valA`, `valB`);
+    without the latter a part of each is held out. The folders may be called otherwise, as those of `Paired`. Samples
+    are `a` and `b`, each (C, H, W), cropped and flipped each for itself.
 
     Args:
         batch_size: images of each domain in a batch on each device; the paper's is 1.
+        folders: the two domains' names in the folders, A first, such as [horses,zebras]. None: the two that there are.
         images: the options of Images.
     """
 
@@ -99,24 +109,30 @@ class Horse2Zebra(Images):
     paired = False
     stream = UnpairedStream
 
-    def __init__(self, batch_size: int = 1, **images: Any):
+    def __init__(self, batch_size: int = 1, folders: list[str] | None = None, **images: Any):
         super().__init__(batch_size=batch_size, **images)
+        self.folders = folders
 
     def sources(self) -> dict[str, Source]:
-        """Return the images of `trainA`, `trainB` and perhaps `testA`, `testB`."""
-        root = Path(self.root)
-        there = [name for name in ("trainA", "trainB", "testA", "testB") if (root / name).is_dir()]
-        tests = [name for name in there if name.startswith("test")]
-        if there[:2] != ["trainA", "trainB"] or len(tests) == 1:
-            found = ", ".join(there) or "none of them"
-            raise UserError(f"--data.root: {root} has {found}; an unpaired set has {LAYOUT} (or the first two).")
-        sources: dict[str, Source] = {}
-        for name in there:
-            names = image_names(root / name)
-            if not names:
-                raise UserError(f"--data.root: {root / name} has no images: each domain needs some.")
-            sources[name] = FolderSource(root / name, Names.of(names))
-        return sources
+        """Return the images: `trainA`, `trainB` and, if there are images to validate with, `testA`, `testB`."""
+        listing = listed_root(Path(self.root))
+        found = domains_of(listing, self.folders)
+        if found is None:
+            folders = ", ".join(sorted({name.split("/")[0] for name in listing.images if "/" in name})) or "no folders"
+            raise UserError(
+                f"--data.root: {self.root} has images in {folders}; an unpaired set has {LAYOUT} (or the first two), "
+                "or two other folders: --data.folders [horses,zebras] names them, A first."
+            )
+        sources = {}
+        for part, both in found.parts.items():
+            for domain, folder in zip("AB", both, strict=True):
+                sources[f"{'test' if part == 'val' else 'train'}{domain}"] = folder.source()
+        places = [
+            " and ".join(f"{counted(len(folder.names))} in {folder.folder}" for folder in both)
+            for both in found.parts.values()
+        ]
+        what = f"{self.root}: {places[0]}{f', to validate {places[1]}' if len(places) > 1 else ''}{found.sides}"
+        return Parts(sources, [what, left_out(listing, found.used)])
 
     def split(self, stores: dict[str, Store]) -> tuple[SampleSet, SampleSet]:
         """Return the training and the validation set of both domains."""

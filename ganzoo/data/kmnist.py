@@ -15,3 +15,4 @@ class KMNIST(IDX):
     folder = "KMNIST/raw"
     known_as = "kmnist"
     num_classes = 10
+    class_names = ("o", "ki", "su", "tsu", "na", "ha", "ma", "ya", "re", "wo")

@@ -6,7 +6,7 @@ from typing import Any
 from ganzoo.data.base.images import Images
 from ganzoo.data.files.folders import folder_or_zip
 from ganzoo.data.files.lmdbs import lmdb_source
-from ganzoo.data.files.sources import Source
+from ganzoo.data.files.sources import Parts
 from ganzoo.system.errors import UserError
 
 __all__ = ["LSUN"]
@@ -34,28 +34,37 @@ class LSUN(Images):
 
     def databases(self) -> dict[str, Path]:
         """Return the LMDBs of the category, by part; none if there are none."""
-        root = Path(self.root)
-        parts = {part: root / f"{self.category}_{part}_lmdb" for part in ("train", "val")}
-        found = {part: path for part, path in parts.items() if (path / "data.mdb").is_file()}
-        whole = next((path for path in (root / self.category, root) if (path / "data.mdb").is_file()), None)
-        if not found and whole:
-            return {"all": whole}
-        return {"all": found["train"]} if list(found) == ["train"] else found
+        for root in around(Path(self.root)):
+            parts = {part: root / f"{self.category}_{part}_lmdb" for part in ("train", "val")}
+            found = {part: path for part, path in parts.items() if (path / "data.mdb").is_file()}
+            whole = next((path for path in (root / self.category, root) if (path / "data.mdb").is_file()), None)
+            if not found and whole:
+                return {"all": whole}
+            if found:
+                return {"all": found["train"]} if list(found) == ["train"] else found
+        return {}
 
     def prepare_data(self) -> None:
         """List the keys, in one process."""
         for path in self.databases().values():
             lmdb_source(path)
 
-    def sources(self) -> dict[str, Source]:
+    def sources(self) -> Parts:
         """Return the images."""
         if databases := self.databases():
             if "val" in databases and "train" not in databases:
                 raise UserError(f"--data.root: {self.root} has {databases['val'].name} only: get the training set too.")
-            return {part: lmdb_source(path) for part, path in databases.items()}
+            sources = {part: lmdb_source(path) for part, path in databases.items()}
+            said = [f"{len(source):,} images in {source.where} ({part})" for part, source in sources.items()]
+            return Parts(dict(sources), [f"{self.root}: {', '.join(said)}"])
         there = sorted(path.parent.name for path in Path(self.root).glob("*/data.mdb"))
         if there:
             raise UserError(
                 f"--data.root: {self.root} has no LMDB of {self.category}, but {', '.join(there)}: set --data.category."
             )
         return folder_or_zip(Path(self.root), labelled=False)
+
+
+def around(root: Path) -> list[Path]:
+    """Return the folders in which databases may lie: the root, or else one in it."""
+    return [root, *sorted({path.parents[1] for path in root.glob("*/*/data.mdb")})]

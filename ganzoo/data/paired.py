@@ -1,5 +1,8 @@
 """Pairs of images: facades, maps, edges2shoes, and any other set in one of pix2pix's layouts."""
 
+import os
+import statistics
+from collections import Counter
 from pathlib import Path
 from typing import Any, Literal
 
@@ -7,25 +10,36 @@ import numpy as np
 from PIL import Image
 
 from ganzoo.data.base.images import Images
-from ganzoo.data.files.folders import parts_of
+from ganzoo.data.files.domains import Domain, Domains, domains_of
+from ganzoo.data.files.folders import left_out, listed_root, parts_of, understood
+from ganzoo.data.files.listing import Listing, counted, few
 from ganzoo.data.files.pixels import Unreadable
-from ganzoo.data.files.sources import FolderSource, Names, Source, image_names
+from ganzoo.data.files.sources import Parts, Source, source_of
 from ganzoo.data.files.stores import ImageSet, Store
 from ganzoo.system.errors import UserError
 
 __all__ = ["Paired"]
 
-PARTS = {"train": "train", "val": "val", "test": "val"}  # a test set validates where there is nothing else
+TWICE = 1.9  # width to height of an image that shows by its form that it is two halves
+TRIED = 9  # images whose form is looked at
 
 
-class SideBySide(FolderSource):
+class SideBySide(Source):
     """Images whose left half is A and whose right half is B."""
 
     views = 2
 
+    def __init__(self, images: Source):
+        super().__init__(images.where, images.names)
+        self.images = images
+
+    def read(self, i: int) -> bytes:
+        """Return the image of both."""
+        return self.images.read(i)
+
     def open(self, i: int) -> list[Image.Image]:
         """Return the halves; Unreadable if the width is odd."""
-        (image,) = super().open(i)
+        (image,) = self.images.open(i)
         if image.width % 2:
             raise Unreadable(f"is {image.width} pixels wide: an odd width has no two halves")
         middle = image.width // 2
@@ -36,77 +50,69 @@ class SideBySide(FolderSource):
 
 
 class Parallel(Source):
-    """Images of two folders, by name."""
+    """Images of two folders, in the same order: those of `a` give the names."""
 
     views = 2
 
-    def __init__(self, a: Path, b: Path, names: Names):
-        super().__init__(a, names)
-        self.folders = [FolderSource(a, names), FolderSource(b, names)]
+    def __init__(self, a: Source, b: Source):
+        super().__init__(a.where, a.names)
+        self.both = [a, b]
 
     def read(self, i: int) -> bytes:
         """Return the first of the pair."""
-        return self.folders[0].read(i)
+        return self.both[0].read(i)
 
     def bytes_of(self, i: int) -> int:
         """Return the bytes of both files."""
-        return sum(folder.bytes_of(i) for folder in self.folders)
+        return sum(folder.bytes_of(i) for folder in self.both)
 
     def open(self, i: int) -> list[Image.Image]:
         """Return the pair; Unreadable if one is, or if their sizes differ."""
-        (a,), (b,) = (folder.open(i) for folder in self.folders)
+        (a,), (b,) = (images.open(i) for images in self.both)
         if a.size != b.size:
             raise Unreadable(
-                f"is {a.width}x{a.height} pixels and its partner in {self.folders[1].where} {b.width}x{b.height}"
+                f"is {a.width}x{a.height} pixels and its partner {self.both[1].names[i]} in {self.both[1].where} "
+                f"{b.width}x{b.height}"
             )
         return [a, b]
 
 
 class Paired(Images):
-    """Pairs of images (Isola et al. 2017, pix2pix): `a` is the input, `b` the target.
+    """Pairs of images (Isola et al. 2017, pix2pix): `a` is the input, `b` the target. `root` is a folder or a zip.
 
-    - side by side: images in `root/train` and `root/val` (or `test`), or in `root`; the left half is A, the right B.
-    - two folders with the same names: `trainA`, `trainB`, `valA`, `valB` (or `test`), or `A/train`, `B/train`, ..., or
-      `A` and `B`.
+    - side by side: images about twice as wide as high, in `train` and `val` (or `test`), or anywhere; the left half is
+      A, the right half B.
+    - two folders with the same names, whatever the suffixes: `trainA` and `trainB`, `train_A` and `train_B`, `train/A`
+      and `train/B`, `A/train` and `B/train`, each with `val` (or `test`) too, or `A` and `B`. In place of A and B there
+      may be any words, such as photos and labels.
 
     A pair is cropped and flipped alike.
 
     Args:
         direction: `AtoB`, or `BtoA` to make A from B, as pix2pix does with facades (labels to photographs).
         batch_size: pairs a batch on each device; the paper's is 1.
+        folders: the two folders' names, A first, such as [photos,labels]. None: the two that there are.
+        side_by_side: whether each image is a pair. None: by the folders and the images' form.
         images: the options of Images.
     """
 
     main_score = "l1"
     paired = True
 
-    def __init__(self, direction: Literal["AtoB", "BtoA"] = "AtoB", batch_size: int = 1, **images: Any):
+    def __init__(
+        self,
+        direction: Literal["AtoB", "BtoA"] = "AtoB",
+        batch_size: int = 1,
+        folders: list[str] | None = None,
+        side_by_side: bool | None = None,
+        **images: Any,
+    ):
         super().__init__(batch_size=batch_size, **images)
-        self.direction = direction
+        self.direction, self.folders, self.side_by_side = direction, folders, side_by_side
 
-    def sources(self) -> dict[str, Source]:
+    def sources(self) -> Parts:
         """Return the pairs of each part."""
-        root = Path(self.root)
-        if not root.is_dir():
-            raise UserError(f"--data.root: {root} is no folder: give one of pairs of images.")
-        layouts = [
-            {part: (root / f"{part}A", root / f"{part}B") for part in PARTS},
-            {part: (root / "A" / part, root / "B" / part) for part in PARTS},
-            {"train": (root / "A", root / "B")},
-        ]
-        for layout in layouts:
-            there = {part: folders for part, folders in layout.items() if all(folder.is_dir() for folder in folders)}
-            if "train" in there:
-                held_out = next((part for part in ("val", "test") if part in there), None)
-                train = parallel(*there["train"])
-                return {"train": train, "val": parallel(*there[held_out])} if held_out else {"all": train}
-        names = image_names(root)
-        if not names:
-            raise UserError(
-                f"--data.root: {root} has no images: give pairs side by side in train and val, "
-                "or two folders with the same names, such as trainA and trainB."
-            )
-        return {part: SideBySide(root, Names.of(members)) for part, (_, members) in parts_of(names).items()}
+        return pairs_of(Path(self.root), self.folders, self.side_by_side)
 
     def set_of(self, store: Store, rows: np.ndarray, val: bool) -> ImageSet:
         """Return rows of a store as pairs in the wanted direction."""
@@ -120,13 +126,95 @@ class Paired(Images):
         return dict.fromkeys("ab", self.sample_shape())
 
 
-def parallel(a: Path, b: Path) -> Parallel:
-    """Return the pairs of two folders; UserError if an image of one has no partner in the other."""
-    names, others = image_names(a), image_names(b)
-    if alone := set(names) ^ set(others):
+def pairs_of(root: Path, chosen: list[str] | None, side_by_side: bool | None) -> Parts:
+    """Return the pairs below a folder or in a zip; the options are those of Paired.
+
+    Raises:
+        UserError: it is not clear what the pairs are; an image has no partner.
+    """
+    listing = listed_root(root)
+    if side_by_side:
+        return halves(listing)
+    found, problem = None, ""
+    try:
+        found = domains_of(listing, chosen)
+        problem = next(filter(None, (unmatched(a, b) for a, b in found.parts.values())), "") if found else ""
+    except UserError as error:  # the folders may have another meaning: cities, of pairs side by side
+        problem = str(error)
+    if found is not None and not problem:
+        return in_two_folders(listing, found)
+    parts = halves(listing)
+    if problem and (side_by_side is False or chosen is not None or not are_halves(parts)):
+        remedy = "" if chosen is not None else " If each image is a pair: --data.side_by_side true."
+        raise UserError(f"{'' if problem.startswith('--') else f'--data.root: {root}: '}{problem}{remedy}")
+    if side_by_side is False:
+        raise UserError(f"--data.root: {root} has no two folders of pairs: name them, --data.folders [photos,labels].")
+    if not are_halves(parts):
+        image = parts[next(iter(parts))].images.open(0)[0]  # type: ignore[attr-defined]
+        folders = sorted({os.path.dirname(name) for name in listing.images} - {""})
+        there = f" ({few(folders, 6)})" if folders else ""
         raise UserError(
-            f"{a} and {b} are to hold pairs by name, but {len(alone)} images have no partner, such as {min(alone)}."
+            f"--data.root: {root} has no two folders with the same names{there}, and {listing.images[0]}, "
+            f"{image.width}x{image.height}, does not look like two halves side by side. Say what the pairs are: "
+            "--data.folders [photos,labels] names two folders; --data.side_by_side true cuts each image into halves."
         )
-    if not names:
-        raise UserError(f"{a} has no images.")
-    return Parallel(a, b, Names.of(names))
+    return parts
+
+
+def in_two_folders(listing: Listing, found: Domains) -> Parts:
+    """Return the pairs of two folders."""
+    sources: dict[str, Source] = {}
+    for name, (a, b) in found.parts.items():
+        partner = partners(a.names, b.names)
+        b.names = [partner[one] for one in a.names]
+        sources[name] = Parallel(a.source(), b.source())
+    places = [
+        f"{counted(len(sources[name]), 'pair')} in {a.folder} and {b.folder}" for name, (a, b) in found.parts.items()
+    ]
+    what = f"{listing.root}: {places[0]}{f', to validate {places[1]}' if len(places) > 1 else ''}{found.sides}"
+    return Parts(sources, [what, left_out(listing, found.used)])
+
+
+def halves(listing: Listing) -> Parts:
+    """Return the images of a listing as pairs side by side."""
+    parts = parts_of(listing.images)
+    sources = {name: SideBySide(source_of(listing, part.names)) for name, part in parts.items()}
+    what = f"{understood(listing.root, parts, [])}; each is a pair, A its left half and B its right one"
+    return Parts(dict(sources), [what, left_out(listing, {name for part in parts.values() for name in part.names})])
+
+
+def are_halves(parts: Parts) -> bool:
+    """Say whether most of a few images are about twice as wide as high, or wider."""
+    source = parts[next(iter(parts))]
+    forms = []
+    for i in np.linspace(0, len(source) - 1, min(TRIED, len(source))).astype(int).tolist():
+        try:
+            (image,) = source.images.open(i)  # type: ignore[attr-defined]
+            forms.append(image.width / image.height)
+        except Unreadable:
+            pass
+    return not forms or statistics.median(forms) >= TWICE
+
+
+def partners(names: list[str], others: list[str]) -> dict[str, str]:
+    """Return the partner of each image: of the same name, or else of the same name but for the suffix."""
+    if set(names) == set(others):
+        return dict(zip(names, names, strict=True))
+    by_stem = {os.path.splitext(name)[0]: name for name in others}
+    return {name: by_stem.get(os.path.splitext(name)[0], "") for name in names}
+
+
+def unmatched(a: Domain, b: Domain) -> str:
+    """Return why the images of two folders are no pairs, for a message; nothing if they are."""
+    where = f"{a.folder} and {b.folder} are to hold pairs by name, whatever the suffix"
+    if set(a.names) == set(b.names):
+        return ""
+    stems = [Counter(os.path.splitext(name)[0] for name in domain.names) for domain in (a, b)]
+    for domain, count in zip((a, b), stems, strict=True):
+        if twice := sorted(stem for stem, times in count.items() if times > 1):
+            return f"{where}, but {domain.folder} has two images called {twice[0]}: keep one of them."
+    if alone := set(stems[0]) ^ set(stems[1]):
+        full = {os.path.splitext(name)[0]: domain.folder + name for domain in (b, a) for name in domain.names}
+        some = [full[min(own)] for own in (alone & set(count) for count in stems) if own]
+        return f"{where}, but there are {counted(len(alone))} without a partner, such as {' and '.join(some)}."
+    return ""

@@ -1,5 +1,6 @@
 """Pairs taken apart: two domains without pairs, out of a set that has them."""
 
+from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -9,7 +10,7 @@ from ganzoo.data.base.sets import SampleSet
 from ganzoo.data.files.sources import Source
 from ganzoo.data.files.stores import ImageSet, Store
 from ganzoo.data.horse2zebra import Horse2Zebra, UnpairedSet
-from ganzoo.data.paired import Paired
+from ganzoo.data.paired import pairs_of
 from ganzoo.system.errors import UserError
 
 __all__ = ["UnpairedHalves"]
@@ -37,18 +38,19 @@ class UnpairedHalves(Horse2Zebra):
 
     Args:
         direction: `AtoB`, or `BtoA` to have the second half as `a`.
+        side_by_side: as for `Paired`.
         images: the options of Images. `limit` counts pairs.
     """
 
     prepared_kind: ClassVar[str | None] = "Paired"
 
-    def __init__(self, direction: Literal["AtoB", "BtoA"] = "AtoB", **images: Any):
+    def __init__(self, direction: Literal["AtoB", "BtoA"] = "AtoB", side_by_side: bool | None = None, **images: Any):
         super().__init__(**images)
-        self.direction = direction
+        self.direction, self.side_by_side = direction, side_by_side
 
     def sources(self) -> dict[str, Source]:
         """Return the pairs of each part."""
-        return Paired(root=self.root).sources()
+        return pairs_of(Path(self.root), self.folders, self.side_by_side)
 
     def split(self, stores: dict[str, Store]) -> tuple[SampleSet, SampleSet]:
         """Return the training set, each pair of which gives one of its images, and the validation set."""

@@ -12,6 +12,8 @@ from ganzoo.system.errors import UserError
 
 __all__ = ["Attributes", "Condition", "Labels", "Text"]
 
+MOST_NAMED = 20  # classes in a message
+
 
 class Condition(ABC):
     """What a model is told, y, one for each sample.
@@ -31,6 +33,9 @@ class Condition(ABC):
 
     classes: int | None = None
     """How many classes there are, so that a grid can show one in each row. None: there are none."""
+
+    class_names: list[str] | None = None
+    """What the classes are called. None: they have numbers only."""
 
     width: int
     """How many numbers a network is given for a sample: classes, length of the vector, or attributes."""
@@ -74,15 +79,40 @@ class Labels(Condition):
         return rows % self.num_classes
 
     def read(self, asked: Any) -> Tensor:
-        """Return the class with this number."""
-        last = self.num_classes - 1
+        """Return the class of this name, or with this number. A text is a name first: folders may be called 1 to 12."""
+        names = self.class_names or []
+        if isinstance(asked, str) and asked not in names:
+            alike = [name for name in names if name.lower() == asked.lower()]
+            asked = alike[0] if len(alike) == 1 else asked
+        if isinstance(asked, str) and asked in names:
+            return torch.tensor(names.index(asked))
         try:
             label = int(asked)
         except (TypeError, ValueError):
-            raise UserError(f"label {asked} is no whole number: this model's labels are 0 to {last}.") from None
-        if not 0 <= label <= last:
-            raise UserError(f"label {label} is out of range: this model's labels are 0 to {last}.")
+            what = "is not known" if names else "is no whole number"
+            raise UserError(f"label {asked} {what}: this model's labels are {self.known}.") from None
+        if isinstance(asked, str) and names and all(name.isdecimal() for name in names):
+            raise UserError(f"label {asked} is no class: this model's labels are {self.known}.")
+        if not 0 <= label < self.num_classes:
+            raise UserError(f"label {label} is out of range: this model's labels are {self.known}.")
         return torch.tensor(label)
+
+    @property
+    def known(self) -> str:
+        """The classes, for a message."""
+        if not self.class_names:
+            return f"0 to {self.num_classes - 1}"
+        named = [f"{name} ({i})" for i, name in enumerate(self.class_names[:MOST_NAMED])]
+        return ", ".join(named) + f", ... {self.class_names[-1]} ({self.num_classes - 1})" * (
+            len(self.class_names) > MOST_NAMED
+        )
+
+    def caption(self, asked: Any) -> str:
+        """Return the class that a user asked for: its name, and its number if that is another."""
+        number = int(self.read(asked))
+        if not self.class_names or self.class_names[number] == str(number):
+            return f"label {number}"
+        return f"label {self.class_names[number]} (number {number} of {self.num_classes})"
 
 
 class Vector(Condition):

@@ -7,11 +7,11 @@ import torch
 from torch import Tensor, nn
 
 from ganzoo.data.base.sets import SampleSet
-from ganzoo.data.base.tensors import to_float
 from ganzoo.game.conditions import Condition
 from ganzoo.game.fitting import one_by_one
 from ganzoo.game.game import Game
 from ganzoo.game.move import Batch
+from ganzoo.game.real import some_real
 from ganzoo.game.traceable import MANY, Traceable, sizes_in_words
 from ganzoo.game.trying import draws_by_itself, evaluating, try_from_noise
 from ganzoo.game.validation import VALIDATION_SEED
@@ -20,7 +20,7 @@ from ganzoo.networks.chance import chance_from
 from ganzoo.system.draws import Draws, latents, run_seed
 from ganzoo.system.errors import UserError
 
-__all__ = ["FromNoise", "some_real"]
+__all__ = ["FromNoise"]
 
 NETWORKS = 2  # sets the chance inside the generator apart from the latents
 
@@ -107,6 +107,8 @@ class FromNoise(Game):
                 f"choose data with {told}, or a model without them, such as DCGAN."
             )
         self.condition = self.conditioned_on(size)
+        if self.condition.of_classes and (names := getattr(data, "class_names", None)):
+            self.condition.class_names = list(names)
 
     @torch.no_grad()
     def check_players(self) -> None:
@@ -208,6 +210,10 @@ class FromNoise(Game):
         columns = -(-num // classes)
         return columns * classes, torch.arange(columns * classes).view(columns, classes).T.flatten(), columns
 
+    def row_names(self, columns: int | None) -> list[str]:
+        """Return the names of a grid's rows, if they are classes with names."""
+        return [] if columns is None or self.condition is None else self.condition.class_names or []
+
     def predictions(self, direction: str | None) -> dict[str, str]:
         """Return no way to translate: the model makes samples from noise.
 
@@ -278,16 +284,3 @@ class FromNoise(Game):
         """Return validation data and as many samples."""
         num, order, columns = self.by_class(min(num, len(val)))
         return {"real": some_real(val, num, columns), "generated": self.sample(num).cpu()[order]}, columns
-
-
-def some_real(val: SampleSet, num: int, columns: int | None = None) -> Tensor:
-    """Return real samples of the validation set as the networks see them, on the CPU: the first ones.
-
-    With `columns`, so many of each class, class by class.
-    """
-    rows = torch.arange(min(num, len(val)))
-    if columns is not None:
-        labels = val.labels
-        assert labels is not None
-        rows = torch.cat([(labels == y).nonzero().flatten()[:columns] for y in range(num // columns)])
-    return to_float(val[rows]["image"], torch.float32)

@@ -279,6 +279,10 @@ class Game(L.LightningModule):
         """
         raise NotImplementedError
 
+    def row_names(self, columns: int | None) -> list[str]:
+        """Return the names of the rows of a grid with so many columns; none if they have none."""
+        return []
+
     def beside_real(self, val: Any, num: int) -> tuple[dict[str, Tensor], int | None]:
         """Return samples beside validation data, in the same form."""
         raise NotImplementedError

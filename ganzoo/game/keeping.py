@@ -11,7 +11,7 @@ from ganzoo.system.draws import run_seed
 from ganzoo.system.errors import UserError
 from ganzoo.system.moved import moved, public_path
 
-__all__ = ["FORMAT", "keep", "take_back"]
+__all__ = ["FORMAT", "keep", "take_back", "take_names"]
 
 FORMAT = 1  # of a checkpoint's record of its model; format 0 had no number and other class paths
 
@@ -19,6 +19,8 @@ FORMAT = 1  # of a checkpoint's record of its model; format 0 had no number and 
 def keep(game: Any, checkpoint: dict[str, Any]) -> None:
     """Record what `ganzoo.load` needs to build this very model again, in plain values only; called on all ranks."""
     kept = {"format": FORMAT, **record(game.hparams, type(game), run_seed()), "images_seen": game.images_seen}
+    if names := names_of(game):
+        kept["classes"] = names
     if game.helpers:
         kept["helpers"] = game.helpers.record
     if game._trainer is not None and (local := gathered_buffers(game)):
@@ -42,6 +44,7 @@ def take_back(game: Any, checkpoint: dict[str, Any]) -> None:
     if trained(game):
         refuse_other_data(game, checkpoint)
     refuse_other_shapes(game, checkpoint)
+    take_names(game, kept)
     if "optimizer_states" in checkpoint:  # of a run, not an import
         game.helpers_of_run = kept.get("helpers", {})
         if trained(game):
@@ -62,6 +65,32 @@ def refuse_other_data(game: Any, checkpoint: dict[str, Any]) -> None:
             f"the run was trained on {found[0]} so far, and the data are {type(data).__qualname__} now: go on with "
             f"{found[0]}, or begin another run with its weights: --begin_with CKPT in place of --ckpt_path."
         )
+
+
+def names_of(game: Any) -> list[str] | None:
+    """Return what the classes of a game are called; None if there are none, or they have numbers only."""
+    condition = getattr(game, "condition", None)
+    return None if condition is None else condition.class_names
+
+
+def take_names(game: Any, kept: dict[str, Any]) -> None:
+    """Give a game the names of its classes that a checkpoint keeps.
+
+    Raises:
+        UserError: the data calls the classes otherwise, so that a label would mean another class.
+    """
+    condition, names = getattr(game, "condition", None), kept.get("classes")
+    if condition is None or not condition.of_classes or not names:
+        return
+    mine = condition.class_names
+    if mine and mine != names and len(mine) == len(names):
+        number = next(i for i, pair in enumerate(zip(mine, names, strict=True)) if pair[0] != pair[1])
+        raise UserError(
+            f"the checkpoint's class {number} is {names[number]}, and the data's is {mine[number]}: give data with the "
+            "same classes, in folders of the same names."
+        )
+    if len(names) == condition.num_classes:
+        condition.class_names = list(names)
 
 
 def refuse_lone_generator(game: Any, checkpoint: dict[str, Any]) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ganzoo.game.counting import refuse_too_few
 from ganzoo.game.ranks import average_
 from ganzoo.metrics import SampleMetric, SharedFeatures, share_features
 from ganzoo.system.output import harmless
@@ -36,6 +37,7 @@ class Validation:
         never = stage == "fit" and trainer.limit_val_batches == 0
         if stage != "predict" and not never:
             self.metrics = self.game.new_metrics(getattr(trainer, "datamodule", None))
+            refuse_too_few(self.metrics, trainer, stage)
             self.features = share_features(self.metrics)
             for metric in self.metrics:
                 metric.prepare()

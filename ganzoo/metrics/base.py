@@ -24,6 +24,9 @@ class SampleMetric(Metric):
     of_real: ClassVar[tuple[str, ...]] = ()
     """The states that belong to the real samples."""
 
+    least: ClassVar[int] = 1
+    """How many real and generated samples it needs."""
+
     full_state_update = False
 
     def prepare(self) -> None:

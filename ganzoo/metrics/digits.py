@@ -30,6 +30,7 @@ class DigitScores(JudgeMetric):
         ValueError: samples that are not finite.
     """
 
+    least = 2  # a spread needs two
     scores: ClassVar[dict[str, bool]] = {"fid_digits": False, "modes": True, "kl": False, "rarest": True}
     of_real: ClassVar[tuple[str, ...]] = ("real_classes",)
     real_classes: Tensor

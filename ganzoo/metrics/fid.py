@@ -52,6 +52,8 @@ class FID(FeatureMetric):
         ValueError: images or features that are not finite; `compute` with fewer than 2 real or generated images.
     """
 
+    least = 2  # a spread needs two
+
     def __init__(self, extractor: Extractor | None = None, **kwargs: Any) -> None:
         super().__init__(extractor or Inception(), **kwargs)
         suffix = self.extractor.suffix

@@ -3,7 +3,7 @@
 Files for programs, such as a folder of samples or translations, are not made here: they keep their pixels.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from math import ceil
 from pathlib import Path
 
@@ -12,23 +12,33 @@ from PIL import Image, ImageDraw
 from torch import Tensor
 from torch.nn.functional import interpolate
 
+from ganzoo.pictures.captions import with_row_names
 from ganzoo.pictures.grids import grid, save_picture
 
 __all__ = ["MOST", "save_sheet", "sheet"]
 
 AIM, MOST = 1300, 1600  # px: small images are enlarged towards the one, large ones made smaller to the other
 LINE, GAP = 22, 12  # px: height of a line of text, space between grids
+NAMES = 220  # px: the widest name of a row
 FONT, SMALLEST = 15, 9  # px: height of letters
 LARGEST = 16  # times that a pixel is enlarged
 STRIP = 5  # a grid that is so many times as high as wide is a strip
 
 
-def save_sheet(grids: dict[str, Tensor], path: str | Path, columns: int | None = None, caption: str = "") -> None:
+def save_sheet(
+    grids: dict[str, Tensor],
+    path: str | Path,
+    columns: int | None = None,
+    caption: str = "",
+    names: Sequence[str] = (),
+) -> None:
     """Write a sheet as PNG; see `sheet`."""
-    save_picture(sheet(grids, columns, caption), path)
+    save_picture(sheet(grids, columns, caption, names), path)
 
 
-def sheet(grids: dict[str, Tensor], columns: int | None = None, caption: str = "") -> Image.Image:
+def sheet(
+    grids: dict[str, Tensor], columns: int | None = None, caption: str = "", names: Sequence[str] = ()
+) -> Image.Image:
     """Return images (N, C, H, W) in [-1, 1], by title, as one picture of at most 1,600 px a side.
 
     A pixel becomes a square of whole pixels. Only a sheet that is larger than that is made smaller. What would be a
@@ -38,14 +48,17 @@ def sheet(grids: dict[str, Tensor], columns: int | None = None, caption: str = "
         grids: images by the title above them; `""` for no title.
         columns: of a grid. None: near square. 1 with several titles: what stands in a row belongs together.
         caption: a line below.
+        names: of the rows, written beside them.
     """
     panels, titles = panels_of(grids, columns)
+    beside = names_beside(names, len(panels), len(grids))
     width, height = (max(panel.size[side] for panel in panels) for side in (0, 1))
     across = best(range(len(panels), 0, -1), lambda n: (n * width, ceil(len(panels) / n) * height))
     down, above = ceil(len(panels) / across), LINE * any(title for some in titles for title in some)
     room = MOST - (max(across, down) - 1) * GAP - down * above - LINE * bool(caption)
+    room -= across * NAMES * bool(names)
     scale = scale_for(max(across * width, down * height), room)
-    panels = [scaled(panel, scale) for panel in panels]
+    panels = [with_row_names(scaled(panel, scale), texts) for panel, texts in zip(panels, beside, strict=True)]
     width, height = (max(panel.size[side] for panel in panels) for side in (0, 1))
     size = across * (width + GAP) - GAP, down * (height + above + GAP) - GAP + LINE * bool(caption)
     drawn = Image.new("RGB", size, "white")
@@ -72,6 +85,14 @@ def panels_of(grids: dict[str, Tensor], columns: int | None) -> tuple[list[Image
     pieces = best(range(1, rows + 1 if strip else 2), lambda n: (n * width * sides[1], ceil(rows / n) * sides[0]))
     parts = images.split(ceil(rows / pieces) * width)
     return [grid(part, width) for part in parts], [list(grids)] * len(parts)
+
+
+def names_beside(names: Sequence[str], panels: int, grids: int) -> list[Sequence[str]]:
+    """Return the names of the rows of each panel: grids side by side have the same, pieces of a folded one share."""
+    if not names or grids > 1:
+        return [names] * panels
+    rows = ceil(len(names) / panels)
+    return [names[start : start + rows] for start in range(0, rows * panels, rows)]
 
 
 def best(numbers: Iterable[int], sides: Callable[[int], tuple[int, int]]) -> int:

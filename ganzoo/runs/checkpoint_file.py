@@ -10,7 +10,7 @@ from lightning.pytorch.plugins.io import TorchCheckpointIO
 from torch import Tensor
 
 from ganzoo.game import Game
-from ganzoo.game.keeping import FORMAT
+from ganzoo.game.keeping import FORMAT, take_names
 from ganzoo.runs.bounded import bounded
 from ganzoo.runs.chosen import in_run
 from ganzoo.runs.earlier import state_of_today
@@ -150,6 +150,7 @@ def load(path: str | Path, trust: bool = False) -> Game:
         with bounded(model, held_by(weights)):
             model.configure_model()
         fit_weights(model, weights)
+        take_names(model, checkpoint["ganzoo"])
     except UserError as error:
         raise UserError(f"{path} names the model {named['class_path']}, which can't be built here: {error}") from error
     except Exception as error:  # wrong values fail in any way

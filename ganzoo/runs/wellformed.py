@@ -22,6 +22,9 @@ def refuse_odd_records(checkpoint: dict[str, Any], path: str | Path) -> None:
     """
     try:
         for name, value in checkpoint.items():
+            if name == "ganzoo" and isinstance(value, dict):
+                refuse_odd_names(value.get("classes", []))
+                value = {key: item for key, item in value.items() if key != "classes"}  # there may be many
             if name not in STATES:
                 names_in(value)
     except UserError as error:
@@ -32,6 +35,14 @@ def refuse_odd_records(checkpoint: dict[str, Any], path: str | Path) -> None:
     for name, value in given.items():
         if type(value) is not kinds[name]:
             raise UserError(f"{path} has {name} {short(value)}: give a .ckpt file as a run of ganzoo wrote it.")
+
+
+def refuse_odd_names(classes: Any) -> None:
+    """Refuse names of classes that are no texts."""
+    if type(classes) is not list or not all(type(name) is str for name in classes):
+        raise UserError(
+            f"the names of its classes are {short(classes)}: give a .ckpt file as a run of ganzoo wrote it."
+        )
 
 
 def refuse_unplayable(checkpoint: dict[str, Any], path: str | Path) -> None:

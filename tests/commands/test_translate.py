@@ -4,6 +4,7 @@ import itertools
 import shutil
 import subprocess
 import sys
+import zipfile
 from functools import partial
 from types import SimpleNamespace
 
@@ -100,7 +101,7 @@ def test_a_folder_keeps_its_names_and_sizes(ckpt, run, tmp_path, direction):
     (tmp_path / "in" / "wide.png").write_bytes(encoded(picture(7, 37, 11), "PNG"))
     (tmp_path / "in" / "notes.txt").write_text("no image")
     out = run(ckpt, "--input", "in", "--out", "out", "--direction", direction, "--batch_size", "3")
-    assert out == f"6 images, {direction} by CycleGAN: out\n"
+    assert out == f"Left out: 1 .txt (notes.txt).\n6 images, {direction} by CycleGAN: out\n"
     assert files(tmp_path / "out") == [*(f"deep/{i:06d}.png" for i in range(5)), "wide.png"]
     for name, suffix in (("wide", "png"), ("deep/000004", "jpg")):
         made = pixels(tmp_path / f"out/{name}.png")
@@ -361,6 +362,30 @@ def test_a_broken_video(ckpt, refused, tmp_path):
 # Mistakes ---------------------------------------------------------------------------------------------------
 
 
+def test_a_zip_is_translated_as_its_folder(ckpt, run, tmp_path):
+    write_images(tmp_path / "in" / "deep", 3)
+    with zipfile.ZipFile(tmp_path / "in.zip", "w") as archive:
+        for file in sorted((tmp_path / "in").rglob("*.jpg")):
+            archive.write(file, str(file.relative_to(tmp_path / "in")).replace("/", "\\"))
+    run(ckpt, "--input", "in", "--out", "out")
+    run(ckpt, "--input", "in.zip", "--out", "zipped")
+    assert files(tmp_path / "zipped") == files(tmp_path / "out") == [f"deep/{i:06d}.png" for i in range(3)]
+    for name in files(tmp_path / "out"):
+        assert pixels(tmp_path / "zipped" / name).equal(pixels(tmp_path / "out" / name))
+
+
+def test_pictures_of_kinds_that_are_not_read_are_named_and_the_status_tells(ckpt, refused, tmp_path):
+    write_images(tmp_path / "in", 2)
+    for name in ("IMG_1.HEIC", "b.avif", "c.mov", "notes.txt"):
+        (tmp_path / "in" / name).touch()
+    err = refused(ckpt, "--input", "in", "--out", "out")
+    assert "3 files could not be translated, of kinds that are not read: IMG_1.HEIC, b.avif, c.mov" in err
+    assert files(tmp_path / "out") == ["000000.png", "000001.png"]
+    for file in (tmp_path / "in").glob("*.jpg"):
+        file.unlink()
+    assert "1 .avif (b.avif), 1 .heic (IMG_1.HEIC)" in refused(ckpt, "--input", "in", "--out", "new")
+
+
 def test_unreadable_images_are_left_out_and_listed(ckpt, refused, tmp_path):
     write_images(tmp_path / "in", 5)
     (tmp_path / "in" / "000001.jpg").write_bytes(b"")
@@ -386,7 +411,7 @@ def test_unreadable_images_are_left_out_and_listed(ckpt, refused, tmp_path):
         (["--input", "in/x.png", "--out", "y.jpg"], "y.jpg: an image is written as .png: give y.png, or a folder"),
         (["--input", "in/x.png", "--out", "y.PNG"], "y.PNG: an image is written as .png: give y.png, or a folder"),
         (["--input", "x.mp4", "--out", "y.png"], "y.png: a video is written as .mp4: give y.mp4, or a folder"),
-        (["--input", "in", "--out", "y.png"], "y.png is a file's name, and in is a folder of images: give a folder"),
+        (["--input", "in", "--out", "y.png"], "y.png is a file's name, and in holds many images: give a folder"),
         (["--input", "in", "--out", "out", "--tile", "8"], "tile is 8: give 32 or more"),
         (["--input", "in", "--out", "out", "--batch_size", "0"], "batch_size is 0"),
         (["--input", "in", "--out", "out", "--image-size", "0"], "image_size is 0"),

@@ -2,6 +2,7 @@
 
 import gzip
 import struct
+import zipfile
 
 import pytest
 import torch
@@ -156,3 +157,83 @@ def test_non_square_and_limited(tmp_path):
     assert (len(data.train), len(data.val), data.shape) == (7, TEST, (1, 28, 20))
     assert data.train[0]["image"].shape == (1, 32, 23)  # 286/256 of it: crops are taken from more
     assert data.val[0]["image"].shape == (1, 28, 20)
+
+
+def kaggles(root):
+    """The archive of the set's best known copy: each file twice, in another spelling."""
+    for name, values in contents().items():
+        dotted = name.replace("-idx", ".idx")
+        (root / name).mkdir(parents=True)
+        (root / name / name).write_bytes(idx(values))
+        (root / dotted).write_bytes(idx(values))
+
+
+def table(values, labels, title=True):
+    lines = [
+        ",".join(map(str, [label, *image.flatten().tolist()])) for image, label in zip(values, labels, strict=True)
+    ]
+    return "\n".join(
+        [*(["label," + ",".join(f"{i}x{j}" for i in range(28) for j in range(28))] if title else []), *lines]
+    )
+
+
+@pytest.mark.parametrize("layout", ["kaggle", "wrapped", "nested", "zip", "csv", "plain csv"])
+def test_the_forms_that_people_have(tmp_path, capsys, layout):
+    files, root = contents(), tmp_path / "archive"
+    if layout == "kaggle":
+        kaggles(root)
+    elif layout == "nested":
+        kaggles(root / "MNIST data")
+        for name in files:
+            (root / "MNIST data" / name.replace("-idx", ".idx")).unlink()
+    elif "csv" in layout:
+        root.mkdir()
+        for part, name in (("train", "train"), ("t10k", "test")):
+            text = table(
+                files[f"{part}-images-idx3-ubyte"], files[f"{part}-labels-idx1-ubyte"].tolist(), layout == "csv"
+            )
+            (root / (f"mnist_{name}.csv" if layout == "csv" else f"{name}.csv")).write_text(text)
+    else:
+        write(root / "a" / "b", zipped=list(files)[:2])
+        write(root / "FashionMNIST" / "raw")  # of the same names
+        (root / "FashionMNIST" / "raw" / "train-images-idx3-ubyte").write_bytes(b"other")
+    if layout == "zip":
+        with zipfile.ZipFile(tmp_path / "archive.zip", "w") as archive:
+            for file in sorted(path for path in root.rglob("*") if path.is_file()):
+                archive.write(file, file.relative_to(root).as_posix().replace("/", "\\"))
+        root = tmp_path / "archive.zip"
+    data = made(root, image_size=28)
+    assert torch.equal(data.train.tensors["image"].squeeze(1), files["train-images-idx3-ubyte"])
+    assert torch.equal(data.val.tensors["image"].squeeze(1), files["t10k-images-idx3-ubyte"])
+    assert data.train.tensors["label"].tolist() == [i % 10 for i in range(TRAIN)]
+    said = capsys.readouterr().out
+    assert all(f"the images to {part} are" in said for part in ("train", "test"))
+
+
+def test_files_of_another_set_are_not_taken(tmp_path):
+    for name in ("FashionMNIST/raw", "fashion-mnist", "kmnist", "__MACOSX"):
+        write(tmp_path / name)
+    (tmp_path / "fashion-mnist_train.csv").touch()
+    assert "has no train-images-idx3-ubyte" in refused(tmp_path)
+    write(tmp_path / "one")
+    write(tmp_path / "two")
+    message = refused(tmp_path)
+    assert str(tmp_path / "one") in message
+    assert str(tmp_path / "two") in message
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [("1,2,3\n", "3 columns"), ("a b\n1,x\n", "no table of whole numbers"), ("label,x\n", "columns")],
+)
+@pytest.mark.filterwarnings("ignore:loadtxt")
+def test_tables_that_are_none(tmp_path, text, words):
+    for part in ("train", "test"):
+        (tmp_path / f"mnist_{part}.csv").write_text(text)
+    assert words in refused(tmp_path)
+
+
+def test_images_are_for_another_class(tmp_path):
+    (tmp_path / "training" / "0").mkdir(parents=True)
+    (tmp_path / "training" / "0" / "1.png").touch()
+    assert "its images are for --data ImageFolder" in refused(tmp_path)

@@ -5,7 +5,7 @@ import pytest
 import torch
 from PIL import Image
 
-from ganzoo.data.files.sources import image_names
+from ganzoo.data.files.listing import image_names
 from ganzoo.lessons import base, find
 from ganzoo.lessons.identity_loss import moved, painted, thickened, write
 

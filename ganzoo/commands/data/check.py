@@ -12,7 +12,7 @@ import torch
 from rich.table import Table
 from torch.utils.data import Dataset
 
-from ganzoo.commands.data.prepare import Kind, data_set, workers_for
+from ganzoo.commands.data.prepare import Kind, data_set, sources_of, workers_for
 from ganzoo.data.files.pixels import Unreadable, in_channels, pixels
 from ganzoo.data.files.sources import Source
 from ganzoo.data.prepared.manifest import data_files, is_prepared, read_manifest
@@ -67,6 +67,9 @@ def check(
     image_size: int | list[int] = 64,
     channels: Literal[1, 3] = 3,
     category: str = "bedroom",
+    labels: bool = True,
+    folders: list[str] | None = None,
+    side_by_side: bool | None = None,
     out: str = "contact-sheet.png",
     num_workers: int | None = None,
 ) -> None:
@@ -80,6 +83,9 @@ def check(
         image_size: the size to train at, in pixels; smaller images are counted.
         channels: 3 for colour, 1 for grey.
         category: of LSUN: bedroom, church_outdoor, cat, ...
+        labels: of a folder: whether to look for classes.
+        folders: of pairs and unpaired sets: the two folders' names, A first, such as --folders [photos,labels].
+        side_by_side: of pairs: whether each image is one. Unless given: by the folders and the images' form.
         out: the contact sheet, a .png.
         num_workers: processes. Unless given: one for each core.
     """
@@ -91,8 +97,8 @@ def check(
     if is_prepared(Path(root)):
         verify(Path(root))
         return
-    data = data_set(root, kind, image_size, channels, category)
-    sources, workers = data.sources(), workers_for(num_workers)
+    data = data_set(root, kind, image_size, channels, category, labels, folders, side_by_side)
+    sources, workers = sources_of(data), workers_for(num_workers)
     found = {part: look_at(part, Looker(source, data.size, channels), workers) for part, source in sources.items()}
     say_table(overview(root, sources, found, data.size))
     looked = [(sources[part].names[i], seen) for part, all_ in found.items() for i, seen in enumerate(all_)]

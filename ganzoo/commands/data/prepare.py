@@ -1,5 +1,6 @@
 """`ganzoo data prepare`: a set of images in the form that loads without decoding."""
 
+import inspect
 import shlex
 from pathlib import Path
 from typing import Any, Literal
@@ -8,6 +9,7 @@ from ganzoo.data.base.images import Images
 from ganzoo.data.base.streams import Stream
 from ganzoo.data.faces import Faces
 from ganzoo.data.files.pixels import height_and_width
+from ganzoo.data.files.sources import Source, remarks_on
 from ganzoo.data.horse2zebra import Horse2Zebra
 from ganzoo.data.image_folder import ImageFolder
 from ganzoo.data.lsun import LSUN
@@ -20,7 +22,7 @@ from ganzoo.system.machine import cores
 from ganzoo.system.output import harmless, say
 from ganzoo.system.places import local
 
-__all__ = ["Kind", "data_set", "prepare", "workers_for"]
+__all__ = ["Kind", "data_set", "prepare", "sources_of", "workers_for"]
 
 Kind = Literal["folder", "faces", "lsun", "unpaired", "paired"]
 KINDS: dict[Kind, type[Images]] = {
@@ -39,6 +41,9 @@ def prepare(
     image_size: int | list[int] = 64,
     channels: Literal[1, 3] = 3,
     category: str = "bedroom",
+    labels: bool = True,
+    folders: list[str] | None = None,
+    side_by_side: bool | None = None,
     store: Literal["array", "lmdb", "litdata"] = "array",
     on_error: Literal["raise", "skip"] = "raise",
     num_workers: int | None = None,
@@ -54,12 +59,15 @@ def prepare(
         image_size: side in pixels, or height and width.
         channels: 3 for colour, 1 for grey.
         category: of LSUN: bedroom, church_outdoor, cat, ...
+        labels: of a folder: whether to look for classes.
+        folders: of pairs and unpaired sets: the two folders' names, A first, such as --folders [photos,labels].
+        side_by_side: of pairs: whether each image is one. Unless given: by the folders and the images' form.
         store: array: the quickest, a byte a pixel and channel; lmdb: a third to a half of that, decoded when read;
             litdata: like lmdb, but in chunks of 64 MB that can be streamed from object storage.
         on_error: raise: stop at a file that can't be read; skip: leave such files out and list them in the manifest.
         num_workers: processes. Unless given: one for each core.
     """
-    made = data_set(src, kind, image_size, channels, category)
+    made = data_set(src, kind, image_size, channels, category, labels, folders, side_by_side)
     if is_prepared(Path(src)):
         raise UserError(f"{src} is prepared already: give the set that it was made from.")
     if store == "litdata":
@@ -69,13 +77,12 @@ def prepare(
                 f"--kind {kind} can't be streamed, as its stream needs any image at any time: use an array."
             )
     height, width = height_and_width(image_size)
-    sources = made.sources()
+    sources = sources_of(made)
     wanted = Manifest(type(made).__name__, str(Path(src).resolve()), [height, width], channels, store)
     wanted.contents, wanted.category = contents_of(sources), category if kind == "lsun" else ""
     workers = workers_for(num_workers)
     target = local(dest)
-    companions = [Path(src, name) for name in made.companions if Path(src, name).is_file()]
-    manifest = make(sources, wanted, target, workers, on_error == "skip", companions)
+    manifest = make(sources, wanted, target, workers, on_error == "skip", made.companions())
     parts = ", ".join(f"{name} {part.count:,}" for name, part in manifest.parts.items())
     left_out = [name for part in manifest.parts.values() for name in part.skipped]
     size = sum(file.stat().st_size for file in target.rglob("*") if file.is_file())
@@ -98,12 +105,50 @@ def how_to_train(made: Images, dest: str) -> str:
     return shlex.join(["ganzoo", "fit", f"--model={model}", f"--data={type(made).__name__}", *given])
 
 
-def data_set(src: str, kind: Kind, image_size: int | list[int], channels: Literal[1, 3], category: str) -> Images:
-    """Return the data set of a kind."""
-    options: dict[str, Any] = {"root": src, "image_size": image_size, "channels": channels}
+def data_set(
+    src: str,
+    kind: Kind,
+    image_size: int | list[int],
+    channels: Literal[1, 3],
+    category: str,
+    labels: bool = True,
+    folders: list[str] | None = None,
+    side_by_side: bool | None = None,
+) -> Images:
+    """Return the data set of a kind; options that it does not have must be as they are by default.
+
+    Raises:
+        UserError: one is not.
+    """
+    given: dict[str, Any] = {}
+    for name, value, default in (
+        ("labels", labels, True),
+        ("folders", folders, None),
+        ("side_by_side", side_by_side, None),
+    ):
+        if value != default:
+            given[name] = value
     if kind == "lsun":
-        options["category"] = category
-    return KINDS[kind](**options)
+        given["category"] = category
+    known = inspect.signature(KINDS[kind]).parameters
+    if unknown := [name for name in given if name not in known]:
+        raise UserError(f"--{unknown[0]} is no option of --kind {kind}: leave it out, or give another kind.")
+    return KINDS[kind](root=src, image_size=image_size, channels=channels, **given)
+
+
+def sources_of(data: Images) -> dict[str, Source]:
+    """Return the images of a data set, and say what was understood.
+
+    Raises:
+        UserError: they are not as they should be; the options are named as those of this command.
+    """
+    try:
+        sources = data.sources()
+    except UserError as error:
+        raise UserError(str(error).replace("--data.root: ", "").replace("--data.", "--")) from error
+    for line in remarks_on(sources):
+        say(line)
+    return sources
 
 
 def workers_for(num_workers: int | None) -> int:

@@ -11,8 +11,9 @@ import torch
 from ganzoo.commands.translate.images import translate_files
 from ganzoo.commands.translate.translation import Translation
 from ganzoo.commands.translate.videos import VIDEOS, translate_video
+from ganzoo.data.files.listing import Listing, counted, few, holds_many, listed
 from ganzoo.data.files.pixels import SUFFIXES, height_and_width
-from ganzoo.data.files.sources import image_names
+from ganzoo.data.files.sources import FolderSource, Names, Source, source_of
 from ganzoo.game import FromImages, Game
 from ganzoo.networks.chance import has_chance
 from ganzoo.pictures.provenance import origin_of, refuse_others
@@ -46,7 +47,7 @@ def translate(
 
     Args:
         ckpt: a .ckpt file, which knows its model, or a run's folder: its last checkpoint.
-        input: an image, a folder of images (at any depth), or a video.
+        input: an image, a folder or a zip of images (at any depth), or a video.
         out: a folder. Images keep their names there, as PNG, and a video becomes .mp4. Existing files stay, so the
             same command goes on after a stop. Each PNG has a note of its checkpoint and options: the command refuses to
             go on with others, and to replace a video. For one input it may be a .png or .mp4.
@@ -75,7 +76,11 @@ def translate(
     model = that_translates(load(ckpt, trust), ckpt)
     direction = model.way(direction or model.ways[0].name).name  # refuses one that it does not have
     network = model.translator(direction, raw or None)
-    targets = files_of(Path(input), out)
+    source, listing = inputs_of(Path(input))
+    targets = outputs_for(Path(input), listing.images, out)
+    unread = listing.unread()
+    if said := listing.left_out():
+        say(f"Left out: {said}.")
     used = {"direction": direction, "compare": compare, "image_size": size, "tile": tile}
     # these options do not change the pictures
     used |= {
@@ -83,18 +88,18 @@ def translate(
         "raw": raw and model.ema is not None,
     }
     origin = origin_of(ckpt, **used)
-    refuse_others((target for _, target in targets.values()), origin)
+    refuse_others(targets.values(), origin)
     model.to("cuda" if torch.cuda.is_available() else "cpu")
     work = Translation(model, direction, compare, size, tile, batch_size, seed, raw, origin)
     left_out: dict[str, str] = {}
-    missing = {name: paths for name, paths in targets.items() if not os.path.exists(paths[1])}
+    missing = {name: target for name, target in targets.items() if not os.path.exists(target)}
     if os.path.splitext(input)[1].lower() in VIDEOS and os.path.isfile(input):
         what = "video"
-        for source, target in missing.values():
-            translate_video(work, source, target)
+        for target in missing.values():
+            translate_video(work, Path(input), target)
     else:
         what = "images" if len(targets) > 1 else "image"
-        left_out = translate_files(work, missing)
+        left_out = translate_files(work, source, missing)
     before = len(targets) - len(missing)
     there = f", {before} of them there already and left as they were" if before else ""
     count = len(targets) - len(left_out)
@@ -104,6 +109,11 @@ def translate(
         named = ", ".join(f"{name} {why}" for name, why in itertools.islice(left_out.items(), MOST_NAMED))
         more = f", and {len(left_out) - MOST_NAMED} more" if len(left_out) > MOST_NAMED else ""
         raise UserError(f"{len(left_out)} of {len(targets)} images could not be translated: {named}{more}.")
+    if unread:
+        raise UserError(
+            f"{counted(len(unread), 'file')} could not be translated, of kinds that are not read: "
+            f"{few(unread, MOST_NAMED)}. Save pictures as .jpg or .png, and translate films one by one."
+        )
 
 
 def that_translates(model: Game, ckpt: str) -> FromImages:
@@ -120,40 +130,50 @@ def that_translates(model: Game, ckpt: str) -> FromImages:
     return cast(FromImages, model)
 
 
-def files_of(source: Path, out: str) -> dict[str, tuple[Path, Path]]:
-    """Return the inputs and the outputs, by the name of the input.
+def inputs_of(path: Path) -> tuple[Source, Listing]:
+    """Return the images to translate, which may be one or a video, and what else there is.
 
     Raises:
-        UserError: there is no image; or the outputs would be among the inputs, or can't be written where they should.
+        UserError: there is no image.
+    """
+    if holds_many(path):
+        listing = listed(path)
+        if not listing.images:
+            raise UserError(f"--input: {path} has {listing.nothing()}: give a folder that has some, or a file.")
+        return source_of(listing, listing.images), listing
+    return FolderSource(path.parent, Names.of([path.name])), Listing(path.parent, [path.name])
+
+
+def outputs_for(source: Path, names: list[str], out: str) -> dict[str, Path]:
+    """Return where the translation of each image goes, by the name of the image.
+
+    Raises:
+        UserError: the outputs would be among the inputs, or can't be written where they should.
     """
     target = local(out)
     named = target.suffix.lower() in SUFFIXES | VIDEOS and not target.is_dir()  # a file, not a folder
-    if not source.is_dir():
-        what, suffix = ("a video", ".mp4") if source.suffix.lower() in VIDEOS else ("an image", ".png")
-        if named and target.suffix != suffix:
-            right = target.with_suffix(suffix)
-            raise UserError(f"--out: {out}: {what} is written as {suffix}: give {right}, or a folder.")
+    if holds_many(source):
+        if source.resolve() in (target.resolve(), *target.resolve().parents):
+            raise UserError(f"--out: {out} is the input's folder, or inside it, and outputs would be taken for inputs.")
         if named:
-            if target.exists():
-                raise UserError(f"{out} exists: give another path, or a folder, in which files that are there stay.")
-            file = target
-        else:
-            file = folder(target) / f"{source.stem}{suffix}"
-        if file.exists() and file.samefile(source):
-            raise UserError(f"--out: {file} is the input itself: give another folder.")
-        if file.exists() and suffix == ".mp4":  # it has no note of what made it, and there is nothing to go on with
-            raise UserError(f"--out: {file} is there already: give another folder, or delete it.")
-        return {source.name: (source, file)}
-    if source.resolve() in (target.resolve(), *target.resolve().parents):
-        raise UserError(f"--out: {out} is the input's folder, or inside it, and outputs would be taken for inputs.")
+            raise UserError(f"--out: {out} is a file's name, and {source} holds many images: give a folder.")
+        folder(target)
+        return {name: inside(target, file, source) for name, file in zip(names, distinct(names), strict=True)}
+    what, suffix = ("a video", ".mp4") if source.suffix.lower() in VIDEOS else ("an image", ".png")
+    if named and target.suffix != suffix:
+        right = target.with_suffix(suffix)
+        raise UserError(f"--out: {out}: {what} is written as {suffix}: give {right}, or a folder.")
     if named:
-        raise UserError(f"--out: {out} is a file's name, and {source} is a folder of images: give a folder.")
-    if not (names := image_names(source)):
-        raise UserError(f"--input: {source} has no images: give a folder that has some, or a file.")
-    folder(target)
-    return {
-        name: (source / name, inside(target, file, source)) for name, file in zip(names, distinct(names), strict=True)
-    }
+        if target.exists():
+            raise UserError(f"{out} exists: give another path, or a folder, in which files that are there stay.")
+        file = target
+    else:
+        file = folder(target) / f"{source.stem}{suffix}"
+    if file.exists() and file.samefile(source):
+        raise UserError(f"--out: {file} is the input itself: give another folder.")
+    if file.exists() and suffix == ".mp4":  # it has no note of what made it, and there is nothing to go on with
+        raise UserError(f"--out: {file} is there already: give another folder, or delete it.")
+    return {source.name: file}
 
 
 def folder(path: Path) -> Path:

@@ -1,7 +1,7 @@
 """Files of images, translated: read ahead, in groups of one size, and written behind."""
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -14,6 +14,7 @@ from PIL import Image
 from ganzoo.commands.translate.tiles import LARGE
 from ganzoo.commands.translate.translation import Translation
 from ganzoo.data.files.pixels import Unreadable
+from ganzoo.data.files.sources import Source
 from ganzoo.game.fitting import must_be_alone
 from ganzoo.pictures.grids import save_picture
 from ganzoo.system.machine import cores
@@ -27,14 +28,15 @@ Item = TypeVar("Item")
 Made = TypeVar("Made")
 
 
-def translate_files(work: Translation, paths: dict[str, tuple[Path, Path]]) -> dict[str, str]:
+def translate_files(work: Translation, source: Source, targets: dict[str, Path]) -> dict[str, str]:
     """Translate images: files are read and decoded, encoded and written, in threads beside the network.
 
     On the CPU the network runs on each core by itself, each with images of its own: quicker than all on one.
 
     Args:
         work: how they are translated.
-        paths: where each is, and where its translation goes, by its name.
+        source: the images, and perhaps others.
+        targets: where the translation of each goes, by its name.
 
     Returns:
         Why images could not be translated, by their names.
@@ -47,17 +49,17 @@ def translate_files(work: Translation, paths: dict[str, tuple[Path, Path]]) -> d
         ThreadPoolExecutor(1) if alone else ThreadPoolExecutor(count, initializer=partial(torch.set_num_threads, 1))
     )
     with (
-        Waiting("Translating images", len(paths)) as bar,
+        Waiting("Translating images", len(targets)) as bar,
         ThreadPoolExecutor(max(2, count)) as readers,
         at_work as networks,
         ThreadPoolExecutor(max(2, count)) as writers,
     ):
         writing: deque[Future[None]] = deque()
         try:
-            groups = alike(readable(work, paths, readers, left_out), work.batch_size)
+            groups = alike(readable(work, source, targets, readers, left_out), work.batch_size)
             for group, made in ahead(networks, work.of_group, groups, 1 if alone else count):
                 for (name, image), pixels in zip(group, made.result(), strict=True):
-                    writing.append(writers.submit(write, work, image, pixels, paths[name][1]))
+                    writing.append(writers.submit(write, work, image, pixels, targets[name]))
                 while len(writing) > HELD * work.batch_size:
                     writing.popleft().result()
                 bar.advance(len(group))
@@ -74,11 +76,11 @@ def translate_files(work: Translation, paths: dict[str, tuple[Path, Path]]) -> d
 
 
 def readable(
-    work: Translation, paths: dict[str, tuple[Path, Path]], pool: ThreadPoolExecutor, left_out: dict[str, str]
+    work: Translation, source: Source, wanted: Container[str], pool: ThreadPoolExecutor, left_out: dict[str, str]
 ) -> Iterator[tuple[str, Image.Image]]:
-    """Yield the images that can be read, with their names; note in `left_out` why others can't be."""
-    sources = ((name, source) for name, (source, _) in paths.items())
-    for (name, _), opened in ahead(pool, lambda item: work.read(item[1]), sources, HELD * work.batch_size):
+    """Yield the wanted images that can be read, with their names; note in `left_out` why others can't be."""
+    rows = ((source.names[i], i) for i in range(len(source)) if source.names[i] in wanted)
+    for (name, _), opened in ahead(pool, lambda row: work.read(source, row[1]), rows, HELD * work.batch_size):
         try:
             yield name, opened.result()
         except Unreadable as error:

@@ -3,7 +3,6 @@
 import os
 import zlib
 from contextlib import nullcontext
-from pathlib import Path
 from threading import Lock
 
 import numpy as np
@@ -13,7 +12,8 @@ from torch import Tensor
 
 from ganzoo.commands.translate.tiles import LARGE, blended
 from ganzoo.data.base.tensors import to_float
-from ganzoo.data.files.pixels import SMALLEST, Unreadable, fitted, in_channels, open_image, read_regular
+from ganzoo.data.files.pixels import SMALLEST, Unreadable, fitted, in_channels
+from ganzoo.data.files.sources import Source
 from ganzoo.game import FromImages
 from ganzoo.pictures.grids import to_uint8
 from ganzoo.system.errors import UserError
@@ -69,12 +69,9 @@ class Translation:
             raise Unreadable(f"is {image.width}x{image.height} pixels: {SMALLEST} a side are the least")
         return image
 
-    def read(self, source: Path) -> Image.Image:
-        """Return the image of a file as the network takes it; Unreadable if it can't be."""
-        try:
-            return self.prepared(open_image(read_regular(source)))
-        except OSError as error:
-            raise Unreadable(f"can't be read ({error.strerror or error})") from error
+    def read(self, source: Source, row: int) -> Image.Image:
+        """Return an image of a source as the network takes it; Unreadable if it can't be."""
+        return self.prepared(source.open(row)[0])
 
     def of(self, images: list[Image.Image], rows: list[int]) -> list[np.ndarray]:
         """Return what the model makes of images of one size, uint8 (H, W, C) each."""

@@ -1,35 +1,32 @@
 """MNIST's file format, IDX, and the common part of the sets in it."""
 
-import gzip
-import math
-import struct
-import zlib
+from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar
 
-import torch
 from torch import Tensor
 from torchvision.transforms.v2.functional import center_crop
 
 from ganzoo.data.base.augmented import Augmented
+from ganzoo.data.base.idx_files import find_deeper, plain, read_csv, read_idx
 from ganzoo.data.base.sets import TensorSet
 from ganzoo.data.base.tensors import resize
 from ganzoo.data.base.with_judge import WithJudge
 from ganzoo.data.download.get import get
 from ganzoo.system.errors import UserError
+from ganzoo.system.output import say
 from ganzoo.system.places import at_home
 
 __all__ = ["IDX"]
-
-LARGEST = 1 << 30  # bytes of a file: EMNIST's largest has 547 million
 
 
 class IDX(Augmented, WithJudge):
     """Grey images of 28x28 in four IDX files; the test set both validates and tests.
 
     uint8 (1, H, W) of `image_size`, resized bilinearly with antialiasing. Reads the files, gzipped or not, from `root`
-    itself or from where `ganzoo data get` and torchvision put them. Raises UserError for files that are missing,
-    truncated, corrupt or at odds with each other, naming the file.
+    itself, from where `ganzoo data get` and torchvision put them, or from folders or a zip as Kaggle gives them; or two
+    tables, `train.csv` and `test.csv` or `mnist_train.csv` and so on, with the label first. Raises UserError for files
+    that are missing, truncated, corrupt or at odds with each other, naming the file.
 
     Args:
         root: the folder of the four IDX files.
@@ -63,28 +60,74 @@ class IDX(Augmented, WithJudge):
 
     def load(self) -> tuple[TensorSet, TensorSet]:
         """Return the training and the test images."""
-        train_images, train_labels, test_images, test_labels = self._paths()
-        train, val = self._part(train_images, train_labels), self._part(test_images, test_labels)
+        missing = [name for name in self.files if self.find(name) is None]
+        tables = [self.table(part) for part in ("train", "test")] if missing else []
+        if missing and not all(tables):
+            raise UserError(self.not_there(missing))
+        halves: list[list[Any]] = [[table] for table in tables] if tables else [self.files[:2], self.files[2:]]
+        sets = []
+        for part, names in zip(("train", "test"), halves, strict=True):
+            places = [name if isinstance(name, Path) else self.find(name) for name in names]
+            paths = [place for place in places if place is not None]
+            sets.append(self._part(paths[0], paths[-1], train=part == "train"))
+            if self.rank == 0 and (tables or self.nearby(names[0]) is None):
+                say(f"{self.root}: the images to {part} are {paths[0]}")
+        train, val = sets
         return TensorSet(**{name: rows[: self.limit] for name, rows in train.tensors.items()}), val
 
     def find(self, name: str) -> Path | None:
-        """Return where the file `name` is, as it is or gzipped, or None."""
+        """Return where the file `name` is, as it is or gzipped, or None.
+
+        Raises:
+            UserError: there are several.
+        """
+        return self.nearby(name) or self.deeper(plain(name))
+
+    def nearby(self, name: str) -> Path | None:
+        """Return where the file is in the root itself, or where torchvision puts it; or None."""
         candidates = [Path(self.root, folder, name + end) for folder in ("", self.folder) for end in ("", ".gz")]
         return next((path for path in candidates if path.is_file()), None)
 
-    def _paths(self) -> list[Path]:
-        paths = [self.find(name) for name in self.files]
-        missing = [name for name, path in zip(self.files, paths, strict=True) if path is None]
-        if missing:
-            state = "has no" if Path(self.root).is_dir() else "is no folder, so it has no"
+    def deeper(self, name: str) -> Path | None:
+        """Return the file of this name elsewhere below the root, or in it if it is a zip; or None."""
+        found = self.below.get(name, [])
+        if len(found) > 1:
             raise UserError(
-                f"--data.root: {self.root} {state} {', '.join(missing)} (or .gz; there or in {self.folder});"
-                " set --data.root DIR or --data.download true"
+                f"--data.root: {self.root} has {name} in {' and '.join(str(path.parent) for path in found)}: give one"
             )
-        return [path for path in paths if path]
+        return found[0] if found else None
 
-    def _part(self, images_path: Path, labels_path: Path) -> TensorSet:
-        images, labels = read_idx(images_path, 3), self.numbered(read_idx(labels_path, 1).long())
+    @cached_property
+    def below(self) -> dict[str, list[Path]]:
+        """The files elsewhere below the root, by name."""
+        return find_deeper(Path(self.root), self.known_as)
+
+    @property
+    def stem(self) -> str:
+        """What a table's name begins with, if not with its part."""
+        return plain(self.known_as)
+
+    def table(self, part: str) -> Path | None:
+        """Return the table of a part, such as mnist_train.csv or train.csv; or None."""
+        return self.deeper(f"{self.stem}-{part}-csv") or self.deeper(f"{part}-csv")
+
+    def not_there(self, missing: list[str]) -> str:
+        """Return a message for files that there are not."""
+        root = Path(self.root)
+        state = "has no" if root.is_dir() or root.suffix == ".zip" else "is no folder, so it has no"
+        images = any(name.endswith(("-png", "-jpg")) for name in self.below)
+        pictures = "; its images are for --data ImageFolder" if images else ""
+        return (
+            f"--data.root: {self.root} {state} {', '.join(missing)} (or .gz; there or in {self.folder});"
+            f" set --data.root DIR or --data.download true{pictures}"
+        )
+
+    def _part(self, images_path: Path, labels_path: Path, train: bool) -> TensorSet:
+        if images_path == labels_path:
+            images, labels = read_csv(images_path)
+        else:
+            images, labels = read_idx(images_path, 3), read_idx(labels_path, 1)
+        labels = self.numbered(labels.long())
         if len(images) != len(labels):
             raise UserError(
                 f"{labels_path} has {len(labels)} labels for the {len(images)} images of {images_path.name};"
@@ -96,7 +139,7 @@ class IDX(Augmented, WithJudge):
                 f" {self.num_classes - 1}: fetch it again"
             )
         images = resize(self.upright(images.unsqueeze(1)), self.load_size)
-        if "train" not in images_path.name:
+        if not train:
             images = center_crop(images, list(self.size))  # of what training crops at random
         return TensorSet(image=images, label=labels)
 
@@ -107,43 +150,3 @@ class IDX(Augmented, WithJudge):
     def numbered(self, labels: Tensor) -> Tensor:
         """Return labels from 0 on."""
         return labels
-
-
-def read_idx(path: Path, dims: int) -> Tensor:
-    """Return the unsigned bytes of an IDX file, gzipped or not: a uint8 tensor with `dims` dimensions.
-
-    The format: two zero bytes, the type (8: unsigned byte), the number of dimensions; each dimension as a
-    big-endian uint32; the values, last dimension fastest. Raises UserError if the file is anything else.
-    """
-    raw = read_bytes(path)
-    magic, header = bytes([0, 0, 8, dims]), 4 + 4 * dims
-    if raw[:4] != magic or len(raw) < header:
-        found = raw[:header].hex() or "nothing"
-        raise UserError(
-            f"{path} starts with {found}, not with {magic.hex()} and {dims} sizes: no IDX file of {dims}-D"
-            " unsigned bytes; fetch it again"
-        )
-    shape = struct.unpack(f">{dims}I", raw[4:header])
-    if len(raw) - header != math.prod(shape) or 0 in shape:
-        values = " x ".join(map(str, shape))
-        raise UserError(f"{path} holds {len(raw) - header} bytes for {values} values; fetch it again")
-    return torch.frombuffer(bytearray(raw), dtype=torch.uint8, offset=header).view(shape)
-
-
-def read_bytes(path: Path) -> bytes:
-    """Return a file's content, unzipped if it is gzip, whatever it is called.
-
-    Raises UserError if it cannot be read.
-    """
-    try:
-        with path.open("rb") as file:
-            packed = file.read(2) == b"\x1f\x8b"
-            file.seek(0)
-            raw = (gzip.GzipFile(fileobj=file) if packed else file).read(LARGEST + 1)
-        if len(raw) > LARGEST:
-            raise UserError(f"{path} holds more than {LARGEST:,} bytes, more than any set of this kind")
-        return raw
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise UserError(f"{path} is truncated or corrupt gzip ({error}); fetch it again") from error
-    except OSError as error:
-        raise UserError(f"{path} cannot be read ({error.strerror}); check its permissions") from error

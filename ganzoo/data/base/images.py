@@ -10,7 +10,7 @@ from torch import Tensor
 from ganzoo.data.base.augmented import Augmented
 from ganzoo.data.base.sets import SampleSet
 from ganzoo.data.base.streams import permutation
-from ganzoo.data.files.sources import Source
+from ganzoo.data.files.sources import Source, remarks_on
 from ganzoo.data.files.stores import Decoded, ImageSet, Mapped, Store
 from ganzoo.data.prepared.chunks import ChunkedStream, chunks_of
 from ganzoo.data.prepared.manifest import fetched, is_prepared, prepared_stores, read_manifest
@@ -53,7 +53,6 @@ class Images(Augmented):
     """
 
     prepared_kind: ClassVar[str | None] = None  #: the set whose prepared form this one reads, if not its own
-    companions: ClassVar[tuple[str, ...]] = ()  #: files of `root` that a prepared set keeps a copy of
 
     def __init__(
         self,
@@ -85,6 +84,10 @@ class Images(Augmented):
             UserError: they are not there, or not as they should be.
         """
 
+    def companions(self) -> dict[str, bytes]:
+        """Return files that a prepared set keeps beside its images, by name."""
+        return {}
+
     @property
     def prepared_as(self) -> dict[str, Any]:
         """The fields of the manifest of a prepared form of this set, by name.
@@ -107,7 +110,11 @@ class Images(Augmented):
             self.folder = fetched(url)
         if is_prepared(self.folder):
             return prepared_stores(self.folder, self.prepared_as, url, self.cache_gb)
-        return {part: Decoded(source, self.load_size, self.channels) for part, source in self.sources().items()}
+        sources = self.sources()
+        if self.rank == 0:
+            for line in remarks_on(sources):
+                say(line)
+        return {part: Decoded(source, self.load_size, self.channels) for part, source in sources.items()}
 
     def load(self) -> tuple[SampleSet, SampleSet]:
         """Return the training and the validation set."""
@@ -118,7 +125,8 @@ class Images(Augmented):
         train, val = self.split(stores)
         if isinstance(train, ImageSet) and chunks_of(train.store):
             self.stream = ChunkedStream
-        self.num_classes = max(len(store.classes) for store in stores.values()) or None
+        self.class_names = max((store.classes for store in stores.values()), key=len) or None
+        self.num_classes = len(self.class_names) if self.class_names else None
         return train, val
 
     def split(self, stores: dict[str, Store]) -> tuple[SampleSet, SampleSet]:

@@ -3,7 +3,7 @@
 import os
 import warnings
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Set
+from collections.abc import Callable, Sequence, Set
 from typing import Any, ClassVar
 
 import lightning as L
@@ -48,6 +48,7 @@ class DataModule(L.LightningDataModule, ABC):
 
     main_score: ClassVar[str] = "swd"  #: the score that decides in runs: the first one of the first metric
     num_classes: int | None = None
+    class_names: Sequence[str] | None = None  #: what the classes are called; None: they have numbers only
     stream: type[Stream] = Stream  #: in which order the training samples come
     num_samples: int | None = None  #: that `predict` makes; None: 64 of noise, all of the validation images
     samples_done: Set[int] = frozenset()  #: of them, which are there already

@@ -38,6 +38,11 @@ class SampleSet(Dataset[dict[str, Tensor]], ABC):
         """Yield the sizes of the files, or their checksum where there is one."""
         yield from ()
 
+    @property
+    def distinct(self) -> int:
+        """How many of the samples differ: of two domains, the shorter one is repeated."""
+        return len(self)
+
 
 class TensorSet(SampleSet):
     """A set held in memory: tensors of N rows each, by name.

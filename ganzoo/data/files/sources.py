@@ -6,17 +6,17 @@ import zlib
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from contextlib import suppress
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
 from PIL import Image
 
-from ganzoo.data.files.pixels import SUFFIXES, Unreadable, open_image, read_regular
-from ganzoo.system.errors import UserError
-from ganzoo.system.files import collected, strays
+from ganzoo.data.files.listing import Listing
+from ganzoo.data.files.pixels import Unreadable, open_image, read_regular
+from ganzoo.system.files import collected
 
-__all__ = ["FolderSource", "Names", "Opened", "Source", "ZipSource", "image_names", "member", "zip_names"]
+__all__ = ["FolderSource", "Names", "Opened", "Parts", "Source", "ZipSource", "member", "remarks_on", "source_of"]
 
 LARGEST = 1 << 30  # bytes of a file in a zip: an honest one does not unpack to more
 
@@ -128,7 +128,25 @@ class Opened(Source):
 
 
 class ZipSource(Opened):
-    """The images in a zip, read without unpacking it."""
+    """The images in a zip, read without unpacking it.
+
+    Args:
+        where, names, label, classes: as a source has them.
+        folder: where in the zip the names are: empty, or a path that ends with "/".
+        keys: what the zip calls the files that it calls otherwise.
+    """
+
+    def __init__(
+        self,
+        where: Path,
+        names: Names,
+        label: np.ndarray | None = None,
+        classes: Iterable[str] = (),
+        folder: str = "",
+        keys: dict[str, str] | None = None,
+    ):
+        super().__init__(where, names, label, classes)
+        self.folder, self.keys = folder, keys or {}
 
     def handle(self) -> None:
         """Open the zip."""
@@ -143,7 +161,8 @@ class ZipSource(Opened):
         """Return the member's content."""
         self.ready()
         try:
-            return member(self.file, self.names[i])
+            name = f"{self.folder}{self.names[i]}"
+            return member(self.file, self.keys.get(name, name))
         except (zipfile.BadZipFile, zlib.error, EOFError, KeyError, RuntimeError, NotImplementedError) as error:
             raise OSError(f"{error}") from error  # damaged, encrypted, or of a rare compression
 
@@ -155,52 +174,27 @@ def member(archive: zipfile.ZipFile, name: str) -> bytes:
     return archive.read(name)
 
 
-def image_names(root: Path) -> list[str]:
-    """Return the images below a folder, as sorted relative paths with "/"; links are followed, loops are not.
-
-    Raises:
-        UserError: a folder can't be listed.
-    """
-    found = []
-    seen = {(status.st_dev, status.st_ino) for status in map(os.stat, root.resolve().parents)}  # a link may lead up
-
-    def refuse(error: OSError) -> None:
-        raise UserError(f"{error.filename} can't be listed ({error.strerror}): check its permissions.")
-
-    for folder, subfolders, files in os.walk(root, followlinks=True, onerror=refuse):
-        status = os.stat(folder)
-        if (status.st_dev, status.st_ino) in seen:  # a link back up
-            subfolders.clear()
-            continue
-        seen.add((status.st_dev, status.st_ino))
-        subfolders[:] = sorted(name for name in subfolders if is_visible(name))
-        place = os.path.relpath(folder, root).replace(os.sep, "/")
-        found += [f"{place}/{name}" for name in files if is_image(name)]
-    return sorted(name.removeprefix("./") for name in found)
+def source_of(
+    listing: Listing,
+    names: Iterable[str],
+    folder: str = "",
+    label: np.ndarray | None = None,
+    classes: Iterable[str] = (),
+) -> Source:
+    """Return images of a listing as a source. `names` are below `folder`, which is empty or ends with "/"."""
+    if listing.root.is_dir():
+        return FolderSource(listing.root / folder, Names.of(names), label, classes)
+    return ZipSource(listing.root, Names.of(names), label, classes, folder, listing.keys)
 
 
-def is_visible(name: str) -> bool:
-    """Say whether a file is a user's, not a system's."""
-    return not name.startswith((".", "__MACOSX"))
+class Parts(dict[str, Source]):
+    """The images of each part of a set, by its name, and in `remarks` what was understood, a line each."""
+
+    def __init__(self, sources: dict[str, Source], remarks: Iterable[str] = ()):
+        super().__init__(sources)
+        self.remarks = [line for line in remarks if line]
 
 
-def is_image(name: str) -> bool:
-    """Say whether a file is to be read: by its suffix, so that a broken image is found to be one."""
-    return is_visible(name) and os.path.splitext(name)[1].lower() in SUFFIXES
-
-
-def zip_names(path: Path) -> list[str]:
-    """Return the images in a zip, sorted.
-
-    Raises:
-        UserError: it is no whole zip, or has names that lead out of it.
-    """
-    try:
-        with zipfile.ZipFile(path) as archive:
-            names = [member.filename for member in archive.infolist() if not member.is_dir()]
-    except (zipfile.BadZipFile, OSError) as error:
-        raise UserError(f"{path} is no zip, or was cut short ({error}): get it again.") from error
-    if wrong := [name for name in names if strays(name)]:
-        raise UserError(f"{path} holds {wrong[0]}, which would land outside the folder: don't use it.")
-    parts = ((PurePosixPath(name).parts, name) for name in names)
-    return sorted(name for path_, name in parts if is_image(path_[-1]) and all(map(is_visible, path_)))
+def remarks_on(sources: dict[str, Source]) -> list[str]:
+    """Return what was understood of a set, a line each; a set of the user's own may say nothing."""
+    return sources.remarks if isinstance(sources, Parts) else []

@@ -69,11 +69,11 @@ def webp(image: np.ndarray) -> bytes:
 
 
 def make(
-    sources: dict[str, Source], wanted: Manifest, dest: Path, workers: int, skip: bool, companions: list[Path]
+    sources: dict[str, Source], wanted: Manifest, dest: Path, workers: int, skip: bool, companions: dict[str, bytes]
 ) -> Manifest:
     """Prepare the parts of a set in DEST.partial, going on where an earlier call stopped, and rename it to DEST.
 
-    The files `companions` are copied beside them.
+    The files `companions` are written beside them.
 
     Raises:
         UserError: DEST holds something else, another process is at it, a file can't be read, or the disk is full.
@@ -90,9 +90,9 @@ def make(
             for name, source in sources.items():
                 part = prepare_part(partial, name, source, wanted, workers, skip)
                 wanted.parts[name] = part
-            for file in companions:
-                shutil.copyfile(file, partial / file.name)
-                wanted.companions.append(file.name)
+            for name, content in companions.items():
+                (partial / name).write_bytes(content)
+                wanted.companions.append(name)
             save_json(partial / "manifest.json", asdict(wanted))
             os.replace(partial, dest)
             for file in (*dest.glob("*.progress.json"), dest / "wanted.json", dest / ".lock"):

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from ganzoo.data.base.sets import SampleSet
 from ganzoo.game import FromNoise, Game
-from ganzoo.game.from_noise import some_real
+from ganzoo.game.real import some_real
 from ganzoo.game.trying import evaluating
 from ganzoo.pictures.figures import save_curves
 from ganzoo.pictures.films import save_film
@@ -103,7 +103,7 @@ class Pictures(L.Callback):
         if val is not None and len(model.shape or ()) == 3:
             grids, columns = model.beside_real(val, self.num)
             below = caption(model, trainer.global_step, columns)
-            save_sheet(grids, self.folder / "real_vs_fake.png", columns, below)
+            save_sheet(grids, self.folder / "real_vs_fake.png", columns, below, model.row_names(columns))
         self._film(trainer.global_step)
 
     def _samples(self, trainer: L.Trainer, model: Game) -> None:
@@ -115,7 +115,7 @@ class Pictures(L.Callback):
         assert model.shape is not None
         if len(model.shape) == 3:
             grids, columns = model.picture(validation_data(trainer), self.num)
-            save_sheet(grids, path, columns, caption(model, step, columns))
+            save_sheet(grids, path, columns, caption(model, step, columns), model.row_names(columns))
             with written(self.folder / "samples.png") as beside:
                 shutil.copyfile(path, beside)
         elif model.shape == (2,):

@@ -15,9 +15,10 @@ from torchvision.datasets import LSUN as TheirLSUN
 
 from ganzoo.data import LSUN
 from ganzoo.data.files.folders import folder_or_zip
+from ganzoo.data.files.listing import image_names
 from ganzoo.data.files.lmdbs import OPENED, lmdb_source
 from ganzoo.data.files.pixels import Unreadable
-from ganzoo.data.files.sources import Names, image_names
+from ganzoo.data.files.sources import Names
 from ganzoo.system.errors import UserError
 
 
@@ -197,7 +198,10 @@ def test_train_alone_keeps_its_classes(tmp_path):
         write_images(tmp_path / "train" / name, 2)
     assert folder_or_zip(tmp_path)["all"].label.tolist() == [0, 0, 1, 1]
     write_images(tmp_path / "test", 2)
-    assert "the classes to train on are cats, dogs, but val or test has no folders" in refused(folder_or_zip, tmp_path)
+    assert (
+        "the classes to train on are cats, dogs, but test has no folders: go without classes, --data.labels false"
+        in refused(folder_or_zip, tmp_path)
+    )
 
 
 def test_no_images(tmp_path):

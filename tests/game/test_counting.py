@@ -1,0 +1,59 @@
+"""Too few samples for a score are known before the first round."""
+
+from types import SimpleNamespace
+
+import pytest
+import torch
+from fakes import Means, write_images, write_unpaired
+
+from ganzoo.data import Horse2Zebra, ImageFolder
+from ganzoo.game.counting import refuse_too_few, samples_shown
+from ganzoo.metrics import FID, OfDomain, SlicedWassersteinDistance
+from ganzoo.system.errors import UserError
+
+
+def trainer_of(data, limit=1.0, world=1):
+    data.setup()
+    trainer = SimpleNamespace(datamodule=data, limit_val_batches=limit, limit_test_batches=1.0)
+    trainer.world_size, trainer.global_rank = world, 0
+    data.trainer = trainer
+    return trainer
+
+
+@pytest.mark.parametrize(
+    ("held_out", "batch_size", "world", "limit"),
+    [(1, 4, 1, 1.0), (10, 4, 1, 1.0), (10, 1, 1, 1), (10, 3, 1, 2), (10, 3, 2, 1), (10, 4, 1, 0.5), (2, 4, 2, 1.0)],
+)
+def test_as_many_are_counted_as_validation_shows(held_out, batch_size, world, limit):
+    data = SimpleNamespace(batch_size=batch_size, world=world)
+    trainer = SimpleNamespace(datamodule=data, limit_val_batches=limit)
+    shown = 0
+    for rank in range(world):
+        batches = torch.arange(rank, held_out, world).split(batch_size)
+        kept = batches[: limit if isinstance(limit, int) else int(len(batches) * limit)]
+        shown += sum(map(len, kept))
+    assert samples_shown(held_out, trainer, "fit") == shown
+
+
+def test_fid_of_one_image_is_refused_with_the_remedy(tmp_path):
+    write_images(tmp_path, 19)
+    trainer = trainer_of(ImageFolder(root=str(tmp_path), image_size=16, num_workers=0))
+    refuse_too_few([SlicedWassersteinDistance()], trainer, "fit")
+    with pytest.raises(
+        UserError, match=r"fid_means and kid_means need 2 samples or more .* there is 1: give more images"
+    ):
+        refuse_too_few([SlicedWassersteinDistance(), FID(Means())], trainer, "fit")
+    write_images(tmp_path, 1, first=19)  # of 20 two are held out
+    enough = ImageFolder(root=str(tmp_path), image_size=16, num_workers=0, batch_size=1)
+    refuse_too_few([FID(Means())], trainer_of(enough), "fit")
+    with pytest.raises(UserError, match="there is 1: raise the limit on batches"):
+        refuse_too_few([FID(Means())], trainer_of(enough, limit=1), "validate")
+
+
+def test_the_shorter_of_two_domains_counts(tmp_path):
+    write_unpaired(tmp_path, 10, 10)
+    for name in ("000301", "000302", "000303"):
+        (tmp_path / "testB" / f"{name}.jpg").unlink()
+    trainer = trainer_of(Horse2Zebra(root=str(tmp_path), image_size=16, num_workers=0))
+    with pytest.raises(UserError, match="fid_means_b and kid_means_b need 2 samples of each domain"):
+        refuse_too_few([OfDomain(FID(Means()), "b", "AtoB")], trainer, "fit")
