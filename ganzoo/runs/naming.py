@@ -12,6 +12,7 @@ import torch
 
 from ganzoo.system.errors import UserError
 from ganzoo.system.moved import ROOMS, moved
+from ganzoo.system.own_modules import let_import
 
 __all__ = ["find", "first_line", "names_in", "published", "refuse_unpublished", "short", "without_training"]
 
@@ -57,6 +58,7 @@ def imported(path: str) -> Any:
     Raises:
         UserError: there is none.
     """
+    let_import([path])
     parts = path.split(".")
     for stop in range(len(parts) - 1, 0, -1):
         try:

@@ -121,6 +121,8 @@ class Reader:
     def _value(self, value: Any, hint: Any) -> Any:
         """Return a value as a type asks for it; Unfit if it is not of this type."""
         origin, args = get_origin(hint), get_args(hint)
+        if hint is Any:  # an option without a type; Any is a class itself since Python 3.11
+            return self._untyped(value)
         if origin in (Union, UnionType):
             return self._any_of(value, args)
         if origin is Literal:
