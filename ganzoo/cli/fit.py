@@ -22,6 +22,7 @@ from ganzoo.runs.callbacks import Checkpoints, Pictures, Progress, SampleWriter,
 from ganzoo.runs.checkpoint_file import read
 from ganzoo.runs.folder import RunFolder, leave_no_empty_folder, new_folder
 from ganzoo.runs.loggers import MetricsCSV, WandbMode
+from ganzoo.runs.read_again import has_own_parts
 from ganzoo.runs.wellformed import held_by, refuse_unplayable
 from ganzoo.system.discovery import import_all
 from ganzoo.system.errors import UserError
@@ -40,9 +41,6 @@ TRAINER = {
     "default_root_dir": "runs",
     "logger": False,
 }
-
-# Options of the data that change neither its images nor their names.
-UNSEEN = {"batch_size", "cache_gb", "download", "extra_metrics", "limit", "num_workers", "on_error", "seed"}
 
 
 class GanzooCLI(LightningCLI):
@@ -181,7 +179,8 @@ class GanzooCLI(LightningCLI):
         for name in ("samples.png", "real_vs_fake.png", "progress.gif", "curves.png"):
             if (folder / name).exists():
                 say(f"  {folder / name}")
-        say(f"More samples: {self.model.made_by} {shlex.quote(saver.last_model_path)}")
+        word = " --trust" if has_own_parts(self.model) else ""
+        say(f"More samples: {self.model.made_by} {shlex.quote(saver.last_model_path)}{word}")
 
     def before_validate(self) -> None:
         """Refuse to score weights that were never trained."""
@@ -205,8 +204,8 @@ class GanzooCLI(LightningCLI):
         self.model.check_data(self.datamodule)  # now, before there is a folder
         for callback in self.trainer.callbacks:  # type: ignore[attr-defined]
             if isinstance(callback, SampleWriter):
-                data = self._get(self.config, "data").as_dict()
-                options = {f"data.{k}": v for k, v in data.get("init_args", {}).items() if k not in UNSEEN}
+                data, aside = self._get(self.config, "data").as_dict(), self.datamodule.aside
+                options = {f"data.{k}": v for k, v in data.get("init_args", {}).items() if k not in aside}
                 callback.ckpt, callback.seen = ckpt, {"data": data["class_path"], **options}
         self.config_init["predict"]["return_predictions"] = False
 

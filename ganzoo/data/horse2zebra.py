@@ -82,6 +82,7 @@ class Horse2Zebra(Images):
 
     main_score = "swd_b"
     paired = False
+    first_model = "CycleGAN"
     stream = UnpairedStream
 
     def __init__(self, batch_size: int = 1, **images: Any):

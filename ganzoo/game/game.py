@@ -17,6 +17,7 @@ from ganzoo.game.notes import noted
 from ganzoo.game.player import OptimizerCallable, Player, SchedulerCallable
 from ganzoo.game.ranks import leave_buffers_alone, mean_over_ranks
 from ganzoo.game.round import Rounds
+from ganzoo.game.telling import say_what_is_lost
 from ganzoo.game.traceable import Traceable
 from ganzoo.game.validation import Validation
 from ganzoo.game.ways import Way
@@ -207,7 +208,8 @@ class Game(L.LightningModule):
         return optimizers, [schedule for schedule in schedules if schedule is not None]
 
     def on_fit_start(self) -> None:
-        """Compile; build the helpers; say what several ranks change."""
+        """Compile; build the helpers; say what several ranks change, and what checkpoints will lack."""
+        say_what_is_lost(self)
         say_what_couples(self)
         look_for_no_driver(self.device)
         self.helpers = build_helpers(self)

@@ -8,6 +8,7 @@ import lightning as L
 from lightning.pytorch.cli import SaveConfigCallback
 
 from ganzoo.runs.loggers import start_wandb
+from ganzoo.runs.read_again import say_what_is_unreadable
 from ganzoo.system.errors import UserError
 from ganzoo.system.files import written
 from ganzoo.system.machine import rank
@@ -35,6 +36,7 @@ class RunFolder(SaveConfigCallback):
             try:
                 self.save_config(trainer, pl_module, "fit")
                 self._start_loggers(trainer)
+                say_what_is_unreadable(pl_module, self.config)
             except UserError as error:
                 problem = str(error)
         if problem := trainer.strategy.broadcast(problem):

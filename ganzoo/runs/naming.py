@@ -20,6 +20,7 @@ DEEPEST = 20  # levels in a record
 MOST = 10_000  # values in a record
 MOST_NAMED = 5
 CLASS, OPTIONS = "class_path", "init_args"
+MORE = "dict_kwargs"  # what jsonargparse calls the options that go into a class's **kwargs
 TRAINING = ("_optimizer", "_schedule")  # end the options of a game that only training needs
 NOT_NAMED = ("ganzoo.runs.callbacks",)  # what watches a run is no part of a model or its data
 

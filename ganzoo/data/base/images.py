@@ -52,6 +52,7 @@ class Images(Augmented):
     """
 
     prepared_kind: ClassVar[str | None] = None  #: the set whose prepared form this one reads, if not its own
+    aside: ClassVar[frozenset[str]] = Augmented.aside | {"cache_gb", "on_error"}
     companions: ClassVar[tuple[str, ...]] = ()  #: files of `root` that a prepared set keeps a copy of
 
     def __init__(

@@ -45,6 +45,9 @@ class DataModule(L.LightningDataModule, ABC):
     """
 
     main_score: ClassVar[str] = "swd"  #: the score that decides in runs: the first one of the first metric
+    first_model: ClassVar[str] = "DCGAN"  #: a model to begin with, in messages
+    aside: ClassVar[frozenset[str]] = frozenset({"batch_size", "extra_metrics", "num_workers", "seed"})
+    """Options that change neither the validation images nor their names."""
     num_classes: int | None = None
     stream: type[Stream] = Stream  #: in which order the training samples come
     num_samples: int | None = None  #: that `predict` makes; None: 64 of noise, all of the validation images
