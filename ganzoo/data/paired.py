@@ -76,6 +76,7 @@ class Paired(Images):
     main_score = "l1"
     paired = True
     first_model = "Pix2Pix"
+    views = 2
 
     def __init__(self, direction: Literal["AtoB", "BtoA"] = "AtoB", batch_size: int = 1, **images: Any):
         super().__init__(batch_size=batch_size, **images)

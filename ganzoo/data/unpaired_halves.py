@@ -41,6 +41,7 @@ class UnpairedHalves(Horse2Zebra):
     """
 
     prepared_kind: ClassVar[str | None] = "Paired"
+    views = 2
 
     def __init__(self, direction: Literal["AtoB", "BtoA"] = "AtoB", **images: Any):
         super().__init__(**images)

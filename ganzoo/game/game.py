@@ -12,6 +12,7 @@ from ganzoo.game.building import build, build_helpers
 from ganzoo.game.helpers import Helpers
 from ganzoo.game.keeping import keep, take_back
 from ganzoo.game.limits import look_for_no_driver, refuse_other_clocks, refuse_other_games, say_what_couples
+from ganzoo.game.metric_trial import try_metrics
 from ganzoo.game.move import Batch, Move
 from ganzoo.game.notes import noted
 from ganzoo.game.player import OptimizerCallable, Player, SchedulerCallable
@@ -210,6 +211,7 @@ class Game(L.LightningModule):
     def on_fit_start(self) -> None:
         """Compile; build the helpers; say what several ranks change, and what checkpoints will lack."""
         say_what_is_lost(self)
+        try_metrics(self)
         say_what_couples(self)
         look_for_no_driver(self.device)
         self.helpers = build_helpers(self)

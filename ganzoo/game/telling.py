@@ -17,8 +17,10 @@ def say_what_is_lost(game: Any) -> None:
         return
     named = ", ".join(f"{name} ({reason})" for name, reason in found.items())
     only_training = all(name.endswith(("_optimizer", "_schedule")) for name in found)
-    then = "only a script that gives it again can go on with the run" if only_training else "nothing can load them"
+    then = "ganzoo.load and the commands make the model without it, or not at all"
+    then = "only a script that gives it again can go on with the run" if only_training else then
     say(
-        f"Checkpoints of this run can't record {named}: {then}. Give a class, or a function, from a file that can be "
-        "imported, such as my_nets.Generator, or a functools.partial of it with named arguments; objects of dataclasses."
+        f"Checkpoints of this run can't record {named}: {then}. Give a class or a function from a file that can be "
+        "imported, such as my_nets.Generator, a functools.partial of it with named arguments, or an object of a "
+        "dataclass."
     )

@@ -24,6 +24,9 @@ class SampleMetric(Metric):
     of_real: ClassVar[tuple[str, ...]] = ()
     """The states that belong to the real samples."""
 
+    least: ClassVar[int] = 1
+    """The fewest real samples that it can compare with, and generated ones."""
+
     full_state_update = False
 
     def prepare(self) -> None:

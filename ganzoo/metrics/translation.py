@@ -36,6 +36,7 @@ class OfDomain(TranslationMetric):
         super().__init__()
         self.metric, self.domain, self.made = metric, domain, made
         self.scores = {f"{name}_{domain}": higher for name, higher in metric.scores.items()}  # type: ignore[misc]
+        self.least = metric.least  # type: ignore[misc]
 
     def prepare(self) -> None:
         """Get what the metric needs."""
