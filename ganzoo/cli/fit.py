@@ -15,6 +15,7 @@ from lightning.pytorch.utilities.exceptions import MisconfigurationException
 from ganzoo.cli.catalogue import LIGHTNING
 from ganzoo.cli.config_parser import LightningParser
 from ganzoo.cli.messages import user_error_in
+from ganzoo.cli.restoring import say_what_is_odd
 from ganzoo.data import DataModule
 from ganzoo.game import Game
 from ganzoo.runs.bounded import build_bounded
@@ -115,6 +116,14 @@ class GanzooCLI(LightningCLI):
             # the folder is named before the bar is drawn
             trainer.callbacks.sort(key=lambda callback: not isinstance(callback, RunFolder))  # type: ignore[attr-defined]
         return trainer
+
+    def _run_subcommand(self, subcommand: str) -> None:
+        """Run it; a checkpoint whose state can't be taken back is one line."""
+        try:
+            super()._run_subcommand(subcommand)
+        except Exception as error:
+            say_what_is_odd(error, self._get(self.config, "ckpt_path"))
+            raise
 
     def _run_folder(self) -> Path:
         """Return the run's folder, new unless the run goes on. Only rank 0's word counts (`trainer.log_dir`)."""

@@ -11,6 +11,7 @@ from lightning.pytorch.callbacks import Checkpoint
 
 from ganzoo.game import Game
 from ganzoo.runs.checkpoint_file import SafeCheckpointIO
+from ganzoo.runs.wellformed import refuse_odd_state
 from ganzoo.system.errors import Stopped, UserError
 from ganzoo.system.output import say
 
@@ -144,4 +145,5 @@ class Checkpoints(Checkpoint):
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Take it back."""
+        refuse_odd_state(self, state_dict, {"best": lambda best: best is None or isinstance(best, float)})
         self.best = state_dict["best"]
