@@ -18,7 +18,7 @@ from ganzoo.game.notes import noted
 from ganzoo.game.player import OptimizerCallable, Player, SchedulerCallable
 from ganzoo.game.ranks import leave_buffers_alone, mean_over_ranks
 from ganzoo.game.round import Rounds
-from ganzoo.game.telling import say_what_is_lost
+from ganzoo.game.telling import say_what_is_lost, say_what_is_squeezed
 from ganzoo.game.traceable import Traceable
 from ganzoo.game.validation import Validation
 from ganzoo.game.ways import Way
@@ -138,6 +138,7 @@ class Game(L.LightningModule):
         self.helpers_of_run: dict[str, Any] | None = None  # as the checkpoint of a run that goes on recorded them
         self.images_seen = 0
         self.draws_by_itself = False  # a network draws from torch's own chance
+        self.scores_are_known = False  # to be raw
         self.round = 0  # being played
 
     # What a variant says ----------------------------------------------------------------------------------
@@ -239,7 +240,10 @@ class Game(L.LightningModule):
         self.notes[name] = self.notes.get(name, 0) + value.detach().mean() / self.micro_batches
 
     def note_scores(self, real: Tensor, fake: Tensor) -> None:
-        """Log figures on D's scores (N,) of real and generated samples."""
+        """Log figures on D's scores (N,) of real and generated samples; look at the first ones."""
+        if not self.scores_are_known:
+            self.scores_are_known = True
+            say_what_is_squeezed(self, real)
         for name, value in noted(self.objective, self.players["discriminator"].title, real, fake).items():
             self.note(name, value)
 

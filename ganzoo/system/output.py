@@ -99,9 +99,9 @@ def guard() -> None:
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
         if stream is getattr(sys, f"__{name}__") and type(stream) is io.TextIOWrapper:  # not a notebook's, nor a test's
-            form = {"encoding": stream.encoding, "errors": "backslashreplace", "line_buffering": stream.line_buffering}
             stream.flush()
-            setattr(sys, name, Heedless(stream.buffer, **form))
+            made = Heedless(stream.buffer, stream.encoding, "backslashreplace", line_buffering=stream.line_buffering)
+            setattr(sys, name, made)
     if not isinstance(warnings.formatwarning, Guarded):
         warnings.formatwarning = Guarded(warnings.formatwarning)
     logging.setLogRecordFactory(Record)

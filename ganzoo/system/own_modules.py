@@ -42,7 +42,7 @@ def is_here(path: str) -> bool:
 
 
 def why_not(path: str) -> str:
-    """Return why an import path that a user gave leads to nothing, in a line; nothing if it leads to something.
+    """Return why the module of an import path that a user gave can't be had, in a line; nothing if it can.
 
     The module is imported: for paths that were to be imported anyway.
     """
@@ -61,7 +61,7 @@ def why_not(path: str) -> str:
         return f"{named(error.filename)} has a mistake in line {error.lineno}: {error.msg}"
     except Exception as error:  # a module may do anything when it is imported
         return f"{module} can't be imported: {type(error).__name__}: {' '.join(str(error).split())[:200]}{place(error)}"
-    return "" if hasattr(found, name) else elsewhere(parts[0]) or f"{module} ({named(found.__file__)}) has no {name}"
+    return "" if hasattr(found, name) else elsewhere(parts[0])
 
 
 def elsewhere(top: str) -> str:

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader
 
+from ganzoo.data.base.looking import is_own, loading, look_at
 from ganzoo.data.base.sets import Numbered, SampleSet
 from ganzoo.data.base.streams import Blocks, Rows, Stream
 from ganzoo.data.base.tensors import to_float
@@ -84,7 +85,11 @@ class DataModule(L.LightningDataModule, ABC):
         if self.run_seed < 0:
             raise UserError(f"--data.seed is {self.run_seed}; it must be 0 or more")
         if not hasattr(self, "train"):
-            self.train, self.val = self.load()
+            with loading(self):
+                loaded = self.load()
+                if is_own(self):
+                    look_at(self, loaded)
+            self.train, self.val = loaded
             self.shape = self.sample_shape()
 
     def sample_shape(self) -> tuple[int, ...]:
