@@ -24,7 +24,9 @@ def say_what_is_odd(error: Exception, ckpt: Any) -> None:
     steps = steps_in(error.__traceback__)
     if not steps or isinstance(error, UserError):
         return
-    what = next((what for step in reversed(steps) for name, what in PLACES.items() if step.endswith(name)), "its state")
+    what = next(
+        (what for step in reversed(steps) for name, what in PLACES.items() if step == f"restore_{name}"), "its state"
+    )
     raise UserError(
         f"{ckpt}: {what} can't be taken back ({type(error).__name__}: {first_line(error).rstrip('.')}): give a .ckpt "
         "file as a run with these options of model, data and trainer wrote it."

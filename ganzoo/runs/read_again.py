@@ -9,7 +9,7 @@ from ganzoo.data import DataModule
 from ganzoo.game import Game
 from ganzoo.game.keeping import misfit
 from ganzoo.game.record import lost, record, texts_in
-from ganzoo.runs.naming import CLASS, OPTIONS, first_line, published, short, without_training
+from ganzoo.runs.naming import CLASS, OPTIONS, first_line, published, without_training
 from ganzoo.runs.reader import Reader
 from ganzoo.system.errors import UserError
 from ganzoo.system.moved import moved
@@ -75,5 +75,5 @@ def trouble(make: Callable[[], Any]) -> str:
         with isolate_rng():
             make()
     except Exception as error:  # code of the user's own may fail in any way
-        return short(first_line(error)).rstrip(".")
+        return first_line(error).rstrip(".")
     return ""

@@ -49,7 +49,7 @@ def refuse_unplayable(checkpoint: dict[str, Any], path: str | Path) -> None:
         isinstance(weights, dict)
         and all(isinstance(name, str) and isinstance(value, Tensor) for name, value in weights.items())
         and all(isinstance(value, Tensor) and value.ndim and len(value) for value in local.values())
-        and (loops is None or (isinstance(loops, dict) and loops.keys() >= LOOPS))
+        and are_loops(loops, goes_on="optimizer_states" in checkpoint)
         and isinstance(checkpoint.get("callbacks", {}), dict)
         and are_states(checkpoint.get("optimizer_states", [{}]))
         and isinstance(checkpoint.get("lr_schedulers", []), list)
@@ -62,6 +62,14 @@ def refuse_unplayable(checkpoint: dict[str, Any], path: str | Path) -> None:
     )
     if not is_whole:
         raise UserError(f"{path} does not say where its run is: give a .ckpt file as a run of ganzoo wrote it.")
+
+
+def are_loops(value: Any, goes_on: bool) -> bool:
+    """Say whether a value is the state of Lightning's loops; of a run that goes on, with the place where it is."""
+    if value is None:
+        return not goes_on
+    whole = isinstance(value, dict) and value.keys() >= LOOPS and all_are(dict, value.values())
+    return whole and (not goes_on or isinstance(value["fit_loop"].get("epoch_loop.batch_progress"), dict))
 
 
 def are_states(value: Any) -> bool:

@@ -108,6 +108,5 @@ def say_what_is_positive(data: Any, train: SampleSet) -> None:
     for name, x in batch.items():
         if name in IMAGES and x.ndim == 4 and x.is_floating_point() and x.min() >= 0 and data.rank == 0:
             low, high = x.min().item(), x.max().item()
-            say(
-                f"{type(data).__name__}: {name} reaches from {low:.3g} to {high:.3g}. If 0 is black: {TAKEN} (2 * x - 1)."
-            )
+            where = f"{type(data).__name__}: {name} reaches from {low:.3g} to {high:.3g}"
+            say(f"{where}. If 0 is black: {TAKEN} (2 * x - 1).")
