@@ -3,7 +3,13 @@
 Nothing heavy is imported before it is used: `ganzoo.models.GAN` imports torch when it is named, not `import ganzoo`.
 """
 
+import os
+import sys
 from typing import TYPE_CHECKING, Any
+
+# `python -m ganzoo` puts the folder that the user stands in first, where a random.py would hide Python's own
+if sys.argv[:1] == ["-m"] and sys.path[:1] == [os.getcwd()]:
+    sys.path.append(sys.path.pop(0))
 
 from ganzoo.system.discovery import find
 from ganzoo.system.errors import UserError

@@ -17,6 +17,7 @@ from ganzoo.cli.config_parser import LightningParser
 from ganzoo.cli.help import usage_of
 from ganzoo.cli.messages import user_error_in
 from ganzoo.cli.paths import as_given, settle
+from ganzoo.cli.restoring import say_what_is_odd
 from ganzoo.cli.slurm import plugins_of_slurm
 from ganzoo.data import DataModule
 from ganzoo.game import Game
@@ -26,6 +27,7 @@ from ganzoo.runs.checkpoint_file import read
 from ganzoo.runs.folder import RunFolder, leave_no_empty_folder, new_folder, occupy
 from ganzoo.runs.lock import let_go
 from ganzoo.runs.loggers import MetricsCSV, WandbMode
+from ganzoo.runs.read_again import has_own_parts
 from ganzoo.runs.wellformed import held_by, refuse_unplayable
 from ganzoo.system.discovery import import_all
 from ganzoo.system.errors import UserError
@@ -46,9 +48,6 @@ TRAINER = {
     "default_root_dir": "runs",
     "logger": False,
 }
-
-# Options of the data that change neither its images nor their names.
-UNSEEN = {"batch_size", "cache_gb", "download", "extra_metrics", "limit", "num_workers", "on_error", "seed"}
 
 
 class GanzooCLI(LightningCLI):
@@ -137,9 +136,14 @@ class GanzooCLI(LightningCLI):
         return new_folder(self._get(self.config, "trainer").default_root_dir, files and files[-1].absolute, names)
 
     def _run_subcommand(self, subcommand: str) -> None:
-        # several processes wait for each other where Python can't interrupt them: there a signal just ends them
-        with interruptible() if self.trainer.world_size == 1 else nullcontext():
-            super()._run_subcommand(subcommand)
+        """Run it; a checkpoint whose state can't be taken back is one line."""
+        try:
+            # several processes wait for each other where Python can't interrupt them: there a signal just ends them
+            with interruptible() if self.trainer.world_size == 1 else nullcontext():
+                super()._run_subcommand(subcommand)
+        except Exception as error:
+            say_what_is_odd(error, self._get(self.config, "ckpt_path"))
+            raise
 
     def before_fit(self) -> None:
         """Check the checkpoint that a run goes on from, and that its folder holds no other run."""
@@ -188,7 +192,8 @@ class GanzooCLI(LightningCLI):
         for name in ("samples.png", "real_vs_fake.png", "progress.gif", "curves.png"):
             if (folder / name).exists():
                 say(f"  {folder / name}")
-        say(f"More samples: {self.model.made_by} {shlex.quote(saver.last_model_path)}")
+        word = " --trust" if has_own_parts(self.model) else ""
+        say(f"More samples: {self.model.made_by} {shlex.quote(saver.last_model_path)}{word}")
 
     def before_validate(self) -> None:
         """Refuse to score weights that were never trained."""
@@ -212,8 +217,8 @@ class GanzooCLI(LightningCLI):
         self.model.check_data(self.datamodule)  # now, before there is a folder
         for callback in self.trainer.callbacks:  # type: ignore[attr-defined]
             if isinstance(callback, SampleWriter):
-                data = self._get(self.config, "data").as_dict()
-                options = {f"data.{k}": as_given(v) for k, v in data.get("init_args", {}).items() if k not in UNSEEN}
+                data, aside = self._get(self.config, "data").as_dict(), self.datamodule.aside
+                options = {f"data.{k}": as_given(v) for k, v in data.get("init_args", {}).items() if k not in aside}
                 callback.ckpt, callback.seen = ckpt, {"data": data["class_path"], **options}
         self.config_init["predict"]["return_predictions"] = False
 

@@ -10,8 +10,10 @@ from typing import Any, NoReturn
 import yaml
 from jsonargparse import ArgumentParser, _util, get_loader, set_loader
 
+from ganzoo.cli.own import own_trouble
 from ganzoo.system.errors import UserError
 from ganzoo.system.output import say
+from ganzoo.system.own_modules import dotted_in, let_import
 from ganzoo.system.reading import Refused, bounded, check_files
 
 __all__ = ["CommandParser", "OneLine", "import_class", "mistyped", "nearest", "user_error_in"]
@@ -59,11 +61,14 @@ def explain(message: str, parser: Any) -> str:
     value = found[1] if (found := re.search(r"(?:Got|Given) value: (.+?)(?:\. Got value|$)", message, re.M)) else ""
     if found := re.search(r"Option '(\w+)\+?' is not accepted", message):
         owner = import_class(owner_of_option(message))
-        return f"{getattr(owner, '__name__', key)} has no option {found[1]}{nearest(found[1], options_of(owner))}"
+        instead = successor(found[1]) or nearest(found[1], options_of(owner))
+        return f"{getattr(owner, '__name__', key)} has no option {found[1]}{instead}"
+    if reason := own_trouble(message):
+        return f"--{key}: {reason}"
     if found := re.search(r"unrecognized arguments: (\S+)", message):
         return unknown_argument(found[1], parser)
     if found := re.search(r"module '([\w.]+)' has no attribute '(\w+)'", message):
-        return f"--{key}: {found[1]} has no {found[2]}{nearest(found[2], dir(import_module(found[1])))}"
+        return f"--{key}: {found[1]} has no {found[2]}{nearest(found[2], made_in(found[1]))}"
     if found := re.search(r"does not correspond to a subclass of (\w+)", message):
         return f"--{key}: {value} is no {found[1]}{nearest_class(value, key)}"
     if found := re.search(r"Expected a dot import path string: (.+)", message):
@@ -73,7 +78,8 @@ def explain(message: str, parser: Any) -> str:
     if found := re.search(r"argument (\S+): expected one argument", message):
         return f"{found[1]} needs a value"
     if kinds := expected(message):
-        return f"--{key} takes {' or '.join(kinds)}, not {value}"
+        nothing = "; nothing is written null" if value == "None" else ""
+        return f"--{key} takes {' or '.join(kinds)}, not {value}{nothing}"
     text = " ".join(re.sub(r'Parser key "([\w.]+)"', r"--\1", message).split())
     return text if len(text) < 300 else f"{text[:300]} ..."
 
@@ -98,6 +104,13 @@ def unknown_argument(argument: str, parser: Any) -> str:
     if meant:
         return f"unknown option --{name}; did you mean --{meant[0]}?"
     return f"unknown option --{name}{nearest(f'--{name}', [f'--{option}' for option in known])}"
+
+
+def successor(option: str) -> str:
+    """Return "; write X" for an option of an earlier version, or nothing."""
+    from ganzoo.runs.earlier import GONE  # it needs torch
+
+    return f" any more; write {GONE[option]}" if option in GONE else ""
 
 
 def missing(arguments: str) -> str:
@@ -128,6 +141,11 @@ def import_module(path: str) -> Any:
         return importlib.import_module(path)
     except (ImportError, ValueError):
         return None
+
+
+def made_in(module: str) -> list[str]:
+    """Return the names of the classes and functions in a module."""
+    return [name for name, value in vars(import_module(module)).items() if callable(value) and name[0] != "_"]
 
 
 def import_class(path: str) -> Any:
@@ -184,6 +202,7 @@ def load_option(text: str) -> Any:
         UserError: a file's text is out of bounds.
         yaml.YAMLError: it is no YAML, or a text of the command line that is out of bounds: it may be meant as it is.
     """
+    let_import(dotted_in(text))
     try:
         return load_within_bounds(text)
     except Refused as error:

@@ -100,7 +100,17 @@ def check_parameter(file: str, name: str, parameter: Any, method: str) -> None:
     where = f"{file}: parameter {name}"
     if not isinstance(parameter, dict):
         raise UserError(f"{where} is {parameter}; give it value, values, or min and max.")
-    for value in [parameter.get(key) for key in ("value", "min", "max", "mu", "sigma")] + listed(parameter):
+    if isinstance(parameter.get("parameters"), dict):
+        inner = [f"{name}.{option}" for option in parameter["parameters"]] or [f"{name}.OPTION"]
+        raise UserError(
+            f"{where} is nested, which wandb hands on as one text: write its parameters beside the others, by their "
+            f"whole names, such as {inner[0]}."
+        )
+    for value in [parameter[key] for key in ("value", "min", "max", "mu", "sigma") if key in parameter] + listed(
+        parameter
+    ):
+        if has_null(value):
+            raise UserError(f'{where}: wandb hands null on as None, which is a word: write "null", in quotes.')
         if isinstance(value, str) and NUMBER.fullmatch(value):
             raise UserError(f"{where}: YAML reads {value} as text, not as a number; write {with_point(value)}.")
     distribution = parameter.get("distribution") or distribution_of(parameter)
@@ -118,6 +128,12 @@ def check_parameter(file: str, name: str, parameter: Any, method: str) -> None:
             raise UserError(f"{where}: min is {low}; a logarithmic distribution needs one above 0.")
     if method == "grid" and distribution not in ("constant", "categorical", "int_uniform", "q_uniform"):
         raise UserError(f"{where}: a grid can't try all of {distribution}; give values, or choose random or bayes.")
+
+
+def has_null(value: Any) -> bool:
+    """Say whether a value is null, or holds one."""
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return value is None or any(map(has_null, inner))
 
 
 def distribution_of(parameter: dict[str, Any]) -> str:

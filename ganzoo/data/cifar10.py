@@ -1,7 +1,7 @@
 """CIFAR-10: small colour photographs of ten classes."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torchvision.datasets import CIFAR10 as Batches
@@ -33,6 +33,7 @@ class CIFAR10(Augmented):
 
     num_classes = 10
     class_names = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
+    aside: ClassVar[frozenset[str]] = Augmented.aside | {"download"}
 
     def __init__(self, root: str = "data", image_size: int | list[int] = 32, download: bool = False, **kwargs: Any):
         super().__init__(image_size=image_size, **kwargs)

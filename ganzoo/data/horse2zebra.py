@@ -107,6 +107,7 @@ class Horse2Zebra(Images):
 
     main_score = "swd_b"
     paired = False
+    first_model = "CycleGAN"
     stream = UnpairedStream
 
     def __init__(self, batch_size: int = 1, folders: list[str] | None = None, **images: Any):

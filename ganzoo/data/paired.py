@@ -98,6 +98,8 @@ class Paired(Images):
 
     main_score = "l1"
     paired = True
+    first_model = "Pix2Pix"
+    views = 2
 
     def __init__(
         self,

@@ -31,6 +31,7 @@ class PhotoPairs(Images):
 
     main_score = "l1"
     paired = True
+    first_model = "Pix2Pix"
     prepared_kind: ClassVar[str | None] = "ImageFolder"
 
     def __init__(self, input_channels: Literal[1, 3] = 3, batch_size: int = 1, **images: Any):

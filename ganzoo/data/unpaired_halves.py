@@ -43,6 +43,7 @@ class UnpairedHalves(Horse2Zebra):
     """
 
     prepared_kind: ClassVar[str | None] = "Paired"
+    views = 2
 
     def __init__(self, direction: Literal["AtoB", "BtoA"] = "AtoB", side_by_side: bool | None = None, **images: Any):
         super().__init__(**images)

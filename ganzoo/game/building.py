@@ -9,12 +9,14 @@ from ganzoo.game.player import Player
 from ganzoo.game.sizes import take_sizes
 from ganzoo.networks.chance import use_chance
 from ganzoo.system.draws import run_seed
+from ganzoo.system.errors import UserError
 
 __all__ = ["build", "build_helpers"]
 
 
 def build(game: Any, data: Any) -> None:
     """Build the networks and the players of a game, sized by the data unless the sizes are set."""
+    refuse_strangers(game)
     game.check_data(data)
     take_sizes(game, data)
     game.check_sizes(data)
@@ -34,6 +36,14 @@ def build(game: Any, data: Any) -> None:
     if beginning is not None:
         beginning.fill_average(game)
         game.beginning = None  # the weights take memory
+
+
+def refuse_strangers(game: Any) -> None:
+    """Refuse rates, and names in logs, of players that a game does not have: they would do nothing."""
+    for what, of in (("rates", game.rates), ("logged_as", game.logged_as)):
+        if strangers := sorted(of.keys() - game.learning.keys()):
+            name = type(game).__name__
+            raise UserError(f"{name}.{what} names {strangers[0]}, which is no player: {', '.join(game.learning)} are.")
 
 
 def build_helpers(game: Any) -> Helpers:

@@ -13,11 +13,13 @@ from ganzoo.game.going_on import go_on
 from ganzoo.game.helpers import Helpers
 from ganzoo.game.keeping import keep, take_back
 from ganzoo.game.limits import look_for_no_driver, refuse_other_clocks, refuse_other_games, say_what_couples
+from ganzoo.game.metric_trial import try_metrics
 from ganzoo.game.move import Batch, Move
 from ganzoo.game.notes import noted
 from ganzoo.game.player import OptimizerCallable, Player, SchedulerCallable
 from ganzoo.game.ranks import leave_buffers_alone, mean_over_ranks
 from ganzoo.game.round import Rounds
+from ganzoo.game.telling import say_what_is_lost, say_what_is_squeezed
 from ganzoo.game.traceable import Traceable
 from ganzoo.game.validation import Validation
 from ganzoo.game.ways import Way
@@ -141,6 +143,7 @@ class Game(L.LightningModule):
         self.helpers_of_run: dict[str, Any] | None = None  # as that checkpoint recorded them
         self.images_seen = 0
         self.draws_by_itself = False  # a network draws from torch's own chance
+        self.scores_are_known = False  # to be raw
         self.round = 0  # being played
 
     # What a variant says ----------------------------------------------------------------------------------
@@ -215,7 +218,9 @@ class Game(L.LightningModule):
         return optimizers, [schedule for schedule in schedules if schedule is not None]
 
     def on_fit_start(self) -> None:
-        """Compile; build the helpers; say what several ranks change."""
+        """Compile; build the helpers; say what several ranks change, and what checkpoints will lack."""
+        say_what_is_lost(self)
+        try_metrics(self)
         say_what_couples(self)
         look_for_no_driver(self.device)
         self.helpers = build_helpers(self)
@@ -243,7 +248,10 @@ class Game(L.LightningModule):
         self.notes[name] = self.notes.get(name, 0) + value.detach().mean() / self.micro_batches
 
     def note_scores(self, real: Tensor, fake: Tensor) -> None:
-        """Log figures on D's scores (N,) of real and generated samples."""
+        """Log figures on D's scores (N,) of real and generated samples; look at the first ones."""
+        if not self.scores_are_known:
+            self.scores_are_known = True
+            say_what_is_squeezed(self, real)
         for name, value in noted(self.objective, self.players["discriminator"].title, real, fake).items():
             self.note(name, value)
 

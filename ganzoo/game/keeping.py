@@ -11,8 +11,9 @@ from ganzoo.system.draws import run_seed
 from ganzoo.system.errors import UserError
 from ganzoo.system.moved import moved, public_path
 
-__all__ = ["FORMAT", "keep", "take_back", "take_names"]
+__all__ = ["FORMAT", "keep", "misfit", "take_back", "take_names"]
 
+MOST_NAMED = 3  # weights that don't fit
 FORMAT = 1  # of a checkpoint's record of its model; format 0 had no number and other class paths
 
 
@@ -106,12 +107,12 @@ def refuse_lone_generator(game: Any, checkpoint: dict[str, Any]) -> None:
 
 def refuse_other_shapes(game: Any, checkpoint: dict[str, Any]) -> None:
     """Refuse weights of other names or shapes than the game's; an import has those of the generators alone."""
-    theirs, ours = shapes_of(checkpoint["state_dict"]), shapes_of(game.state_dict())
+    ours, theirs = game.state_dict(), checkpoint["state_dict"]
     wanted = ours
     if "optimizer_states" not in checkpoint:
-        needed = {name for name in ours if name.startswith("generator.")}
-        wanted = {name: shape for name, shape in ours.items() if name in theirs or name in needed}
-    if not ours or wanted == theirs:
+        wanted = {name: value for name, value in ours.items() if name in theirs or name.startswith("generator.")}
+    reason = misfit(wanted, theirs)
+    if not ours or not reason:
         return
     known = checkpoint["ganzoo"]["init_args"]
     sizes = [f"{size} {known[size]}" for size in game.sizes if size in known]
@@ -120,7 +121,7 @@ def refuse_other_shapes(game: Any, checkpoint: dict[str, Any]) -> None:
     told = "".join("; model.{} was {} and is {}".format(name, *map(short_of, changed[name])) for name in others)
     afresh = ", or begin another run with its weights: --begin_with CKPT in place of --ckpt_path"
     raise UserError(
-        f"the checkpoint has other networks, made for {', '.join(sizes) or 'other data'}{told}: give "
+        f"the checkpoint has other networks, made for {', '.join(sizes) or 'other data'}{told} ({reason}): give "
         "the options of model and data that it was trained with, such as --data.image_size (its run's "
         f"config.yaml has them){afresh if trained(game) else ''}."
     )
@@ -137,6 +138,12 @@ def short_of(value: Any) -> str:
     return "null" if value is None else str(name).rpartition(".")[2] if name else str(value)[:60]
 
 
-def shapes_of(state: dict[str, Tensor]) -> dict[str, tuple[int, ...]]:
-    """Return the shape of each tensor by its name."""
-    return {name: tuple(value.shape) for name, value in state.items()}
+def misfit(mine: dict[str, Tensor], weights: dict[str, Tensor]) -> str:
+    """Return how weights differ from a model's, by name and shape; nothing if they don't."""
+    kinds = {
+        "unknown": [key for key in weights if key not in mine],
+        "missing": [key for key in mine if key not in weights],
+        "of another shape": [key for key in mine if key in weights and mine[key].shape != weights[key].shape],
+    }
+    said = [(len(keys), kind, ", ".join(map(str, keys[:MOST_NAMED]))) for kind, keys in kinds.items() if keys]
+    return "; ".join(f"{count} {kind}: {first}" for count, kind, first in said)

@@ -1,5 +1,6 @@
 """A player: its networks, how they learn, and the terms of its last move."""
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -55,6 +56,20 @@ class Player:
         self.terms: Terms = {}
         self.round_terms: Terms = {}
         self.gradient_norm: Tensor | None = None
+        self._check_rates()
+
+    def _check_rates(self) -> None:
+        """Refuse rates of networks that it does not have, of one weight twice, and below 0."""
+        owners: dict[int, str] = {}
+        for name, factor in self.rates.items():
+            if not isinstance(factor, (int, float)) or not 0 <= factor < math.inf:
+                raise UserError(f"rates of the {self.name}: {name} has {factor!r}: give a factor of 0 or more.")
+            for p in self.part(name).parameters():
+                if (other := owners.setdefault(id(p), name)) != name:
+                    raise UserError(
+                        f"rates of the {self.name}: {other} and {name} have weights in common, so these would have two "
+                        "rates: name networks that lie apart."
+                    )
 
     @property
     def networks(self) -> list[nn.Module]:
@@ -65,13 +80,13 @@ class Player:
         """Return one of its networks by name, such as `mapping`.
 
         Raises:
-            ValueError: it has none of this name.
+            UserError: it has none of this name.
         """
         try:
             return self.network.get_submodule(name)
         except AttributeError:
             there = ", ".join(name for name, _ in self.network.named_children())
-            raise ValueError(f"the {self.name} has no network {name}; there are: {there}") from None
+            raise UserError(f"the {self.name} has no network {name}; there are: {there or 'none'}.") from None
 
     def weights_of(self, networks: Iterable[str] | None) -> list[nn.Parameter]:
         """Return the weights of some of its networks, by name; None: of all."""

@@ -2,14 +2,18 @@
 
 import dataclasses
 import functools
+import inspect
 from collections.abc import Mapping
+from types import FunctionType
 from typing import Any
 
 from jsonargparse import ArgumentParser
 
 from ganzoo.system.moved import public_path
 
-__all__ = ["options_of", "record"]
+__all__ = ["lost", "options_of", "record", "texts_in"]
+
+NO_TEXT = "Unable to serialize instance"  # jsonargparse's word for a default that is an object
 
 
 @functools.cache
@@ -42,11 +46,76 @@ def plain(value: Any) -> Any:
         return {str(key): plain(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
         return [plain(item) for item in value]
-    if isinstance(value, type):
+    if isinstance(value, type) or is_function(value):
         return {"class_path": public_path(value)}
-    if isinstance(value, functools.partial) and isinstance(value.func, type) and not value.args:
+    made = isinstance(value, functools.partial) and not value.args
+    if made and (isinstance(value.func, type) or is_function(value.func)):
         return {"class_path": public_path(value.func), "init_args": plain(value.keywords)}
     if dataclasses.is_dataclass(value):
         fields = {field.name: plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
         return {"class_path": public_path(type(value)), "init_args": fields}
     raise TypeError(f"{value!r} can't be said in YAML")
+
+
+def is_function(value: Any) -> bool:
+    """Say whether a value is a function with a name that others can import it by."""
+    return isinstance(value, FunctionType) and value.__qualname__.isidentifier()
+
+
+def lost(hparams: Mapping[str, Any], cls: type) -> dict[str, str]:
+    """Return the arguments of a model that a checkpoint can't record, or that no other program finds, with the reason.
+
+    Those with the value of their default are none: the class makes them again.
+    """
+    found = {}
+    if reason := hidden(public_path(cls)):
+        found["the model"] = reason
+    for name in sorted(options_of(cls)):
+        if name not in hparams:
+            found[name] = "it can't be pickled, as a lambda"
+            continue
+        value = hparams[name]
+        try:
+            reasons = [hidden(text) for text in texts_in(plain(value))]
+        except TypeError:
+            reasons = [] if value is default_of(cls, name) else [f"it is {in_words(value)}"]
+        if any(reasons):
+            found[name] = next(filter(None, reasons))
+    return found
+
+
+def texts_in(value: Any) -> list[str]:
+    """Return the texts in a plain value, class paths among them."""
+    inner = value.values() if isinstance(value, Mapping) else value if isinstance(value, list) else ()
+    return [value] if isinstance(value, str) else [text for item in inner for text in texts_in(item)]
+
+
+def hidden(text: str) -> str:
+    """Return why a text in a record does not lead other programs to what it stands for; nothing if it does."""
+    name = text.rpartition(".")[2]
+    if text.startswith(NO_TEXT):
+        return f"it has the object {text.removeprefix(NO_TEXT).strip()}, which no file can hold: give its class"
+    if "<locals>" in text:
+        return f"{name} is defined inside a function"
+    return f"{name} is defined in the script that runs" if text.startswith("__main__.") else ""
+
+
+def default_of(cls: type, name: str) -> Any:
+    """Return the default of an argument of a class, or of the base class that it is handed on to."""
+    for base in cls.__mro__:
+        parameter = inspect.signature(base.__init__).parameters.get(name)  # type: ignore[misc]
+        if parameter is not None:
+            return parameter.default
+    return inspect.Parameter.empty
+
+
+def in_words(value: Any) -> str:
+    """Return what a value is."""
+    if isinstance(value, FunctionType):
+        return "a lambda" if value.__name__ == "<lambda>" else f"the function {value.__name__} inside another"
+    if isinstance(value, functools.partial):
+        unnamed = "with arguments without names" if value.args else f"of {in_words(value.func)}"
+        return f"a functools.partial {unnamed}"
+    if isinstance(value, type):
+        return f"the class {value.__name__}"
+    return f"an object of {type(value).__name__}, which is no dataclass"

@@ -7,11 +7,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ganzoo.game.move import Batch, Move, NonFiniteLoss, due
+from ganzoo.game.move import Batch, Move, NonFiniteLoss, due, listed, parts_of
 from ganzoo.game.player import Player, has_scaler
 from ganzoo.game.ranks import average_buffers_, average_gradients_, reduced_once
 from ganzoo.networks.chance import chance_from
 from ganzoo.system.draws import Draws, mix, run_seed, seed_networks
+from ganzoo.system.errors import UserError
 
 __all__ = ["Rounds"]
 
@@ -39,12 +40,10 @@ class Rounds:
         game = self.game
         step = game.round = game.global_step
         game.before_round(step)
-        listed = game.moves(step)
-        moves = [(number, move) for number, move in enumerate(listed) if due(move.every, step)]
+        said = listed(game.moves(step), type(game).__name__, step, game.players)
+        moves = [(number, move) for number, move in enumerate(said) if due(move.every, step)]
         if not moves:
-            raise ValueError(f"{type(game).__name__}.moves({step}) has no move that is due: a round needs one.")
-        if strangers := {move.player for move in listed} - game.players.keys():
-            raise ValueError(f"{min(strangers)} is no player of {type(game).__name__}: {', '.join(game.players)} are")
+            raise UserError(f"{type(game).__name__}.moves({step}) has no move that is due: a round needs one.")
         seed_networks(mix(run_seed(), step, game.global_rank), game.device)
         game.notes = {}
         for player in game.players.values():
@@ -57,7 +56,7 @@ class Rounds:
                         batch = self.split(self.next_batch(batches))
                     ticks = number == moves[-1][0] and repeat == move.times - 1
                     self.make(move, batch, (run_seed(), step, number, repeat), ticks)
-        self.end(step, {move.player for move in listed}, sum(map(size_of, batch)) * game.trainer.world_size)
+        self.end(step, {move.player for move in said}, sum(map(size_of, batch)) * game.trainer.world_size)
 
     def next_batch(self, batches: Iterator[Any]) -> Batch:
         """Return the next batch, on the device, images in [-1, 1] (the DataModule converts them)."""
@@ -115,8 +114,9 @@ class Rounds:
             game.draws = Draws(key, rows, game.device, dtype)
             with chance_from(Draws((*key, NETWORKS), rows, game.device, dtype)):
                 found = move.loss(micro_batch, *game.chance())
-                for terms in (found,) if isinstance(found, dict) else found:
+                for terms in parts_of(found, move.loss):
                     loss = sum(terms.values(), start=torch.zeros((), device=game.device)) / len(batch)
+                    self.refuse_constant(loss, player, move)
                     game.manual_backward(loss)
                     losses.append(loss.detach())
                     for name, term in terms.items():
@@ -151,6 +151,14 @@ class Rounds:
         if not has_scaler(self.game.trainer.precision_plugin):  # fp16 may overflow: the scaler skips such a step
             self.stop_if_not_finite(norm, player)
         player.clip_(norm)
+
+    def refuse_constant(self, loss: Tensor, player: Player, move: Move) -> None:
+        """Refuse a loss that no weight of the mover has a part in."""
+        if not loss.requires_grad:
+            raise UserError(
+                f"{getattr(move.loss, '__qualname__', 'a loss')} does not depend on the {player.name}'s weights, which "
+                "it is to move: is something detached, or the move another player's?"
+            )
 
     def stop_if_not_finite(self, value: Tensor, player: Player, move: Move | None = None) -> None:
         """Refuse a loss (of a move) or a gradient that is not finite, by name."""

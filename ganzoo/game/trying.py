@@ -47,11 +47,12 @@ def try_from_noise(game: Any) -> None:
     with evaluating(game.generator, game.discriminator):
         try:
             fake = game.generator(torch.zeros(2, game.latent_dim), *y)
-        except RuntimeError as error:
+        except (RuntimeError, ValueError, TypeError) as error:
             reason = str(error).splitlines()[0]
             raise UserError(
                 f"{name_g} can't make samples from latents of length {game.latent_dim}: {reason}"
             ) from error
+        refuse_no_tensor(fake, name_g)
         if tuple(fake.shape) != (2, *game.shape):
             raise UserError(
                 f"{name_g} makes samples of shape {tuple(fake.shape[1:])}, but the data has {game.shape}: "
@@ -59,13 +60,21 @@ def try_from_noise(game: Any) -> None:
             )
         try:
             scores = game.scores_alone(fake, *y)
-        except RuntimeError as error:
+        except (RuntimeError, ValueError, TypeError, AttributeError) as error:
             reason = str(error).splitlines()[0]
             raise UserError(f"{name_d} can't score samples of shape {game.shape}: {reason}") from error
+    refuse_no_tensor(scores, name_d)
     if tuple(scores.shape) != (2,):
         raise UserError(
             f"{name_d} gives scores of shape {tuple(scores.shape)} for 2 samples: it must give one raw score each."
         )
+
+
+def refuse_no_tensor(made: Any, name: str) -> None:
+    """Refuse a network that returns anything but a tensor of floats."""
+    if not isinstance(made, torch.Tensor) or not made.is_floating_point():
+        kind = str(made.dtype).removeprefix("torch.") if isinstance(made, torch.Tensor) else type(made).__name__
+        raise UserError(f"{name} returns {kind}: it must return one tensor of floats, without anything beside it.")
 
 
 def try_from_images(game: Any) -> None:
@@ -83,9 +92,10 @@ def try_from_images(game: Any) -> None:
         with evaluating(network, discriminator):
             try:
                 fake = game.applied(way, network, torch.zeros(1, *before), 0, torch.arange(1))
-            except (RuntimeError, ValueError) as error:
+            except (RuntimeError, ValueError, TypeError, AttributeError) as error:
                 reason = str(error).splitlines()[0]
                 raise UserError(f"{name} can't take images of shape {before}: {reason}") from error
+            refuse_no_tensor(fake, name)
             if tuple(fake.shape) != (1, *after):
                 raise UserError(
                     f"{name} makes images of shape {tuple(fake.shape[1:])}, but those of {way.makes} have "
@@ -94,7 +104,7 @@ def try_from_images(game: Any) -> None:
             seen = game.shape_scored(way.makes)
             try:
                 scores = game.scores(way.makes, torch.zeros(1, *seen))
-            except (RuntimeError, ValueError) as error:
+            except (RuntimeError, ValueError, TypeError, AttributeError) as error:
                 reason = str(error).splitlines()[0]
                 raise UserError(f"{name_d} can't score images of {seen}: {reason}") from error
         if len(scores) != 1 or not scores.is_floating_point():

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from ganzoo.game.counting import refuse_too_few
+from ganzoo.game.metric_trial import named, refuse_twins, scores_in
 from ganzoo.game.ranks import average_
 from ganzoo.metrics import SampleMetric, SharedFeatures, share_features
 from ganzoo.system.output import harmless
@@ -37,10 +38,12 @@ class Validation:
         never = stage == "fit" and trainer.limit_val_batches == 0
         if stage != "predict" and not never:
             self.metrics = self.game.new_metrics(getattr(trainer, "datamodule", None))
+            refuse_twins(self.metrics)
             refuse_too_few(self.metrics, trainer, stage)
             self.features = share_features(self.metrics)
             for metric in self.metrics:
-                metric.prepare()
+                with named(metric):
+                    metric.prepare()
             self.real_is_known = False
 
     @property
@@ -79,17 +82,22 @@ class Validation:
         real, fake = None if self.real_is_known else on(device, real), on(device, fake)
         with self.features:
             for metric in self.metrics:
-                if real is not None:
-                    metric.update(real, real=True)
-                metric.update(fake, real=False, **told)
+                with named(metric):
+                    if real is not None:
+                        metric.update(real, real=True)
+                    metric.update(fake, real=False, **told)
 
     def end(self, stage: str) -> None:
         """Report the scores as `val/...` or `test/...`."""
         game, trainer = self.game, self.game.trainer
         values: dict[str, Tensor] = {}
         for metric in self.metrics:
-            values |= {f"{stage}/{name}": value for name, value in metric.compute().items()}  # over all ranks
-            if not (self.recipes_are_told or trainer.sanity_checking) and (recipe := metric.recipe()):
+            with named(metric):
+                found = scores_in(metric, metric.compute())  # over all ranks
+            values |= {f"{stage}/{name}": value for name, value in found.items()}
+            with named(metric):
+                recipe = "" if self.recipes_are_told or trainer.sanity_checking else metric.recipe()
+            if recipe:
                 game.print(harmless(f"{' and '.join(f'{stage}/{name}' for name in metric.scores)}: {recipe}."))
             metric.forget() if trainer.sanity_checking else metric.reset()
         self.seen, self.real_is_known = 0, not trainer.sanity_checking

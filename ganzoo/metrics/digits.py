@@ -36,6 +36,8 @@ class DigitScores(JudgeMetric):
     real_classes: Tensor
     fake_classes: Tensor
 
+    least = 2
+
     def __init__(self, judge: Judge, **kwargs: Any) -> None:
         super().__init__(judge, **kwargs)
         self.fid = FrechetInceptionDistance(Known(judge.num_features), reset_real_features=False, **kwargs)

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from ganzoo.metrics.base import SampleMetric
 from ganzoo.networks.frozen.inception import Extractor
+from ganzoo.system.errors import UserError
 
 __all__ = ["FeatureMetric", "Known", "SharedFeatures", "share_features"]
 
@@ -62,6 +63,11 @@ class FeatureMetric(SampleMetric):
 
     def __init__(self, extractor: Extractor, **kwargs: Any) -> None:
         super().__init__(**kwargs)
+        if missing := [name for name in ("num_features", "recipe") if not hasattr(extractor, name)]:
+            raise UserError(
+                f"{type(extractor).__name__} has no {' and no '.join(missing)}: an extractor says how many features it "
+                "makes, and in a few words how it was trained and what it is shown."
+            )
         self.extractor = extractor.eval().requires_grad_(False)
         self.shared = SharedFeatures()
 

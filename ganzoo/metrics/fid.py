@@ -10,6 +10,7 @@ from torchmetrics.image.kid import KernelInceptionDistance
 
 from ganzoo.metrics.features import FeatureMetric, Known
 from ganzoo.networks.frozen.inception import Extractor, Inception
+from ganzoo.system.errors import UserError
 
 __all__ = ["FID", "Extractor", "Inception"]
 
@@ -57,6 +58,11 @@ class FID(FeatureMetric):
     def __init__(self, extractor: Extractor | None = None, **kwargs: Any) -> None:
         super().__init__(extractor or Inception(), **kwargs)
         suffix = self.extractor.suffix
+        if not suffix and not isinstance(self.extractor, Inception):
+            raise UserError(
+                f"{type(self.extractor).__name__} is not Inception, so its figures are no fid and kid: give it a "
+                '`suffix`, such as "_mine", for their names.'
+            )
         self.scores = {f"fid{suffix}": False, f"kid{suffix}": False}  # type: ignore[misc]
         known = Known(self.extractor.num_features)
         self.fid = FrechetInceptionDistance(known, reset_real_features=False)

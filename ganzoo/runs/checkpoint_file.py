@@ -10,11 +10,11 @@ from lightning.pytorch.plugins.io import TorchCheckpointIO
 from torch import Tensor
 
 from ganzoo.game import Game
-from ganzoo.game.keeping import FORMAT, take_names
+from ganzoo.game.keeping import FORMAT, misfit, take_names
 from ganzoo.runs.bounded import bounded
 from ganzoo.runs.chosen import in_run
 from ganzoo.runs.earlier import state_of_today
-from ganzoo.runs.naming import first_line, names_in, refuse_unpublished, without_training
+from ganzoo.runs.naming import first_line, names_in, refuse_unpublished, short, without_training
 from ganzoo.runs.reader import Reader
 from ganzoo.runs.wellformed import held_by, refuse_odd_records, refuse_unplayable
 from ganzoo.system.errors import UserError
@@ -23,8 +23,6 @@ from ganzoo.system.places import at_home, local
 from ganzoo.system.weights import plain_contents
 
 __all__ = ["SafeCheckpointIO", "load", "model_of", "read", "refuse_unplayable"]
-
-MOST_NAMED = 3  # weights that don't fit
 
 
 class SafeCheckpointIO(TorchCheckpointIO):
@@ -141,6 +139,8 @@ def load(path: str | Path, trust: bool = False) -> Game:
             "build the model as then, call its configure_model() and "
             'load_state_dict(ganzoo.runs.checkpoint_file.read(path)["state_dict"]).'
         )
+    hint = f" (it was trained with {', '.join(map(short, unrecorded))} given in Python, which is not in the file)"
+    hint = hint if isinstance(unrecorded, list) and unrecorded else ""
     named = model_of(checkpoint, path, trust, training=False)
     weights = checkpoint.get("state_dict")
     if not isinstance(weights, dict) or not all(isinstance(value, Tensor) for value in weights.values()):
@@ -152,9 +152,10 @@ def load(path: str | Path, trust: bool = False) -> Game:
         fit_weights(model, weights)
         take_names(model, checkpoint["ganzoo"])
     except UserError as error:
-        raise UserError(f"{path} names the model {named['class_path']}, which can't be built here: {error}") from error
+        reason = f"{error}{hint}"
+        raise UserError(f"{path} names the model {named['class_path']}, which can't be built here: {reason}") from error
     except Exception as error:  # wrong values fail in any way
-        reason = first_line(error)
+        reason = f"{first_line(error)}{hint}"
         raise UserError(f"{path} names the model {named['class_path']}, which can't be built here: {reason}") from error
     return model.eval()
 
@@ -165,13 +166,6 @@ def fit_weights(model: Game, weights: dict[str, Tensor]) -> None:
     Raises:
         UserError: they are others than the model's, by name.
     """
-    mine = model.state_dict()
-    wrong = {
-        "unknown": [key for key in weights if key not in mine],
-        "missing": [key for key in mine if key not in weights],
-        "of another shape": [key for key in mine if key in weights and mine[key].shape != weights[key].shape],
-    }
-    said = [f"{len(keys)} {what}: {', '.join(map(str, keys[:MOST_NAMED]))}" for what, keys in wrong.items() if keys]
-    if said:
-        raise UserError(f"its weights do not fit: {'; '.join(said)} (a checkpoint of another version, or changed).")
+    if reason := misfit(model.state_dict(), weights):
+        raise UserError(f"its weights do not fit: {reason} (a checkpoint of another version, or changed).")
     model.load_state_dict(weights)

@@ -14,9 +14,16 @@ from ganzoo.penalties import R1, R2
 from ganzoo.system.errors import UserError
 from ganzoo.system.reading import parse_yaml
 
-__all__ = ["options_of_today", "state_of_today", "text_of_today"]
+__all__ = ["GONE", "options_of_today", "state_of_today", "text_of_today"]
 
-GONE = ("weight_clip", "spectral_norm", "feature_matching", "instance_noise", "instance_noise_rounds")
+# Options of earlier versions, and what to write today.
+GONE = {
+    "weight_clip": "--model.penalties+=WeightClip --model.penalties.bound=0.01",
+    "spectral_norm": "--model.penalties+=SpectralNorm",
+    "feature_matching": "--model.objective FeatureMatching",
+    "instance_noise": "--model.augment InstanceNoise --model.augment.std=0.1",
+    "instance_noise_rounds": "--model.augment InstanceNoise --model.augment.rounds=5000",
+}
 LARGEST = 10_000  # images of a pool
 STATISTICS = {"discrimination": "MinibatchDiscrimination", "stddev": "MinibatchStdDev"}  # of `minibatch`
 

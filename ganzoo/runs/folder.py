@@ -11,6 +11,7 @@ from lightning.pytorch.cli import SaveConfigCallback
 from ganzoo.runs.changes import MARK, changes, noted, options_of_checkpoint, options_of_run
 from ganzoo.runs.lock import hold
 from ganzoo.runs.loggers import start_wandb
+from ganzoo.runs.read_again import say_what_is_unreadable
 from ganzoo.system.errors import UserError
 from ganzoo.system.files import written
 from ganzoo.system.machine import rank
@@ -42,6 +43,7 @@ class RunFolder(SaveConfigCallback):
             try:
                 self.save_config(trainer, pl_module, "fit")
                 self._start_loggers(trainer)
+                say_what_is_unreadable(pl_module, self.config)
             except UserError as error:
                 problem = str(error)
         if problem := trainer.strategy.broadcast(problem):

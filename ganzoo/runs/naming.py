@@ -12,6 +12,7 @@ import torch
 
 from ganzoo.system.errors import UserError
 from ganzoo.system.moved import ROOMS, moved
+from ganzoo.system.own_modules import let_import
 
 __all__ = ["find", "first_line", "names_in", "published", "refuse_unpublished", "short", "without_training"]
 
@@ -19,6 +20,7 @@ DEEPEST = 20  # levels in a record
 MOST = 10_000  # values in a record
 MOST_NAMED = 5
 CLASS, OPTIONS = "class_path", "init_args"
+MORE = "dict_kwargs"  # what jsonargparse calls the options that go into a class's **kwargs
 TRAINING = ("_optimizer", "_schedule")  # end the options of a game that only training needs
 NOT_NAMED = ("ganzoo.runs.callbacks",)  # what watches a run is no part of a model or its data
 
@@ -57,6 +59,7 @@ def imported(path: str) -> Any:
     Raises:
         UserError: there is none.
     """
+    let_import([path])
     parts = path.split(".")
     for stop in range(len(parts) - 1, 0, -1):
         try:

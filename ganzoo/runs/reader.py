@@ -13,7 +13,7 @@ from torch import nn
 
 from ganzoo.game import Game
 from ganzoo.runs.earlier import options_of_today
-from ganzoo.runs.naming import CLASS, MOST_NAMED, OPTIONS, find, first_line, names_in, short
+from ganzoo.runs.naming import CLASS, MORE, MOST_NAMED, OPTIONS, find, first_line, names_in, short
 from ganzoo.system.errors import UserError
 from ganzoo.system.moved import moved
 
@@ -31,10 +31,7 @@ class Unfit(Exception):
 def options(cls: type) -> dict[str, Any]:
     """Return the types of the arguments of a class, with those that it hands on to its base classes."""
     found: dict[str, Any] = {}
-    for base in cls.__mro__[:-1]:
-        init = vars(base).get("__init__")
-        if init is None:
-            continue
+    for init in [vars(base)["__init__"] for base in cls.__mro__[:-1] if "__init__" in vars(base)]:
         parameters = [*inspect.signature(init).parameters.values()][1:]
         try:
             hints = get_type_hints(init)
@@ -42,10 +39,15 @@ def options(cls: type) -> dict[str, Any]:
             hints = {}
         for parameter in parameters:
             if parameter.kind not in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
-                found.setdefault(parameter.name, hints.get(parameter.name, Any))
+                found.setdefault(parameter.name, hints.get(parameter.name, of_default(parameter.default)))
         if all(parameter.kind != parameter.VAR_KEYWORD for parameter in parameters):
             return found
     return found
+
+
+def of_default(default: Any) -> Any:
+    """Return the type of an option that has none, as jsonargparse takes it: by its default, where YAML has no such."""
+    return tuple[Any, ...] if isinstance(default, tuple) else type[object] if isinstance(default, type) else Any
 
 
 class Reader:
@@ -95,9 +97,9 @@ class Reader:
     def _class(self, path: str, kind: Any) -> Any:
         cls = find(path, self.trust)
         is_class = isinstance(cls, type)
-        if not is_class and not (self.trust and callable(cls) and not isinstance(kind, type)):
+        if not is_class and not (self.trust and callable(cls)):
             raise UserError(f"{path} is no class.")
-        if is_class and isinstance(kind, type) and not issubclass(cls, kind):
+        if is_class and kind is not Any and isinstance(kind, type) and not issubclass(cls, kind):
             raise UserError(f"{path} is no {kind.__name__}.")
         return cls
 
@@ -121,6 +123,8 @@ class Reader:
     def _value(self, value: Any, hint: Any) -> Any:
         """Return a value as a type asks for it; Unfit if it is not of this type."""
         origin, args = get_origin(hint), get_args(hint)
+        if hint is Any:  # an option without a type; Any is a class itself since Python 3.11
+            return self._untyped(value)
         if origin in (Union, UnionType):
             return self._any_of(value, args)
         if origin is Literal:
@@ -133,7 +137,8 @@ class Reader:
         if origin is tuple:
             return self._tuple(value, args, hint)
         if origin is type:
-            return find(fit(value, isinstance(value, str), hint), self.trust)
+            cls = find(fit(value, isinstance(value, str), hint), self.trust)
+            return cls if self.make else value
         if origin is not None and origin is not Callable and isinstance(origin, type) and args:
             if issubclass(origin, Mapping):
                 fit(value, isinstance(value, Mapping) and all(isinstance(key, str) for key in value), hint)
@@ -211,9 +216,11 @@ def spec(value: Any, kind: Any) -> Spec:
     if isinstance(value, str):
         return value, {}
     of = getattr(kind, "__name__", "class")
-    if not isinstance(value, Mapping) or not {CLASS} <= value.keys() <= {CLASS, OPTIONS}:
+    if not isinstance(value, Mapping) or not {CLASS} <= value.keys() <= {CLASS, OPTIONS, MORE}:
         raise Unfit(f"is {short(value)}, not the name of a {of}")
-    given = value.get(OPTIONS) or {}
+    given, more = value.get(OPTIONS) or {}, value.get(MORE) or {}
+    if isinstance(given, Mapping) and isinstance(more, Mapping):
+        given = {**given, **more}
     names_options = isinstance(given, Mapping) and all(isinstance(name, str) for name in given)
     if not isinstance(value[CLASS], str) or not names_options:
         raise Unfit(f"is {short(value)}, not the name of a {of} and its options")

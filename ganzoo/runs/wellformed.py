@@ -1,5 +1,6 @@
 """Whether a checkpoint has the form that a run of ganzoo writes, before anything in it is used."""
 
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,7 @@ from torch import Tensor
 from ganzoo.runs.naming import names_in, short
 from ganzoo.system.errors import UserError
 
-__all__ = ["LOOPS", "held_by", "refuse_odd_records", "refuse_unplayable"]
+__all__ = ["LOOPS", "all_are", "held_by", "refuse_odd_records", "refuse_odd_state", "refuse_unplayable"]
 
 LOOPS = {"fit_loop", "validate_loop", "test_loop", "predict_loop"}  # Lightning's, whose states it keeps
 STATES = ("state_dict", "optimizer_states")  # they may be long
@@ -59,8 +60,11 @@ def refuse_unplayable(checkpoint: dict[str, Any], path: str | Path) -> None:
         isinstance(weights, dict)
         and all(isinstance(name, str) and isinstance(value, Tensor) for name, value in weights.items())
         and all(isinstance(value, Tensor) and value.ndim and len(value) for value in local.values())
-        and (loops is None or (isinstance(loops, dict) and loops.keys() >= LOOPS))
+        and are_loops(loops, goes_on="optimizer_states" in checkpoint)
         and isinstance(checkpoint.get("callbacks", {}), dict)
+        and are_states(checkpoint.get("optimizer_states", [{}]))
+        and isinstance(checkpoint.get("lr_schedulers", []), list)
+        and all(type(checkpoint.get(count, 0)) is int for count in ("global_step", "epoch"))
         and isinstance(version, str)
         and version[:1].isdigit()
         and isinstance(made, dict)
@@ -71,7 +75,46 @@ def refuse_unplayable(checkpoint: dict[str, Any], path: str | Path) -> None:
         raise UserError(f"{path} does not say where its run is: give a .ckpt file as a run of ganzoo wrote it.")
 
 
+def are_loops(value: Any, goes_on: bool) -> bool:
+    """Say whether a value is the state of Lightning's loops; of a run that goes on, with the place where it is."""
+    if value is None:
+        return not goes_on
+    whole = isinstance(value, dict) and value.keys() >= LOOPS and all_are(dict, value.values())
+    return whole and (not goes_on or isinstance(value["fit_loop"].get("epoch_loop.batch_progress"), dict))
+
+
+def are_states(value: Any) -> bool:
+    """Say whether a value is a list of the states of optimizers."""
+    return isinstance(value, list) and len(value) > 0 and all_are(dict, value)
+
+
 def held_by(weights: dict[str, Tensor]) -> int:
     """Return how many numbers tensors hold in fact: a tensor may show one number many times."""
     storages = {value.untyped_storage().data_ptr(): value.untyped_storage().nbytes() for value in weights.values()}
     return sum(storages.values()) // min((value.element_size() for value in weights.values()), default=1)
+
+
+def refuse_odd_state(callback: Any, state: Any, kinds: Mapping[str, Callable[[Any], bool]]) -> None:
+    """Refuse what a checkpoint keeps of a callback unless it has the form that the callback writes.
+
+    Args:
+        callback: the callback.
+        state: what a file says.
+        kinds: whether a value is right, by its name.
+
+    Raises:
+        UserError: a name or a value is another.
+    """
+    found = state if isinstance(state, dict) else {}
+    wrong = [name for name in kinds.keys() | found.keys() if name not in kinds or name not in found]
+    wrong += [name for name in kinds.keys() & found.keys() if not kinds[name](found[name])]
+    if wrong:
+        raise UserError(
+            f"the checkpoint's state of {type(callback).__name__} is not one that a run writes "
+            f"({short(min(map(str, wrong)))}): give a .ckpt file as a run of ganzoo wrote it."
+        )
+
+
+def all_are(kind: type, values: Iterable[Any]) -> bool:
+    """Say whether all values are of a kind."""
+    return all(isinstance(value, kind) for value in values)

@@ -1,6 +1,8 @@
 """All that is printed goes through here. A name in a data set, a checkpoint or a config can't control the terminal."""
 
+import io
 import logging
+import os
 import re
 import sys
 import traceback
@@ -38,6 +40,35 @@ def say(text: object = "", error: bool = False) -> None:
     print(shown, file=stream, flush=True)
 
 
+class Heedless(io.TextIOWrapper):
+    """A standard stream whose reader may go, as `head` does: then the work goes on, and what it says vanishes.
+
+    What the stream's encoding can't say is written as an escape, whoever writes it.
+    """
+
+    def write(self, text: str) -> int:
+        """Write a text."""
+        try:
+            return super().write(text)
+        except BrokenPipeError:
+            self.hush()
+            return len(text)
+
+    def flush(self) -> None:
+        """Write out what it holds."""
+        try:
+            super().flush()
+        except BrokenPipeError:
+            self.hush()
+
+    def hush(self) -> None:
+        """Lead to nowhere."""
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, self.fileno())
+        os.close(nowhere)
+        super().flush()
+
+
 def say_table(table: Any) -> None:
     """Print what rich draws: its own colours pass, those in the cells don't."""
     import rich  # not needed by whoever only says a line
@@ -64,7 +95,13 @@ def described(text: object) -> str:
 
 
 def guard() -> None:
-    """Let warnings, lines of loggers and tracebacks go out harmless too, in this process."""
+    """Let warnings, lines of loggers and tracebacks go out harmless too, in this process, and never stop it."""
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is getattr(sys, f"__{name}__") and type(stream) is io.TextIOWrapper:  # not a notebook's, nor a test's
+            stream.flush()
+            made = Heedless(stream.buffer, stream.encoding, "backslashreplace", line_buffering=stream.line_buffering)
+            setattr(sys, name, made)
     if not isinstance(warnings.formatwarning, Guarded):
         warnings.formatwarning = Guarded(warnings.formatwarning)
     logging.setLogRecordFactory(Record)

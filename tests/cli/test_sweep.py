@@ -178,6 +178,13 @@ LINES = {
         {**over("model.ema", min=0.5, max=2.5), "method": "grid"},
         "a grid can't try all of uniform; give values, or choose random or bayes",
     ),
+    "null": (over("model.ema", values=[None, 1000]), 'wandb hands null on as None, which is a word: write "null"'),
+    "null alone": (over("model.ema", value=None), 'write "null", in quotes'),
+    "null in a list": (over("model.penalties", values=[["R1", None]]), 'write "null", in quotes'),
+    "nested": (
+        changed(parameters={"model": {"parameters": {"ema": {"values": [1, 2]}}}}),
+        "parameter model is nested, which wandb hands on as one text: write its parameters beside the others",
+    ),
     "no args": (changed(command=COMMAND[:-1]), '--wandb, "${args}"]'),
     "no command": (changed(command=None), "command is None; the agent needs [${env}, ${interpreter}, -m, ganzoo"),
     "another program": (changed(command=["python", "train.py", "${args}"]), "the agent needs"),

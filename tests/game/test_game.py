@@ -185,7 +185,7 @@ def test_a_round_needs_a_move_that_is_due():
         def moves(self, step):
             return [Move("discriminator", self.discriminator_loss, every=2)]
 
-    with pytest.raises(ValueError, match=r"Idle.moves\(0\) has no move that is due: a round needs one"):
+    with pytest.raises(UserError, match=r"Idle.moves\(0\) has no move that is due: a round needs one"):
         play(game(Idle), 1)
 
 

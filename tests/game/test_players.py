@@ -86,7 +86,7 @@ def test_all_networks_may_have_rates_and_each_weight_is_in_one_group():
 
 
 def test_a_network_that_is_not_there_is_named_with_those_that_are():
-    with pytest.raises(ValueError, match="the generator has no network maping; there are: mapping, synthesis"):
+    with pytest.raises(UserError, match="the generator has no network maping; there are: mapping, synthesis"):
         Player("generator", Two(2, (2,)), SGD, rates={"maping": 0.5}).new_optimizer(Precision())
 
 

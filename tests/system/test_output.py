@@ -3,19 +3,21 @@
 import ast
 import io
 import logging
+import os
 import sys
 import warnings
 from pathlib import Path
 
 import numpy as np
 import pytest
+import rich
 from PIL import Image
 from rich.table import Table
 
 import ganzoo
 from ganzoo.cli import main
 from ganzoo.system.errors import UserError
-from ganzoo.system.output import described, guard, harmless, say, say_table, show_exception
+from ganzoo.system.output import Heedless, described, guard, harmless, say, say_table, show_exception
 
 ESCAPES = "\x1b]0;OWNED\x07\x1b[31mred\x9b1m\x7f\r\x08\u202egnp.exe\u2066"
 FILES = sorted(Path(ganzoo.__file__).parent.rglob("*.py"))
@@ -199,3 +201,28 @@ def test_commands_print_no_escape_of_a_name(
     assert "OWNED" in said
     assert is_plain(said)
     assert "Traceback" not in said
+
+
+def test_a_reader_that_goes_stops_nothing():
+    read, write = os.pipe()
+    stream = Heedless(os.fdopen(write, "wb"), "utf-8", "backslashreplace", line_buffering=True)
+    print("seen", file=stream)
+    os.close(read)
+    for _ in range(3):
+        print("unseen" * 10_000, file=stream, flush=True)
+    stream.close()
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "utf-8"])
+def test_what_an_encoding_lacks_is_written_as_an_escape_by_anyone(encoding, monkeypatch):
+    inner = io.BytesIO()
+    stream = io.TextIOWrapper(inner, encoding)
+    monkeypatch.setattr(sys, "stdout", stream)
+    monkeypatch.setattr(sys, "__stdout__", stream)
+    guard()
+    print("größe → ✓")
+    rich.print("größe → ✓")
+    sys.stdout.flush()
+    said = inner.getvalue().decode(encoding).splitlines()
+    expected = {"ascii": r"gr\xf6\xdfe \u2192 \u2713", "latin-1": r"größe \u2192 \u2713", "utf-8": "größe → ✓"}
+    assert said == [expected[encoding]] * 2

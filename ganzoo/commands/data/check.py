@@ -5,17 +5,17 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import torch
 from rich.table import Table
 from torch.utils.data import Dataset
 
-from ganzoo.commands.data.prepare import Kind, data_set, sources_of, workers_for
+from ganzoo.commands.data.prepare import KINDS, Kind, data_set, sources_of, workers_for
 from ganzoo.data.files.pixels import Unreadable, in_channels, pixels
 from ganzoo.data.files.sources import Source
-from ganzoo.data.prepared.manifest import data_files, is_prepared, read_manifest
+from ganzoo.data.prepared.manifest import Manifest, data_files, is_prepared, read_manifest
 from ganzoo.pictures.sheets import save_sheet
 from ganzoo.system.errors import UserError
 from ganzoo.system.files import sha256, writable
@@ -214,6 +214,19 @@ def draw(
         say(f"  {out}")
 
 
+def load(root: Path, manifest: Manifest) -> None:
+    """Load a prepared set as `fit` would.
+
+    Raises:
+        UserError: it can't be loaded.
+    """
+    kinds = {cls.__name__: kind for kind, cls in KINDS.items()}
+    if manifest.kind not in kinds:
+        raise UserError(f"{root} was prepared as {manifest.kind}, which is not known: prepare the set again.")
+    as_prepared: Any = (manifest.image_size, manifest.channels, manifest.category)
+    data_set(str(root), kinds[manifest.kind], *as_prepared).load()
+
+
 def verify(root: Path) -> None:
     """Compare the checksums of a prepared set with its manifest's.
 
@@ -233,3 +246,4 @@ def verify(root: Path) -> None:
                 f"prepare the set again from {manifest.source}."
             )
         say(f"{name}: {part.count:,} images of {manifest.image_size[0]}x{manifest.image_size[1]}, checksum right")
+    load(root, manifest)

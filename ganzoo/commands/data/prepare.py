@@ -94,7 +94,6 @@ def prepare(
 
 def how_to_train(made: Images, dest: str) -> str:
     """Return the command that trains on a prepared set."""
-    model = "CycleGAN" if isinstance(made, Horse2Zebra) else "Pix2Pix" if isinstance(made, Paired) else "DCGAN"
     height, width = made.size
     options = {"root": dest, "image_size": height if height == width else f"[{height},{width}]"}
     if made.channels != 3:
@@ -102,7 +101,7 @@ def how_to_train(made: Images, dest: str) -> str:
     if isinstance(made, LSUN) and made.category != "bedroom":
         options["category"] = made.category
     given = [f"--data.{name}={value}" for name, value in options.items()]
-    return shlex.join(["ganzoo", "fit", f"--model={model}", f"--data={type(made).__name__}", *given])
+    return shlex.join(["ganzoo", "fit", f"--model={made.first_model}", f"--data={type(made).__name__}", *given])
 
 
 def data_set(

@@ -1,6 +1,6 @@
 """The common part of sets of images of one size: random mirrors and crops of training images, on the device."""
 
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import torch
 from torch import Tensor
@@ -26,6 +26,8 @@ class Augmented(DataModule):
         limit: train on so many images only.
         kwargs: the options of DataModule.
     """
+
+    aside: ClassVar[frozenset[str]] = DataModule.aside | {"limit"}
 
     def __init__(
         self,

@@ -37,6 +37,7 @@ class IDX(Augmented, WithJudge):
 
     folder: ClassVar[str]  # of the files below `root`
     known_as: ClassVar[str]  # to `ganzoo data get`
+    aside: ClassVar[frozenset[str]] = Augmented.aside | {"download"}
 
     def __init__(self, root: str = "data", image_size: int | list[int] = 32, download: bool = False, **kwargs: Any):
         super().__init__(image_size=image_size, **kwargs)

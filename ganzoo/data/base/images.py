@@ -53,6 +53,8 @@ class Images(Augmented):
     """
 
     prepared_kind: ClassVar[str | None] = None  #: the set whose prepared form this one reads, if not its own
+    aside: ClassVar[frozenset[str]] = Augmented.aside | {"cache_gb", "on_error"}
+    views: ClassVar[int] = 1  #: pictures in each item of its sources
 
     def __init__(
         self,
@@ -109,7 +111,7 @@ class Images(Augmented):
         if url:
             self.folder = fetched(url)
         if is_prepared(self.folder):
-            return prepared_stores(self.folder, self.prepared_as, url, self.cache_gb)
+            return prepared_stores(self.folder, self.prepared_as, self.views, url, self.cache_gb)
         sources = self.sources()
         if self.rank == 0:
             for line in remarks_on(sources):
@@ -122,7 +124,13 @@ class Images(Augmented):
         if self.choose_workers:
             mapped = all(isinstance(store, Mapped) for store in stores.values())
             self.num_workers = 0 if mapped else min(8, cores())
-        train, val = self.split(stores)
+        try:
+            train, val = self.split(stores)
+        except KeyError as error:
+            there = ", ".join(stores) or "none"
+            raise UserError(
+                f"--data.root: {self.root} has the parts {there}, and no {error}: prepare it again."
+            ) from error
         if isinstance(train, ImageSet) and chunks_of(train.store):
             self.stream = ChunkedStream
         self.class_names = max((store.classes for store in stores.values()), key=len) or None

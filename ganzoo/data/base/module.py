@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 
 from ganzoo.data.base.identity import REMEDY, identity_of, problem_with
+from ganzoo.data.base.looking import is_own, loading, look_at
 from ganzoo.data.base.sets import Numbered, SampleSet
 from ganzoo.data.base.streams import Blocks, Rows, Stream
 from ganzoo.data.base.tensors import to_float
@@ -47,6 +48,9 @@ class DataModule(L.LightningDataModule, ABC):
     """
 
     main_score: ClassVar[str] = "swd"  #: the score that decides in runs: the first one of the first metric
+    first_model: ClassVar[str] = "DCGAN"  #: a model to begin with, in messages
+    aside: ClassVar[frozenset[str]] = frozenset({"batch_size", "extra_metrics", "num_workers", "seed"})
+    """Options that change neither the validation images nor their names."""
     num_classes: int | None = None
     class_names: Sequence[str] | None = None  #: what the classes are called; None: they have numbers only
     stream: type[Stream] = Stream  #: in which order the training samples come
@@ -86,7 +90,11 @@ class DataModule(L.LightningDataModule, ABC):
         if self.run_seed < 0:
             raise UserError(f"--data.seed is {self.run_seed}; it must be 0 or more")
         if not hasattr(self, "train"):
-            self.train, self.val = self.load()
+            with loading(self):
+                loaded = self.load()
+                if is_own(self):
+                    look_at(self, loaded)
+            self.train, self.val = loaded
             self.shape = self.sample_shape()
 
     def sample_shape(self) -> tuple[int, ...]:

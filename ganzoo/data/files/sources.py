@@ -16,7 +16,18 @@ from ganzoo.data.files.listing import Listing
 from ganzoo.data.files.pixels import Unreadable, open_image, read_regular
 from ganzoo.system.files import collected
 
-__all__ = ["FolderSource", "Names", "Opened", "Parts", "Source", "ZipSource", "member", "remarks_on", "source_of"]
+__all__ = [
+    "FolderSource",
+    "Names",
+    "Opened",
+    "Parts",
+    "Source",
+    "ZipSource",
+    "mapped",
+    "member",
+    "remarks_on",
+    "source_of",
+]
 
 LARGEST = 1 << 30  # bytes of a file in a zip: an honest one does not unpack to more
 
@@ -43,8 +54,15 @@ class Names:
 
     @classmethod
     def open(cls, stem: Path) -> "Names":
-        """Return the names that `save` wrote: in memory are only the pages that are looked at."""
-        return cls(*(np.load(f"{stem}.{part}.npy", mmap_mode="r") for part in ("text", "ends")))
+        """Return the names that `save` wrote: in memory are only the pages that are looked at.
+
+        Raises:
+            OSError, ValueError: they are not whole.
+        """
+        blob, ends = mapped(f"{stem}.text.npy", "u1", 1), mapped(f"{stem}.ends.npy", "iu8", 1)
+        if len(ends) and not (ends[0] >= 0 and (np.diff(ends) >= 0).all() and ends[-1] == len(blob)):
+            raise ValueError(f"{stem.name}.ends.npy does not say where the names end")
+        return cls(blob, ends)
 
     def save(self, stem: Path) -> None:
         """Write STEM.text.npy and STEM.ends.npy."""
@@ -58,6 +76,28 @@ class Names:
     def __getitem__(self, i: int) -> str:
         start = int(self.ends[i - 1]) if i else 0
         return self.blob[start : int(self.ends[i])].tobytes().decode("utf-8", "surrogateescape")
+
+
+def mapped(file: str | Path, kinds: str, dimensions: int) -> np.ndarray:
+    """Return the array of a .npy file, mapped.
+
+    Args:
+        file: the file.
+        kinds: the kinds of numbers that it may hold, and their bytes, as in NumPy's dtype: "u1", "iu8".
+        dimensions: how many it has.
+
+    Raises:
+        OSError, ValueError: it is not there, or holds anything else.
+    """
+    try:
+        array = np.load(file, mmap_mode="r")
+    except (ValueError, EOFError, OverflowError, MemoryError, SyntaxError) as error:  # of a header that is made up
+        raise ValueError(f"{Path(file).name} is no array of numbers") from error
+    if not isinstance(array, np.ndarray) or array.ndim != dimensions:
+        raise ValueError(f"{Path(file).name} is no array of {dimensions} dimension(s)")
+    if array.dtype.kind not in kinds[:-1] or array.dtype.itemsize != int(kinds[-1]):
+        raise ValueError(f"{Path(file).name} holds {array.dtype}")
+    return array
 
 
 class Source(ABC):

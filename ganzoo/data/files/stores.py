@@ -12,7 +12,7 @@ from torchvision.transforms.v2.functional import center_crop
 
 from ganzoo.data.base.sets import SampleSet
 from ganzoo.data.files.pixels import Unreadable, pixels
-from ganzoo.data.files.sources import Names, Source
+from ganzoo.data.files.sources import Names, Source, mapped
 
 __all__ = ["Decoded", "ImageSet", "Mapped", "Store"]
 
@@ -98,18 +98,19 @@ class Mapped(Store):
 
     Args:
         file: a .npy of uint8 (N, C, H, W), or of pairs (N, 2, C, H, W).
+        shape: (C, H, W), or (2, C, H, W).
         names, label, classes: as a store has them.
     """
 
-    def __init__(self, file: Path, names: Names, label: np.ndarray | None, classes: list[str]):
-        self.file, self.names, self.label, self.classes = file, names, label, classes
+    def __init__(self, file: Path, shape: tuple[int, ...], names: Names, label: np.ndarray | None, classes: list[str]):
+        self.file, self.shape, self.names, self.label, self.classes = file, shape, names, label, classes
         self._pid, self._array = -1, np.empty(0)
 
     @property
     def array(self) -> np.ndarray:
         """The array, opened by each process for itself."""
         if self._pid != os.getpid():
-            self._array, self._pid = np.load(self.file, mmap_mode="r"), os.getpid()
+            self._array, self._pid = mapped(self.file, "u1", 1 + len(self.shape)), os.getpid()
         return self._array
 
     def load(self, rows: np.ndarray) -> tuple[Tensor, list[int]]:

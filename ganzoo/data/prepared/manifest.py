@@ -24,7 +24,7 @@ import numpy as np
 
 from ganzoo.data.files.lmdbs import NumberedLMDB
 from ganzoo.data.files.pixels import FILTER
-from ganzoo.data.files.sources import Names, Source
+from ganzoo.data.files.sources import Names, Source, mapped
 from ganzoo.data.files.stores import Decoded, Mapped, Store
 from ganzoo.data.prepared.chunks import Chunks
 from ganzoo.data.prepared.listing import listed
@@ -181,8 +181,17 @@ def fetched(url: str) -> Path:
     return folder
 
 
-def prepared_stores(root: Path, wanted: dict[str, Any], remote: str = "", cache_gb: float = 0) -> dict[str, Store]:
+def prepared_stores(
+    root: Path, wanted: dict[str, Any], views: int = 1, remote: str = "", cache_gb: float = 0
+) -> dict[str, Store]:
     """Return the stores of a prepared set, whose chunks are fetched from `remote` if it is not whole.
+
+    Args:
+        root: its folder.
+        wanted: what its manifest must say, by field.
+        views: pictures in each item: 2 of pairs.
+        remote: a URL of the same.
+        cache_gb: how much of the disk chunks may take.
 
     Raises:
         UserError: it was not prepared as `wanted`, by the manifest's fields, or is not whole.
@@ -194,23 +203,24 @@ def prepared_stores(root: Path, wanted: dict[str, Any], remote: str = "", cache_
                 f"{root} was prepared with {name} {found}, and {value} is asked for: set --data to match, "
                 f"or prepare it again from {manifest.source}."
             )
-    stores = {part: open_part(root, part, manifest, remote and f"{remote}/{part}", cache_gb) for part in manifest.parts}
+    at = {part: remote and f"{remote}/{part}" for part in manifest.parts}
+    stores = {part: open_part(root, part, manifest, views, at[part], cache_gb) for part in manifest.parts}
     for part, store in stores.items():
         height, width = manifest.image_size
         store.form, store.checksum = f"{manifest.store} of {height}x{width}", manifest.parts[part].sha256
     return stores
 
 
-def open_part(root: Path, part: str, manifest: Manifest, remote: str, cache_gb: float) -> Store:
+def open_part(root: Path, part: str, manifest: Manifest, views: int, remote: str, cache_gb: float) -> Store:
     """Return the store of one part; UserError if its files are not those of the manifest."""
     said = manifest.parts[part]
     try:
         names = Names.open(root / f"{part}.names")
         labels = root / f"{part}.labels.npy"
-        label = np.load(labels, mmap_mode="r") if labels.is_file() else None
+        label = mapped(labels, "iu8", 1) if labels.is_file() else None
         if len(names) != said.count or (label is not None and len(label) != said.count):
             raise ValueError(f"other names or labels than for the {said.count} images of the manifest")
-        if label is not None and not 0 <= label.min() <= label.max() < len(said.classes):
+        if label is not None and len(label) and not 0 <= label.min() <= label.max() < len(said.classes):
             raise ValueError("labels of classes that there are not")
         size = manifest.image_size[0], manifest.image_size[1]
         if manifest.store == "lmdb":
@@ -222,10 +232,11 @@ def open_part(root: Path, part: str, manifest: Manifest, remote: str, cache_gb: 
             if chunks.starts[-1] != said.count:
                 raise ValueError(f"{chunks.starts[-1]} images where the manifest says {said.count}")
             return Decoded(chunks, size, manifest.channels)
-        store = Mapped(root / f"{part}{ENDS['array']}", names, label, said.classes)
-        if len(store.array) != said.count:
-            raise ValueError(f"{len(store.array)} images where the manifest says {said.count}")
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        shape = (*((views,) if views > 1 else ()), manifest.channels, *size)
+        store = Mapped(root / f"{part}{ENDS['array']}", shape, names, label, said.classes)
+        if store.array.shape != (said.count, *shape):
+            raise ValueError(f"images {store.array.shape} where the manifest says {(said.count, *shape)}")
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, IndexError, EOFError, OverflowError) as error:
         raise UserError(f"{root}: the part {part} is not whole ({error}): prepare the set again.") from error
     return store
 

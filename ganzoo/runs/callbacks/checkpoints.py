@@ -12,6 +12,7 @@ from lightning.pytorch.callbacks import Checkpoint
 from ganzoo.game import Game
 from ganzoo.runs.checkpoint_file import SafeCheckpointIO
 from ganzoo.runs.lock import still_ours
+from ganzoo.runs.wellformed import refuse_odd_state
 from ganzoo.system.errors import Stopped, UserError
 from ganzoo.system.output import say
 from ganzoo.system.stopping import STOP
@@ -145,4 +146,8 @@ class Checkpoints(Checkpoint):
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Take it back; of another score no value is the best so far."""
+        known = {"best": lambda best: best is None or isinstance(best, float)}
+        if "monitor" in state_dict:  # earlier versions didn't keep it
+            known["monitor"] = lambda name: name is None or isinstance(name, str)
+        refuse_odd_state(self, state_dict, known)
         self.best = state_dict["best"] if state_dict.get("monitor", self.monitor) == self.monitor else None

@@ -12,6 +12,7 @@ from torch.nn import functional as F
 
 from ganzoo.data.base.tensors import to_float
 from ganzoo.game import FromNoise, Game, Player
+from ganzoo.runs.wellformed import all_are, refuse_odd_state
 from ganzoo.system.errors import UserError
 from ganzoo.system.output import harmless, say
 
@@ -26,6 +27,13 @@ FAR = 0.5  # mean length of a move, against the mean distance of two real sample
 STILL_MOVING = 0.7  # length of the later half's moves against that of the earlier half's
 TRACKED, SIDE = 16, 8  # samples that are followed, and the largest side of what is kept of an image
 WEIGHTS = 64  # weights of each tensor that are compared
+STATE = {  # what a checkpoint keeps
+    "start": lambda value: isinstance(value, list) and all_are(float, value),
+    "weights": lambda value: isinstance(value, dict) and all_are(Tensor, value.values()),
+    "track": lambda value: isinstance(value, list) and all_are(Tensor, value),
+    "checks": lambda value: isinstance(value, dict) and all_are(int, value.values()),
+    "warned": lambda value: isinstance(value, list) and all_are(str, value),
+}
 
 
 class Trouble(L.Callback):
@@ -140,7 +148,8 @@ class Trouble(L.Callback):
             )
 
     def _oscillates(self, positions: Tensor) -> Iterator[tuple[str, str]]:
-        self.track = [*self.track, positions][-WINDOW - 1 :]
+        before = [track for track in self.track if track.shape == positions.shape]
+        self.track = [*before, positions][-WINDOW - 1 :]
         if len(self.track) <= WINDOW:
             return
         moves, detour = travel(torch.stack(self.track))
@@ -159,7 +168,7 @@ class Trouble(L.Callback):
     def _idle(self, player: Player) -> Iterator[tuple[str, str]]:
         before, now = self.weights.get(player.name), some_weights(player)
         self.weights[player.name] = now
-        if before is None:
+        if before is None or before.shape != now.shape:
             return
         change = float((now - before).norm() / before.norm().clamp_min(1e-30))
         name = player.name
@@ -179,6 +188,7 @@ class Trouble(L.Callback):
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Take it back."""
+        refuse_odd_state(self, state_dict, STATE)
         for name, value in state_dict.items():
             setattr(self, name, value)
 

@@ -1,0 +1,112 @@
+"""A look at the samples of a data set of the user's own, so that a slip is one line and not an odd run."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ganzoo.data.base.sets import SampleSet, TensorSet
+from ganzoo.system.errors import UserError
+from ganzoo.system.output import say
+
+__all__ = ["is_own", "loading", "look_at"]
+
+SOME = 64  # samples that are looked at, of a set that may have to read them from files
+MORE = 1024  # of a set in memory
+IMAGES = ("image", "a", "b")
+ROOM = 0.05  # by which floats may leave [-1, 1], as resizing makes them
+TAKEN = "floats are taken as they are, for [-1, 1]: give uint8 in 0..255, or scale them"
+
+
+def is_own(data: Any) -> bool:
+    """Say whether a data set is of the user's own: those of ganzoo are tested."""
+    return type(data).__module__.partition(".")[0] != "ganzoo"
+
+
+@contextmanager
+def loading(data: Any) -> Iterator[None]:
+    """Let an error of the user's `load` be one line with its place.
+
+    Raises:
+        UserError: in place of any other error, of an own data set.
+    """
+    try:
+        yield
+    except UserError:
+        raise
+    except Exception as error:
+        if not is_own(data):
+            raise
+        last = error.__traceback__
+        while last is not None and last.tb_next is not None:
+            last = last.tb_next
+        place = f" ({last.tb_frame.f_code.co_filename}:{last.tb_lineno})" if last is not None else ""
+        reason = " ".join(str(error).split())[:200].rstrip(".")
+        raise UserError(f"{type(data).__name__} can't be loaded: {type(error).__name__}: {reason}{place}.") from error
+
+
+def look_at(data: Any, loaded: Any) -> None:
+    """Look at what an own data set's `load` returned.
+
+    Raises:
+        UserError: it is no two sets of samples, or the samples are not as networks take them.
+    """
+    name = type(data).__name__
+    if not isinstance(loaded, (tuple, list)) or len(loaded) != 2 or not all(isinstance(x, SampleSet) for x in loaded):
+        raise UserError(f"{name}.load returned {type(loaded).__name__}: it returns two sets, to train and to validate.")
+    for samples, part in zip(loaded, ("training", "validation"), strict=True):
+        if not len(samples):
+            raise UserError(f"{name} has no {part} samples: give one or more.")
+        count = min(len(samples), MORE if isinstance(samples, TensorSet) else SOME)
+        batch = samples[torch.linspace(0, len(samples) - 1, count).long()]
+        if not isinstance(batch, dict) or not all(isinstance(x, Tensor) and len(x) == count for x in batch.values()):
+            raise UserError(f"{name}: a batch of {count} samples is to be a dict of tensors of {count} rows, by name.")
+        for key, x in batch.items():
+            if key in IMAGES:
+                look_at_images(f"{name}: {key}", x)
+        if (labels := samples.labels if samples.labels is not None else batch.get("label")) is not None:
+            look_at_labels(f"{name}: label", labels, getattr(data, "num_classes", None))
+    say_what_is_positive(data, loaded[0])
+
+
+def look_at_images(what: str, x: Tensor) -> None:
+    """Refuse images (N, C, H, W), or points (N, D), of other forms, kinds or ranges than networks take."""
+    shape = tuple(x.shape[1:])
+    if x.ndim not in (2, 4):
+        more = ": .unsqueeze(1) makes the channel" if x.ndim == 3 else ""
+        raise UserError(f"{what} has the shape {shape}: an image is (C, H, W), a point (D,){more}.")
+    if x.ndim == 4 and shape[2] <= 4 < shape[0]:
+        raise UserError(
+            f"{what} has the shape {shape}, with channels last: an image is (C, H, W), .permute(0, 3, 1, 2)."
+        )
+    if x.dtype != torch.uint8 and not x.is_floating_point():
+        raise UserError(f"{what} is {str(x.dtype).removeprefix('torch.')}: give uint8 in 0..255, or floats in [-1, 1].")
+    if x.is_floating_point() and not x.isfinite().all():
+        raise UserError(f"{what} has values that are NaN or infinite: mend or leave out such samples.")
+    if x.is_floating_point() and x.ndim == 4:
+        low, high = x.min().item(), x.max().item()
+        if low < -1 - ROOM or high > 1 + ROOM:
+            raise UserError(f"{what} reaches from {low:.3g} to {high:.3g}, and {TAKEN}.")
+
+
+def look_at_labels(what: str, labels: Tensor, num_classes: int | None) -> None:
+    """Refuse labels that are no numbers of classes."""
+    if labels.dtype != torch.int64 or labels.ndim != 1:
+        kind = f"{str(labels.dtype).removeprefix('torch.')} of shape {tuple(labels.shape)}"
+        raise UserError(f"{what} is {kind}: give int64 (N,), the number of each sample's class, from 0 on.")
+    low, high = int(labels.min()), int(labels.max())
+    if low < 0 or (num_classes is not None and high >= num_classes):
+        known = f"num_classes is {num_classes}" if num_classes is not None else "they are numbers of classes"
+        raise UserError(f"{what} reaches from {low} to {high}, and {known}: labels count from 0 on.")
+
+
+def say_what_is_positive(data: Any, train: SampleSet) -> None:
+    """Say that floats without a negative one are taken as they are: they may be meant for 0..1."""
+    batch = train[torch.linspace(0, len(train) - 1, min(len(train), SOME)).long()]
+    for name, x in batch.items():
+        if name in IMAGES and x.ndim == 4 and x.is_floating_point() and x.min() >= 0 and data.rank == 0:
+            low, high = x.min().item(), x.max().item()
+            where = f"{type(data).__name__}: {name} reaches from {low:.3g} to {high:.3g}"
+            say(f"{where}. If 0 is black: {TAKEN} (2 * x - 1).")

@@ -1,0 +1,84 @@
+"""Slips of an author of a data set are one line before the first round."""
+
+from typing import Any
+
+import pytest
+import torch
+
+from ganzoo.data import DataModule
+from ganzoo.data.base.sets import TensorSet
+from ganzoo.system.errors import UserError
+
+BYTES = torch.arange(256, dtype=torch.uint8).repeat(20, 1).view(20, 1, 16, 16)
+
+
+class Own(DataModule):
+    """A set of what a test gives."""
+
+    def __init__(self, given: Any, classes: int | None = None):
+        super().__init__(batch_size=4)
+        self.given, self.num_classes = given, classes
+
+    def load(self):
+        return self.given() if callable(self.given) else self.given
+
+
+def parts(**tensors: torch.Tensor) -> tuple[TensorSet, TensorSet]:
+    halves = [{name: x[rows] for name, x in tensors.items()} for rows in (slice(12), slice(12, None))]
+    return TensorSet(**halves[0]), TensorSet(**halves[1])
+
+
+def fails() -> Any:
+    raise FileNotFoundError("no such thing")
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        (None, "load returned NoneType: it returns two sets"),
+        (parts(image=BYTES)[:1], "returned tuple: it returns two sets"),
+        (parts(image=BYTES[:12]), "has no validation samples"),
+        (parts(image=BYTES.permute(0, 2, 3, 1)), r"shape \(16, 16, 1\), with channels last.*permute\(0, 3, 1, 2\)"),
+        (parts(image=BYTES[:, 0]), r"shape \(16, 16\): an image is .* \.unsqueeze\(1\)"),
+        (parts(image=BYTES.int()), "image is int32: give uint8"),
+        (parts(image=BYTES.bool()), "image is bool: give uint8"),
+        (parts(image=BYTES.float()), "reaches from 0 to 255, and floats are taken as they are"),
+        (parts(image=BYTES.float() / 50 - 2), "reaches from -2 to 3.1"),
+        (parts(image=BYTES.float() / 255 * torch.nan), "NaN or infinite"),
+        (parts(a=BYTES, b=BYTES.float()), "b reaches from 0 to 255"),
+        (parts(image=BYTES, label=torch.arange(20) % 10 + 1), "label reaches from 1 to 10, and num_classes is 10"),
+        (parts(image=BYTES, label=torch.arange(20) - 1), "label reaches from -1"),
+        (parts(image=BYTES, label=(torch.arange(20) % 10).float()), r"label is float32 of shape \(12,\): give int64"),
+        (parts(image=BYTES, label=(torch.arange(20) % 10).to(torch.uint8)), "label is uint8"),
+        (parts(image=BYTES, label=torch.zeros(20, 10).long()), r"label is int64 of shape \(12, 10\)"),
+        (lambda: (TensorSet(image=BYTES, label=torch.zeros(3)), None), "can't be loaded: ValueError: tensors differ"),
+        (fails, r"can't be loaded: FileNotFoundError: no such thing \(.*test_looking.py:\d+\)"),
+    ],
+)
+def test_a_slip_is_named(given, words):
+    with pytest.raises(UserError, match=f"Own.*{words}") as found:
+        Own(given, classes=10).setup()
+    assert "\n" not in str(found.value)
+
+
+def test_floats_that_are_never_negative_are_told(capsys):
+    Own(parts(image=BYTES.float() / 255)).setup()
+    assert "Own: image reaches from 0 to 1. If 0 is black: floats are taken as they are, for [-1, 1]" in (
+        capsys.readouterr().out
+    )
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        parts(image=BYTES, label=torch.arange(20) % 10),
+        parts(image=BYTES.float() / 127.5 - 1),
+        parts(image=BYTES.float() / 125 - 1.02),  # as resizing overshoots
+        parts(image=torch.randn(20, 2) * 50),
+        parts(a=BYTES, b=BYTES),
+        parts(image=BYTES.repeat(1, 3, 1, 1)[:, :, :4, :4]),
+    ],
+)
+def test_what_is_right_is_not_spoken_of(given, capsys):
+    Own(given, classes=10).setup()
+    assert capsys.readouterr().out == ""
