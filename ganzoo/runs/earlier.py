@@ -19,7 +19,7 @@ __all__ = ["options_of_today", "state_of_today", "text_of_today"]
 
 GONE = ("weight_clip", "spectral_norm", "feature_matching", "instance_noise", "instance_noise_rounds")
 LARGEST = 10_000  # images of a pool
-R3GAN = re.compile(r"(.*\.)?basis(\.weight|\.parametrizations\.weight\.original)?")  # of its generator, or discriminator
+R3GAN = re.compile(r"(.*\.)?basis(\.weight|\.parametrizations\.weight\.original)?")  # of G, or of D
 R3GAN_BLOCK = "stages.0.0.layers.0.bias"
 STATISTICS = {"discrimination": "MinibatchDiscrimination", "stddev": "MinibatchStdDev"}  # of `minibatch`
 

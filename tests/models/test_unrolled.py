@@ -99,7 +99,8 @@ def test_the_real_samples_count_by_what_d_gains_from_them(objective):
     model = ready(UnrolledGAN, objective=objective, penalties=penalties, unrolled_steps=1, unrolled_lr=0.1)
     real, z = batch(), normal(2, N, LATENT)
     fake = model.generator(z)
-    names, before = zip(*((n, p.detach().requires_grad_()) for n, p in model.discriminator.named_parameters()), strict=True)
+    names = [name for name, _ in model.discriminator.named_parameters()]
+    before = [p.detach().requires_grad_() for p in model.discriminator.parameters()]
 
     def scores(x: Tensor, weights: Sequence[Tensor]) -> Tensor:
         return torch.func.functional_call(model.discriminator, dict(zip(names, weights, strict=True)), (x,))
