@@ -11,7 +11,7 @@ from rich.console import Console
 
 from ganzoo.commands.lesson import show_table
 from ganzoo.lessons.base import Table
-from ganzoo.lessons.mode_collapse import DATA, ROWS, compare
+from ganzoo.lessons.mode_collapse import ROWS, TRAINED, compare
 from ganzoo.lessons.stacked_mnist import stacked_mnist
 
 
@@ -29,16 +29,15 @@ def main(args: list[str] | None = None) -> None:
     parser.add_argument("--root", help="the folder of MNIST's four files")
     parser.add_argument("--rows", nargs="*", choices=ROWS, default=list(ROWS), help="rows of the mode collapse's table")
     parser.add_argument("--seeds", type=int, default=5)
-    parser.add_argument("--rounds", type=int, default=16_000, help="of the mode collapse")
+    parser.add_argument("--rounds", type=int, default=16_000, help="of the mode collapse; 0: as each row's YAML says")
     parser.add_argument(
-        "--sets", nargs="*", choices=DATA, default=list(DATA), help="what the mode collapse is shown on"
+        "--sets", nargs="*", choices=TRAINED, default=list(TRAINED), help="what the mode collapse is shown on"
     )
     parser.add_argument("--batch-size", type=int, help="of the mode collapse, in place of what each row's YAML says")
     given = parser.parse_args(args)
-    rows = {row: ROWS[row] for row in given.rows}
-    if rows and given.sets:
-        how = list(range(given.seeds)), given.rounds, given.sets, given.batch_size
-        keep(compare(given.out / "mode-collapse", rows, *how), given.out / "mode-collapse" / "table.md")
+    if given.rows and given.sets:
+        how = dict.fromkeys(given.sets, given.rows), list(range(given.seeds)), given.rounds or None, given.batch_size
+        keep(compare(given.out / "mode-collapse", *how), given.out / "mode-collapse" / "table.md")
     if given.root:
         keep(stacked_mnist(given.out / "stacked-mnist", root=given.root), given.out / "stacked-mnist" / "table.md")
     else:

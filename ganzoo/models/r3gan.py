@@ -17,7 +17,7 @@ class R3GAN(GAN):
 
     RpGAN + R1 + R2 converges locally (their proposition 2), so none of the usual tricks is needed. The authors let the
     learning rate, beta2, gamma and the average's half-life follow cosines; here they are constant unless schedules are
-    given.
+    given. G's fakes are compared with the real samples that D has just seen; the authors' code draws others for G.
 
     Args:
         latent_dim: length of z.

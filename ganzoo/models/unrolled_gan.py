@@ -15,6 +15,9 @@ __all__ = ["UnrolledGAN"]
 class UnrolledGAN(GAN):
     """Metz et al. 2017, section 2.2: G plays against D as it would be after K more steps; gradients flow through these.
 
+    D's next weights depend on the fakes, so D's later scores of real samples depend on G too. G lowers both parts of
+    equation 10: it wants its fakes to be taken for real, and the real samples to be taken for fakes.
+
     With `compile` the steps that are unrolled run uncompiled: torch.compile has no second derivative.
 
     Args:
@@ -37,9 +40,20 @@ class UnrolledGAN(GAN):
             self.couples_batch = "D is unrolled on each device's part of the batch"
 
     def generator_loss(self, batch: Batch, z: Tensor) -> Terms:
-        """Equation 10: G's loss against D's weights theta_K, which depend on G."""
+        """Equation 10: G's loss against D's weights theta_K, which depend on G.
+
+        Its part on real samples, `real`, is E log D_K(x) in the game of 2014, in general minus that part of D's loss,
+        up to a constant.
+        A relativistic objective compares with real samples anyway.
+        """
         x_fake = self.fakes(batch, z)
-        return {self.objective.term: self.wanted(batch, x_fake, weights=self.unrolled(batch, x_fake))}
+        weights = self.unrolled(batch, x_fake)
+        terms = {self.objective.term: self.wanted(batch, x_fake, weights=weights)}
+        if not self.objective.relativistic:
+            real = self.scores(batch["image"], *self.told(batch), weights=weights)
+            # fakes of score 0 add a constant to D's loss: what is left is its part on real samples
+            terms["real"] = -self.objective.discriminator(real, torch.zeros_like(real))
+        return terms
 
     def unrolled(self, batch: Batch, x_fake: Tensor) -> dict[str, Tensor]:
         """Return D's weights after `unrolled_steps` steps, as a function of the fakes: equations 7 to 9."""

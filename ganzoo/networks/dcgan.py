@@ -79,7 +79,8 @@ class DCGANDiscriminator(nn.Module):
     Args:
         shape: (C, H, W) of an image, square: 16, 28, 32, 64, 128 or 256 pixels.
         width: channels of the first feature map.
-        norm: `batch` as in the paper; under a gradient penalty `layer` or `none` (with biases then).
+        norm: `batch` as in the paper; under a gradient penalty `layer` or `none`, with biases in place of the norm's
+            shift (WGAN's critic without norm has neither in its authors' code).
 
     Raises:
         UserError: ``shape`` is none of these; ``width`` is below 1; labels are given to ``forward``.

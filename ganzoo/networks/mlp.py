@@ -18,9 +18,9 @@ class MLPGenerator(nn.Module):
     An image, ``shape`` (C, H, W), ends in tanh and lies in [-1, 1]; a point, ``shape`` (D,), has no bounds,
     so its last layer is linear. For points in the plane ``hidden=(128, 128)`` is plenty.
 
-    Goodfellow et al. 2014, section 5, mix rectifiers and sigmoids and give no widths. These are the widths
-    and the LeakyReLU of the widely used PyTorch-GAN ``gan.py``, without the batch norm that the 2014 paper
-    did not have.
+    Goodfellow et al. 2014, section 5, mix rectifiers and sigmoids and give no widths. The LeakyReLU and the widths
+    are those of the widely used PyTorch-GAN ``gan.py``, without its first layer of 128 and without the batch norm,
+    which the 2014 paper did not have. ``hidden=(128, 256, 512, 1024)`` has all its layers.
 
     Args:
         latent_dim: length of z.

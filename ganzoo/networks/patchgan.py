@@ -26,7 +26,8 @@ class PatchGAN(nn.Module):
         shape: (C, H, W) of what is scored: an image, or two put together along the channels.
         patch: side in px of the patch that a score sees: 1, 16, 34, 70 (the paper's choice), 142 or 286.
         width: channels after the first convolution.
-        norm: `batch` as in pix2pix, `instance` as in CycleGAN, or `none`.
+        norm: `batch` as in pix2pix, `instance` as in CycleGAN, or `none`, with biases in place of the norm's shift (the
+            authors' code has neither then).
         antialias: smooth before pixels are left out, as CUT does (after Zhang 2019), where the paper has a stride of 2.
             A score then sees somewhat more than its patch: 84 px of 70. Numbered as in CUT's code.
         init: weights from N(0, 0.02), `normal`, as in the paper; or by Xavier's rule, times 0.02, as in CUT's code.

@@ -15,10 +15,46 @@ __all__ = ["R3GANDiscriminator", "R3GANGenerator"]
 GAIN = math.sqrt(2 / (1 + 0.2**2))  # of LeakyReLU(0.2): keeps the variance (He et al. 2015)
 
 
-class R3GANGenerator(nn.Module):
+class Resampling(nn.Module):
+    """A network that doubles or halves maps by (1, 3, 3, 1) along both sides, with zeros beyond the borders.
+
+    Earlier versions of ganzoo repeated the pixels at the borders, and their weights fit to that. So the weights say
+    which, by an extra state.
+    """
+
+    repeats_borders = False
+
+    def get_extra_state(self) -> Tensor:
+        """Return whether the weights fit to repeated borders."""
+        return torch.tensor(self.repeats_borders)
+
+    def set_extra_state(self, state: Tensor) -> None:
+        """Do as the weights need it."""
+        self.repeats_borders = bool(state)
+
+    def doubled(self, x: Tensor) -> Tensor:
+        """Return maps (N, C, 2H, 2W)."""
+        if self.repeats_borders:
+            return F.interpolate(x, scale_factor=2, mode="bilinear")
+        return F.conv_transpose2d(x, kernel(4.0, x), stride=2, padding=1, groups=x.shape[1])
+
+    def halved(self, x: Tensor) -> Tensor:
+        """Return maps (N, C, H/2, W/2)."""
+        if self.repeats_borders:
+            return F.interpolate(x, scale_factor=0.5, mode="bilinear", antialias=True)
+        return F.conv2d(x, kernel(1.0, x), stride=2, padding=1, groups=x.shape[1])
+
+
+def kernel(total: float, x: Tensor) -> Tensor:
+    """Return (1, 3, 3, 1) along both sides, scaled to this sum, for each channel of `x`."""
+    line = torch.tensor([1.0, 3.0, 3.0, 1.0], dtype=x.dtype, device=x.device)
+    return (torch.outer(line, line) * (total / 64)).expand(x.shape[1], 1, 4, 4)
+
+
+class R3GANGenerator(Resampling):
     """Noise to an image: a learned 4x4 basis, weighed by a linear layer of z; then stages of residual blocks.
 
-    Between stages the map is doubled, bilinearly. No tanh, as in the authors' code: images are about [-1, 1].
+    Between stages the map is doubled, linearly. No tanh, as in the authors' code: images are about [-1, 1].
 
     Args:
         latent_dim: length of z; 64 in the paper.
@@ -41,11 +77,11 @@ class R3GANGenerator(nn.Module):
         refuse_labels(self, y)
         x = self.stages[0](self.weigh(z)[:, :, None, None] * self.basis)
         for later in self.stages[1:]:
-            x = later(F.interpolate(x, scale_factor=2, mode="bilinear"))
+            x = later(self.doubled(x))
         return self.image(x)
 
 
-class R3GANDiscriminator(nn.Module):
+class R3GANDiscriminator(Resampling):
     """An image to a raw score: the generator's mirror; the last 4x4 map is read by one filter a channel.
 
     Args:
@@ -67,7 +103,7 @@ class R3GANDiscriminator(nn.Module):
         """The last map read by its filters, (N, width), for images ``x`` (N, C, H, W) in [-1, 1]."""
         x = self.stages[0](self.image(x))
         for later in self.stages[1:]:
-            x = later(F.interpolate(x, scale_factor=0.5, mode="bilinear", antialias=True))
+            x = later(self.halved(x))
         return self.basis(x).flatten(1)
 
     def head(self, features: Tensor) -> Tensor:

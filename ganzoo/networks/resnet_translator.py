@@ -47,7 +47,8 @@ class ResNetTranslator(nn.Module):
         shape_out: (C', H, W) of the output.
         width: channels after the first convolution.
         blocks: residual blocks. None: 6 up to 128 px and 9 above, as in the paper.
-        norm: `instance` as in the paper, or `batch`, or `none`.
+        norm: `instance` as in the paper, or `batch`, or `none`, with biases in place of the norm's shift (the authors'
+            code has neither then).
         noise: dropout (0.5) in the residual blocks, at test time too: for pix2pix.
         antialias: smooth before pixels are left out, and enlarge linearly, as CUT does (after Zhang 2019), where the
             paper has convolutions with stride 2 and 1/2. Numbered as in CUT's code.

@@ -1,4 +1,7 @@
-"""SNGAN: the plain and the residual networks of Miyato et al. 2018; with classes, of Miyato and Koyama 2018."""
+"""SNGAN: the plain and the residual networks of Miyato et al. 2018; with classes, of Miyato and Koyama 2018.
+
+Batch norm adds torch's 1e-5 to the variance, the authors' Chainer 2e-5: it tells only where maps hardly vary.
+"""
 
 import itertools
 import math
@@ -139,7 +142,8 @@ class ResNetDiscriminator(nn.Module):
     """An image to a raw score: Miyato et al. 2018, appendix B.4, table 4 (CIFAR-10).
 
     Residual blocks that halve the map until it has 8 px (7 of 28), two that leave it, ReLU, the sum over the map, a
-    linear layer; ``width`` channels throughout, no norm. (The paper's larger images have wider blocks further in.)
+    linear layer; ``width`` channels throughout, no norm. (The paper's larger images have wider blocks further in.) The
+    linear layer has a bias at each size; in the authors' code it has none at 32 px.
 
     Args:
         shape: (C, H, W) of an image, square: 16, 28, 32, 64, 128 or 256 pixels.

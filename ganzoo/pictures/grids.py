@@ -17,7 +17,7 @@ __all__ = ["grid", "save_image", "save_picture", "save_samples"]
 
 
 def to_uint8(images: Tensor) -> Tensor:
-    """Return images in [-1, 1] as uint8 in 0 .. 255, rounded, not cut."""
+    """Return images in [-1, 1] as uint8 in 0 .. 255, rounded; the authors of CycleGAN and pix2pix cut the fraction."""
     return images.add(1).mul(127.5).round().clamp(0, 255).to(torch.uint8)
 
 

@@ -1,6 +1,7 @@
 """Checkpoints and configs of earlier versions, translated into today's options. They can be read for ever."""
 
 import math
+import re
 from collections.abc import Callable, Container, Mapping, Sequence
 from typing import Any
 
@@ -25,6 +26,8 @@ GONE = {
     "instance_noise_rounds": "--model.augment InstanceNoise --model.augment.rounds=5000",
 }
 LARGEST = 10_000  # images of a pool
+R3GAN = re.compile(r"(.*\.)?basis(\.weight|\.parametrizations\.weight\.original)?")  # of G, or of D
+R3GAN_BLOCK = "stages.0.0.layers.0.bias"
 STATISTICS = {"discrimination": "MinibatchDiscrimination", "stddev": "MinibatchStdDev"}  # of `minibatch`
 
 
@@ -88,11 +91,13 @@ def text_of_today(text: str, known: Callable[[str], tuple[Container[str], Any]])
 
 
 def state_of_today(checkpoint: dict[str, Any]) -> None:
-    """Change a checkpoint in place: CycleGAN's pools of images are buffers now.
+    """Change a checkpoint in place: CycleGAN's pools of images are buffers now; R3GAN's weights say their borders.
 
     Raises:
         UserError: its pools are none.
     """
+    if isinstance(weights := checkpoint.get("state_dict"), dict):
+        weights |= borders_of_r3gan(weights)
     made = checkpoint["ganzoo"]
     pools = made.pop("pools", None) if isinstance(made, dict) else None
     if not isinstance(pools, dict):
@@ -104,6 +109,13 @@ def state_of_today(checkpoint: dict[str, Any]) -> None:
             checkpoint["state_dict"][f"pools.{domain}.count"] = torch.tensor(len(images))
     except (AttributeError, KeyError, TypeError, ValueError, RuntimeError, OverflowError) as error:
         raise UserError("the checkpoint's pools of images are not those of a CycleGAN: give another one.") from error
+
+
+def borders_of_r3gan(weights: Mapping[str, Any]) -> dict[str, Tensor]:
+    """Return what weights of R3GAN's networks lack if they fit to maps whose borders are repeated; see `Resampling`."""
+    networks = {match[1] for name in weights if (match := R3GAN.fullmatch(str(name)))}
+    found = (f"{network}_extra_state" for network in networks if f"{network}{R3GAN_BLOCK}" in weights)
+    return {name: torch.tensor(True) for name in found if name not in weights}
 
 
 def whole_pool(images: Tensor, size: int, shape: Sequence[int]) -> Tensor:

@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 
 import pytest
+import yaml
 from conftest import last
 from fakes import write_mnist
 
@@ -144,9 +145,45 @@ def test_mode_collapse(tmp_path):
     assert (tmp_path / "mode-collapse.png").stat().st_size > 10_000
     (row,) = table.rows
     run = tmp_path / "runs" / "points_gan_grid_3_2"
-    assert row[4] == f"{base.scores(run)['val/modes']:.1f}"
+    assert row[:2] == ["GAN", "2"]
+    assert row[5] == f"{base.scores(run)['val/modes']:.1f}"
     assert last(run)["ganzoo"]["seed"] == 3
-    assert row[3] == "1 / 99.3"
+    assert row[4] == "1 / 99.3"
+
+
+def test_rows_of_mode_collapse_play_as_long_as_their_yaml_says_and_not_all_on_the_grid(tmp_path, monkeypatch):
+    """The runs are made by a fake; the table and the options are the lesson's own."""
+    trained = {}
+
+    def train(config, run, rounds, *options):
+        trained[run.name] = (config, rounds, options)
+        return run
+
+    monkeypatch.setattr(mode_collapse, "train", train)
+    monkeypatch.setattr(mode_collapse, "draw", lambda *args: None)
+    monkeypatch.setattr(mode_collapse, "scores", lambda run: {"round": 7.0, "val/modes": 5.0, "val/high_quality": 0.5})
+    table = mode_collapse.mode_collapse(tmp_path, seed=4)
+    assert len(table.rows) == len(mode_collapse.ROWS)
+    assert {len(row) for row in table.rows} == {8}
+    on_grid = [row[0] for row in table.rows if row[5]]
+    assert on_grid == [mode_collapse.ROWS[row] for row in mode_collapse.TRAINED["grid"]]
+    assert len(trained) == len(table.rows) + len(on_grid)
+    config, rounds, options = trained["points_gan_grid_4"]
+    assert (config, rounds) == ("experiments/lessons/points_gan.yaml", None)
+    assert options[:4] == ("--data.name", "grid", "--seed_everything", "4")
+    assert not any("T_max" in option for option in options)
+    mode_collapse.compare(tmp_path, {"ring": ["points_gan"]}, [4], rounds=30)
+    assert trained["points_gan_ring_4_30"][1] == 30
+    assert trained["points_gan_ring_4_30"][2][-1] == "30"
+
+
+def test_the_rates_of_a_row_fall_to_0_at_its_end():
+    for row in mode_collapse.ROWS:
+        config = yaml.safe_load(Path(base.find_experiment(f"experiments/lessons/{row}.yaml")).read_text())
+        model, rounds = config["model"]["init_args"], config["trainer"]["max_steps"]
+        for player in ("generator", "discriminator"):
+            assert model[f"{player}_schedule"]["init_args"]["T_max"] == rounds, row
+        assert rounds % config["trainer"]["val_check_interval"] == 0, row
 
 
 @pytest.mark.slow

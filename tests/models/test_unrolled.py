@@ -1,6 +1,8 @@
 """UnrolledGAN against steps made by hand, second derivatives and all."""
 
 import copy
+import math
+from collections.abc import Sequence
 
 import pytest
 import torch
@@ -10,8 +12,17 @@ from torch import Tensor, nn
 
 from ganzoo.models import GAN, UnrolledGAN
 from ganzoo.networks.augment import InstanceNoise
-from ganzoo.objectives import FeatureMatching, Minimax, NonSaturating, RelativisticAverage, RelativisticPairing
-from ganzoo.penalties import SpectralNorm
+from ganzoo.objectives import (
+    FeatureMatching,
+    Hinge,
+    LeastSquares,
+    Minimax,
+    NonSaturating,
+    RelativisticAverage,
+    RelativisticPairing,
+    Wasserstein,
+)
+from ganzoo.penalties import R1, SpectralNorm
 from ganzoo.system.errors import UserError
 
 from . import LATENT, N, assert_equal, batch, chance, gradients, normal, ready
@@ -39,28 +50,30 @@ def test_without_steps_it_is_the_ordinary_game(objective):
     assert_equal(*(gradients(loss, game.generator) for loss, game in zip(losses, (plain, model), strict=True)))
 
 
-def loss_by_hand(g: Tensor, d: Tensor, x: Tensor, z: Tensor, steps: int, lr: float) -> Tensor:
-    """G's loss after `steps` closed-form steps of D. g: (2, 3), matrix and shift; d: (3,), w and b."""
+def loss_by_hand(g: Tensor, d: Tensor, x: Tensor, z: Tensor, steps: int, lr: float, minimax: bool) -> Tensor:
+    """Equation 10 after `steps` closed-form steps of D. g: (2, 3), matrix and shift; d: (3,), w and b."""
     ones = torch.ones(N, 1, dtype=torch.float64)
     x, fake = torch.cat([x, ones], 1), torch.cat([z @ g[:, :2].T + g[:, 2], ones], 1)
     for _ in range(steps):
         right, wrong = (x @ d).sigmoid(), (fake @ d).sigmoid()
         d = d + lr * ((1 - right)[:, None] * x).mean(0) - lr * (wrong[:, None] * fake).mean(0)
-    return F.softplus(-fake @ d).mean()
+    fooled = (1 - (fake @ d).sigmoid()).log() if minimax else -(fake @ d).sigmoid().log()
+    return (x @ d).sigmoid().log().mean() + fooled.mean()
 
 
+@pytest.mark.parametrize("objective", [NonSaturating(), Minimax()])
 @pytest.mark.parametrize("steps", [1, 3])
-def test_steps_are_those_made_by_hand_and_the_generator_sees_through_them(steps):
-    model = ready(UnrolledGAN, **linear, unrolled_steps=steps, unrolled_lr=0.5)
+def test_steps_are_those_made_by_hand_and_the_generator_sees_through_them(steps, objective):
+    model = ready(UnrolledGAN, **linear, unrolled_steps=steps, unrolled_lr=0.5, objective=objective)
     real, z = batch(), normal(2, N, LATENT)
     g = torch.cat([model.generator.weight, model.generator.bias[:, None]], 1).detach()
     d = torch.cat([model.discriminator.weight[0], model.discriminator.bias]).detach()
 
     def by_hand(g: Tensor) -> float:
-        return loss_by_hand(g, d, real["image"], z, steps, 0.5).item()
+        return loss_by_hand(g, d, real["image"], z, steps, 0.5, type(objective) is Minimax).item()
 
-    loss = model.generator_loss(real, z)["adversarial"]
-    assert loss.item() == pytest.approx(by_hand(g), rel=1e-12)
+    loss = sum(model.generator_loss(real, z).values())
+    assert loss.item() == pytest.approx(by_hand(g) - math.log(2), rel=1e-12)
     weight, bias = gradients(loss, model.generator)
     found, by_differences = torch.cat([weight, bias[:, None]], 1), torch.zeros(2, 3, dtype=torch.float64)
     for i in range(2):
@@ -77,6 +90,43 @@ def test_steps_are_those_made_by_hand_and_the_generator_sees_through_them(steps)
     score = model.generator(z) @ given["weight"][0] + given["bias"]
     blind = gradients(F.softplus(-score).mean(), model.generator)[0]
     assert (blind - weight).abs().max() > 1e-3
+
+
+@pytest.mark.parametrize("objective", [Minimax(), LeastSquares(), Hinge(), Wasserstein()])
+def test_the_real_samples_count_by_what_d_gains_from_them(objective):
+    """A step of D depends on the fakes, so the scores of real samples do: by autograd, through a step made here."""
+    penalties = [R1()] if objective.needs_bound else []  # no step of D sees it
+    model = ready(UnrolledGAN, objective=objective, penalties=penalties, unrolled_steps=1, unrolled_lr=0.1)
+    real, z = batch(), normal(2, N, LATENT)
+    fake = model.generator(z)
+    names = [name for name, _ in model.discriminator.named_parameters()]
+    before = [p.detach().requires_grad_() for p in model.discriminator.parameters()]
+
+    def scores(x: Tensor, weights: Sequence[Tensor]) -> Tensor:
+        return torch.func.functional_call(model.discriminator, dict(zip(names, weights, strict=True)), (x,))
+
+    loss = objective.discriminator(scores(real["image"], before), scores(fake, before))
+    slopes = torch.autograd.grad(loss, before, create_graph=True)
+    after = [weight - 0.1 * slope for weight, slope in zip(before, slopes, strict=True)]
+    later = scores(real["image"], after)
+    gain = {
+        Minimax: lambda: later.sigmoid().log(),
+        LeastSquares: lambda: -((later - 1) ** 2) / 2,
+        Hinge: lambda: -(1 - later).clamp(min=0),
+        Wasserstein: lambda: later,
+    }[type(objective)]()
+    found = gradients(model.generator_loss(real, z)["real"], model.generator)
+    expected = gradients(gain.mean(), model.generator)
+    assert all(part.any() for part in expected)
+    for a, b in zip(found, expected, strict=True):
+        torch.testing.assert_close(a, b, rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize("objective", [RelativisticPairing(), FeatureMatching()])
+def test_real_samples_count_once(objective):
+    """What compares with real samples has them in its loss already."""
+    model = ready(UnrolledGAN, objective=objective, unrolled_steps=1)
+    assert list(model.generator_loss(batch(), normal(2, N, LATENT))) == [objective.term]
 
 
 def test_the_unrolled_discriminator_is_the_better_one():
@@ -112,7 +162,7 @@ def test_the_discriminators_own_weights_stay_in_the_generators_move():
 
 def test_a_normalised_discriminator_can_be_unrolled():
     model = ready(UnrolledGAN, penalties=[SpectralNorm()], unrolled_steps=2)
-    loss = model.generator_loss(batch(), normal(2, N, LATENT))["adversarial"]
+    loss = sum(model.generator_loss(batch(), normal(2, N, LATENT)).values())
     assert all(g.isfinite().all() for g in gradients(loss, model.generator))
 
 

@@ -63,12 +63,52 @@ def test_at_the_start_the_networks_are_linear() -> None:
     torch.testing.assert_close(network(2 * images[0] - 3 * images[1]), 2 * network(images[0]) - 3 * network(images[1]))
 
 
+def by_hand(x: torch.Tensor, scale: float) -> torch.Tensor:
+    """Maps twice or half as large, side after side: each new pixel weighs the old ones near it, zeros beyond them."""
+    for side in (2, 3):
+        old = x.shape[side]
+        new = int(old * scale)
+        weights = torch.zeros(new, old, dtype=x.dtype)
+        for i in range(new):
+            for j in range(old):
+                if scale == 2:  # the centre of new pixel i lies at (i + 1/2) / 2 - 1/2
+                    weights[i, j] = max(0, 1 - abs((i + 0.5) / 2 - 0.5 - j))
+                else:  # at 2i + 1/2, and a pixel twice as wide
+                    weights[i, j] = max(0, 1 - abs(2 * i + 0.5 - j) / 2) / 2
+        x = torch.tensordot(x, weights, ([side], [1])).movedim(-1, side)
+    return x
+
+
+@pytest.mark.parametrize("sides", [(4, 4), (14, 6)])
+def test_maps_are_resampled_with_zeros_beyond_the_borders(sides: tuple[int, int]) -> None:
+    x = torch.randn(2, 8, *sides, dtype=torch.float64)
+    network = R3GANGenerator(10, (1, 16, 16), 8)
+    torch.testing.assert_close(network.doubled(x), by_hand(x, 2))
+    torch.testing.assert_close(network.halved(x), by_hand(x, 0.5))
+    half = network.halved(x.float().to(memory_format=torch.channels_last))
+    torch.testing.assert_close(half.double(), by_hand(x, 0.5), rtol=1e-5, atol=1e-5)
+
+
+def test_weights_say_that_they_fit_to_repeated_borders() -> None:
+    x = torch.randn(2, 8, 4, 4)
+    for network, other in (
+        (R3GANGenerator(10, (1, 16, 16), 8), R3GANGenerator(10, (1, 16, 16), 8)),
+        (R3GANDiscriminator((1, 16, 16), 8), R3GANDiscriminator((1, 16, 16), 8)),
+    ):
+        network.set_extra_state(torch.tensor(True))
+        other.load_state_dict(network.state_dict())
+        ones = torch.ones(1, 8, 4, 4)
+        torch.testing.assert_close(other.doubled(ones), torch.ones(1, 8, 8, 8))
+        torch.testing.assert_close(other.halved(ones), torch.ones(1, 8, 2, 2))
+        torch.testing.assert_close(other.doubled(x), F.interpolate(x, scale_factor=2, mode="bilinear"))
+
+
 def test_the_first_map_is_the_basis_weighed() -> None:
     generator = R3GANGenerator(10, (1, 16, 16), 8, blocks=1).double()
     z = torch.randn(2, 10, dtype=torch.float64)
     weights = z @ generator.weigh.weight.T
     first = torch.einsum("nc,chw->nchw", weights, generator.basis)
-    x = F.interpolate(F.interpolate(first, scale_factor=2, mode="bilinear"), scale_factor=2, mode="bilinear")
+    x = by_hand(by_hand(first, 2), 2)
     torch.testing.assert_close(generator(z), generator.image(x))
 
 

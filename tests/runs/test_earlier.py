@@ -1,12 +1,14 @@
 """What earlier versions wrote is read in the words of today, for ever."""
 
+from functools import partial
+
 import pytest
 import torch
 import yaml
 
 from ganzoo.cli.config_parser import options_now
-from ganzoo.models import GAN, SNGAN, WGAN, CycleGAN
-from ganzoo.networks import InstanceNoise
+from ganzoo.models import GAN, R3GAN, SNGAN, WGAN, CycleGAN
+from ganzoo.networks import InstanceNoise, R3GANDiscriminator, R3GANGenerator
 from ganzoo.objectives import FeatureMatching, Hinge, LeastSquares, Wasserstein
 from ganzoo.penalties import R1, R2, GradientPenalty, SpectralNorm, WeightClip
 from ganzoo.runs.earlier import state_of_today, text_of_today
@@ -17,6 +19,10 @@ UNSET = {
     **{"weight_clip": None, "spectral_norm": False, "minibatch": None, "feature_matching": False},
     **{"instance_noise": 0.0, "instance_noise_rounds": None},
 }
+
+
+def small(network):
+    return partial(network, width=8, blocks=1)
 
 
 def read(name, **init_args):
@@ -89,6 +95,31 @@ def test_pools_of_images_are_buffers():
     model.pools.load_state_dict({name.removeprefix("pools."): x for name, x in checkpoint["state_dict"].items()})
     assert torch.equal(model.pools["a"].images[:2], images)
     assert (model.pools["a"].filled, model.pools["b"].filled) == (2, 0)
+
+
+@pytest.mark.parametrize("options", [{}, {"penalties": [SpectralNorm()]}])
+def test_weights_of_r3gan_from_before_fit_to_repeated_borders(options):
+    networks = {"generator": small(R3GANGenerator), "discriminator": small(R3GANDiscriminator)}
+    model = R3GAN(shape=(1, 16, 16), **networks, ema=9.0, **options)
+    model.configure_model()
+    said = {f"{part}._extra_state" for part in ("generator", "discriminator", "ema")}
+    weights = dict(model.state_dict())
+    assert {name for name in weights if name.endswith("_extra_state")} == said
+    checkpoint = {"ganzoo": {}, "state_dict": dict(weights)}
+    state_of_today(checkpoint)
+    assert not any(checkpoint["state_dict"][name] for name in said)  # of today
+    checkpoint["state_dict"] = {name: value for name, value in weights.items() if name not in said}
+    state_of_today(checkpoint)
+    assert checkpoint["state_dict"].keys() == weights.keys()
+    model.load_state_dict(checkpoint["state_dict"])
+    assert all(getattr(model, part).repeats_borders for part in ("generator", "discriminator", "ema"))
+
+
+def test_weights_of_other_networks_are_left_alone():
+    weights = {"generator.basis": torch.ones(1), "discriminator.basis.weight": torch.ones(1)}
+    checkpoint = {"ganzoo": {}, "state_dict": dict(weights)}
+    state_of_today(checkpoint)
+    assert checkpoint["state_dict"] == weights
 
 
 @pytest.mark.parametrize("pools", [{"a": 1}, {"c": torch.rand(1, 1, 16, 16)}, {"a": torch.rand(9, 1, 16, 16)}])

@@ -19,6 +19,7 @@ from ganzoo.system.errors import UserError
 from ganzoo.system.moved import ROOMS, moved, moved_in, public_path
 
 OLD = Path(__file__).parents[1] / "fixtures" / "format0"
+BORDERS = OLD.parent / "format1" / "r3gan"
 
 
 def pixels(path):
@@ -39,14 +40,16 @@ def old_set(root):
 def runs(tmp_path, monkeypatch):
     """The old runs, in the current folder, where they may go on."""
     shutil.copytree(OLD, tmp_path, dirs_exist_ok=True)
+    shutil.copytree(BORDERS, tmp_path / "r3gan")
     old_set(tmp_path / "set")
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
 
-def test_an_old_checkpoint_samples_to_the_pixel(runs):
-    main(["sample", "gan/checkpoints/last.ckpt", "--seed", "3", "--num", "16", "--out", "now.png"])
-    before = pixels(OLD / "gan" / "samples.png")
+@pytest.mark.parametrize("name", ["gan", "r3gan"])
+def test_an_old_checkpoint_samples_to_the_pixel(runs, name):
+    main(["sample", f"{name}/checkpoints/last.ckpt", "--seed", "3", "--num", "16", "--out", "now.png"])
+    before = pixels(f"{name}/samples.png")
     assert np.array_equal(small("now.png", *before.shape[1::-1]), before)
 
 
@@ -55,10 +58,10 @@ def test_an_old_checkpoint_translates_to_the_pixel(runs):
     assert np.array_equal(pixels("now.png"), pixels(OLD / "translator" / "translated.png"))
 
 
-@pytest.mark.parametrize("name", ["gan", "translator"])
+@pytest.mark.parametrize("name", ["gan", "translator", pytest.param("r3gan", marks=pytest.mark.slow)])
 def test_an_old_run_goes_on_and_is_scored(runs, name, capsys):
     before, ckpt = last(runs / name), str(runs / name / "checkpoints" / "last.ckpt")
-    assert "format" not in before["ganzoo"]
+    assert before["ganzoo"].get("format") == (1 if name == "r3gan" else None)
     assert before["global_step"] == 2
     main(["validate", "--ckpt_path", ckpt, *QUIET])
     assert "val/" in capsys.readouterr().out
