@@ -11,7 +11,7 @@ from pathlib import Path
 from ganzoo.cli.arguments import complete, flags, underscored
 from ganzoo.cli.catalogue import LIGHTNING, others, summaries
 from ganzoo.cli.paths import at_home_in
-from ganzoo.cli.resume import with_options_of_fit
+from ganzoo.cli.resume import own_options, with_options_of_fit
 from ganzoo.system.errors import Stopped, UserError
 from ganzoo.system.files import FULL
 from ganzoo.system.foreign import hush_others
@@ -67,15 +67,18 @@ def run(args: list[str]) -> None:
 
 def run_other(name: str, args: list[str]) -> None:
     """Run one of the commands that are not Lightning's."""
+    from ganzoo.cli.usual import refuse_usual_names
+
     command, args = others()[name], at_home_in(args)
     if name == "resume":
+        refuse_usual_names(name, args[1:], command)
+        refuse_usual_names("fit", own_options(args)[1])  # they are options of it
         args, command = with_options_of_fit(args, command)
     if isinstance(command, dict) and not {*args[1:2]} & {*command, "-h", "--help"}:
         raise UserError(f"{shlex.join(args[:2])} is not a complete command. {command['_help']}")
     from jsonargparse import auto_cli
 
     from ganzoo.cli.messages import CommandParser
-    from ganzoo.cli.usual import refuse_usual_names
 
     args = underscored(args)
     if isinstance(command, dict):

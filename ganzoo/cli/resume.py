@@ -7,7 +7,7 @@ from pathlib import Path
 from ganzoo.runs.chosen import folder_of
 from ganzoo.system.errors import UserError
 
-__all__ = ["resume", "with_options_of_fit"]
+__all__ = ["own_options", "resume", "with_options_of_fit"]
 
 OWN = ("--max_steps", "--max-steps", "--help", "-h")
 

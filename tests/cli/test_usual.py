@@ -33,6 +33,7 @@ OTHERS = [
     ("sample --ckpt_path x.ckpt", "give it without a name: ganzoo sample CKPT"),
     ("sample --ckpt x.ckpt", "give it without a name: ganzoo sample CKPT"),
     ("resume x --epochs 7", "did you mean --max_steps? It counts rounds"),
+    ("resume x --lr 1e-4", "--model.generator_optimizer.lr and --model.discriminator_optimizer.lr"),
     ("translate x --dataroot y", "did you mean --input?"),
     ("data get --name mnist", "give it without a name: ganzoo data get NAME"),
     ("data prepare a b --size 64", "did you mean --image_size?"),
