@@ -1,4 +1,4 @@
-"""Starting a run at round 0 with weights that are there: of a run of one's own, or of an import."""
+"""Starting a run at round 0 with the weights of a run or an import, or going on with a run."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from ganzoo.runs.wellformed import refuse_unplayable
 from ganzoo.system.machine import rank
 from ganzoo.system.output import say
 
-__all__ = ["begin_as_import", "begin_with"]
+__all__ = ["begin_as_import", "begin_with", "tell_going_on"]
 
 MOST_SEEN = 10**15  # images: no run has seen more, and a file may say anything
 
@@ -39,3 +39,12 @@ def begin_as_import(model: Game, checkpoint: dict[str, Any], path: str) -> None:
     model.begin_with(made)  # the discriminators beside them were never trained
     if rank() == 0:
         say(f"The generator begins as in {path}; discriminator and optimizers are new.")
+
+
+def tell_going_on(checkpoint: dict[str, Any], path: str, seed: int) -> None:
+    """Say from where a run goes on, and whether with another seed."""
+    if rank() == 0:
+        before = checkpoint["ganzoo"]["seed"]
+        say(f"Going on from round {checkpoint['global_step']:,}: {path}")
+        if before != seed:
+            say(f"The seed was {before} and is now {seed}: from here on it is another run.")

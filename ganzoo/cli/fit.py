@@ -11,7 +11,7 @@ from lightning.pytorch.callbacks import ProgressBar
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
 
-from ganzoo.cli.beginning import begin_as_import, begin_with
+from ganzoo.cli.beginning import begin_as_import, begin_with, tell_going_on
 from ganzoo.cli.catalogue import LIGHTNING
 from ganzoo.cli.config_parser import LightningParser
 from ganzoo.cli.help import usage_of
@@ -160,17 +160,13 @@ class GanzooCLI(LightningCLI):
                 begin_as_import(self.model, checkpoint, ckpt)
                 self.config["fit"]["ckpt_path"] = self.config_init["fit"]["ckpt_path"] = None
                 return
-            step, made = checkpoint["global_step"], checkpoint["ganzoo"]
+            step = checkpoint["global_step"]
             if step >= self.trainer.max_steps != -1:
                 raise UserError(
                     f"the run is at round {step} and max_steps is {self.trainer.max_steps}: "
                     "nothing is left to do; give a larger --trainer.max_steps (resume: --max_steps)."
                 )
-            if rank() == 0:
-                seed, now = made["seed"], self.config["fit"]["seed_everything"]
-                say(f"Going on from round {step:,}: {ckpt}")
-                if seed != now:
-                    say(f"The seed was {seed} and is now {now}: from here on it is another run.")
+            tell_going_on(checkpoint, ckpt, self.config["fit"]["seed_everything"])
 
     def after_fit(self) -> None:
         """Say how it went and where the results are."""
