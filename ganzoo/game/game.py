@@ -8,18 +8,17 @@ import torch
 from torch import Tensor, nn
 
 from ganzoo.game.average import Average
-from ganzoo.game.building import build, build_helpers
-from ganzoo.game.going_on import go_on
+from ganzoo.game.building import build
 from ganzoo.game.helpers import Helpers
 from ganzoo.game.keeping import keep, take_back
-from ganzoo.game.limits import look_for_no_driver, refuse_other_clocks, refuse_other_games, say_what_couples
-from ganzoo.game.metric_trial import try_metrics
+from ganzoo.game.limits import refuse_other_clocks, refuse_other_games
 from ganzoo.game.move import Batch, Move
 from ganzoo.game.notes import noted
 from ganzoo.game.player import OptimizerCallable, Player, SchedulerCallable
 from ganzoo.game.ranks import leave_buffers_alone, mean_over_ranks
 from ganzoo.game.round import Rounds
-from ganzoo.game.telling import say_what_is_lost, say_what_is_squeezed
+from ganzoo.game.starting import optimizers_of, start
+from ganzoo.game.telling import say_what_is_squeezed
 from ganzoo.game.traceable import Traceable
 from ganzoo.game.validation import Validation
 from ganzoo.game.ways import Way
@@ -209,25 +208,11 @@ class Game(L.LightningModule):
 
     def configure_optimizers(self) -> Any:
         """Return the players' optimizers, and their schedules."""
-        optimizers = [player.new_optimizer(self.trainer.precision_plugin) for player in self.players.values()]
-        pairs = zip(self.players.values(), optimizers, strict=True)
-        schedules = [player.new_schedule(optimizer, self.trainer.max_steps) for player, optimizer in pairs]
-        if self.checkpoint_of_run is not None:
-            go_on(self, self.checkpoint_of_run, optimizers, schedules)
-            self.checkpoint_of_run = None
-        return optimizers, [schedule for schedule in schedules if schedule is not None]
+        return optimizers_of(self)
 
     def on_fit_start(self) -> None:
         """Compile; build the helpers; say what several ranks change, and what checkpoints will lack."""
-        say_what_is_lost(self)
-        try_metrics(self)
-        say_what_couples(self)
-        look_for_no_driver(self.device)
-        self.helpers = build_helpers(self)
-        self.helpers.to(self.device, self.dtype if isinstance(self.dtype, torch.dtype) else torch.float32)
-        if self.compile_networks:
-            for network in (network for player in self.players.values() for network in player.networks):
-                network.compile()
+        start(self)
 
     # Playing ----------------------------------------------------------------------------------------------
 

@@ -1,0 +1,37 @@
+"""What training starts with: its optimizers, helpers and compiled networks, and what is said before the first round."""
+
+from typing import Any
+
+import torch
+
+from ganzoo.game.building import build_helpers
+from ganzoo.game.going_on import go_on
+from ganzoo.game.limits import look_for_no_driver, say_what_couples
+from ganzoo.game.metric_trial import try_metrics
+from ganzoo.game.telling import say_what_is_lost
+
+__all__ = ["optimizers_of", "start"]
+
+
+def optimizers_of(game: Any) -> tuple[list[Any], list[Any]]:
+    """Return the optimizers of a game and their schedules: new, or of a run that goes on as its checkpoint has them."""
+    optimizers = [player.new_optimizer(game.trainer.precision_plugin) for player in game.players.values()]
+    pairs = zip(game.players.values(), optimizers, strict=True)
+    schedules = [player.new_schedule(optimizer, game.trainer.max_steps) for player, optimizer in pairs]
+    if game.checkpoint_of_run is not None:
+        go_on(game, game.checkpoint_of_run, optimizers, schedules)
+        game.checkpoint_of_run = None
+    return optimizers, [schedule for schedule in schedules if schedule is not None]
+
+
+def start(game: Any) -> None:
+    """Compile; build the helpers; say what several ranks change, and what checkpoints will lack."""
+    say_what_is_lost(game)
+    try_metrics(game)
+    say_what_couples(game)
+    look_for_no_driver(game.device)
+    game.helpers = build_helpers(game)
+    game.helpers.to(game.device, game.dtype if isinstance(game.dtype, torch.dtype) else torch.float32)
+    if game.compile_networks:
+        for network in (network for player in game.players.values() for network in player.networks):
+            network.compile()
