@@ -1,7 +1,6 @@
 """Lightning's commands, fit, validate, test and predict: its CLI, with one folder for each run."""
 
 import shlex
-from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -127,8 +126,7 @@ class GanzooCLI(LightningCLI):
         return new_folder(self._get(self.config, "trainer").default_root_dir, files and files[-1].absolute, names)
 
     def _run_subcommand(self, subcommand: str) -> None:
-        # several processes wait for each other where Python can't interrupt them: there a signal just ends them
-        with interruptible() if self.trainer.world_size == 1 else nullcontext():
+        with interruptible(by_python=self.trainer.world_size == 1):
             super()._run_subcommand(subcommand)
 
     def before_fit(self) -> None:

@@ -2,7 +2,9 @@
 
 from pathlib import Path
 
+from ganzoo.runs.lock import FolderLock
 from ganzoo.system.errors import UserError
+from ganzoo.system.machine import rank
 
 __all__ = ["resume"]
 
@@ -17,6 +19,8 @@ def resume(run: str, max_steps: int | None = None) -> None:
     config = Path(run) / "config.yaml"
     if not config.is_file():
         raise UserError(f"{run} is not the folder of a run (it has no config.yaml): give one, such as runs/.../<time>.")
+    if rank() == 0:  # which holds it for the others
+        FolderLock(Path(run)).refuse_held()  # now: before the seconds that a start takes
     # stopped by force before the first of them was due: from the best one, or else from round 0
     saved = [word for word in ("last", "best") if (Path(run) / "checkpoints" / f"{word}.ckpt").is_file()]
     more = [] if max_steps is None else ["--trainer.max_steps", str(max_steps)]
