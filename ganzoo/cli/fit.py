@@ -1,7 +1,6 @@
 """Lightning's commands, fit, validate, test and predict: its CLI, with one folder for each run."""
 
 import shlex
-from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -138,8 +137,7 @@ class GanzooCLI(LightningCLI):
     def _run_subcommand(self, subcommand: str) -> None:
         """Run it; a checkpoint whose state can't be taken back is one line."""
         try:
-            # several processes wait for each other where Python can't interrupt them: there a signal just ends them
-            with interruptible() if self.trainer.world_size == 1 else nullcontext():
+            with interruptible(by_python=self.trainer.world_size == 1):
                 super()._run_subcommand(subcommand)
         except Exception as error:
             say_what_is_odd(error, self._get(self.config, "ckpt_path"))

@@ -5,7 +5,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ganzoo.runs.chosen import folder_of
+from ganzoo.runs.lock import FolderLock
 from ganzoo.system.errors import UserError
+from ganzoo.system.machine import rank
 
 __all__ = ["own_options", "resume", "with_options_of_fit"]
 
@@ -33,6 +35,8 @@ def go_on(run: str, max_steps: int | None, options: list[str]) -> None:
     config = Path(run) / "config.yaml"
     if not config.is_file():
         raise UserError(f"{run} is not the folder of a run (it has no config.yaml): give one, such as runs/.../<time>.")
+    if rank() == 0:  # which holds it for the others
+        FolderLock(Path(run)).refuse_held()  # now: before the seconds that a start takes
     # stopped by force before the first of them was due: from the best one, or else from round 0
     kept = [Path(run) / "checkpoints" / name for name in ("last.ckpt", "best.ckpt")]
     saved = [str(path) for path in kept if path.is_file()]

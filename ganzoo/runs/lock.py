@@ -82,10 +82,7 @@ class FolderLock:
                 watched, first, since = holder, beat, time.monotonic()
             there = self._is_there(holder)
             if there or beat != first:
-                raise UserError(
-                    f"{self.folder} is in use by {holder or 'another process'}: wait until it has ended, or stop it; "
-                    "for another run give another --run_dir."
-                )
+                raise self._in_use(holder)
             waited = time.monotonic() - since
             if there is False or waited > SILENT or self._age(beat) > OLD:
                 if self._follow():
@@ -99,6 +96,17 @@ class FolderLock:
         threading.Thread(target=self._live, daemon=True).start()
         clear(self.folder)
         clear(self.folder / "checkpoints", alone=True)
+
+    def refuse_held(self) -> None:
+        """Refuse a folder that another process of this machine holds, without taking it.
+
+        Raises:
+            UserError: so it is.
+        """
+        with suppress(FileNotFoundError):
+            holder = self._read()[0]
+            if self._is_there(holder):
+                raise self._in_use(holder)
 
     def release(self) -> None:
         """Let go of the folder."""
@@ -122,6 +130,12 @@ class FolderLock:
                 f"{self.folder} is now held by {self.lost}, since this process seemed to be gone: it stops here, "
                 "and the other one goes on."
             )
+
+    def _in_use(self, holder: Holder | None) -> UserError:
+        return UserError(
+            f"{self.folder} is in use by {holder or 'another process'}: wait until it has ended, or stop it; "
+            "for another run give another --run_dir."
+        )
 
     def _is_there(self, holder: Holder | None) -> bool | None:
         """Say whether a holder's process is still there; None if that can't be known from here."""

@@ -20,21 +20,28 @@ class Interrupted(BaseException):
         self.signum = signum
 
 
+def stop(signum: int, frame: Any) -> NoReturn:
+    """Raise `Interrupted`."""
+    raise Interrupted(signum)
+
+
 @contextmanager
-def interruptible() -> Iterator[None]:
-    """Raise `Interrupted` at the signals that would end the process at once; Ctrl-C raises already."""
+def interruptible(by_python: bool = True) -> Iterator[None]:
+    """Raise `Interrupted` at the signals that would end the process at once; Ctrl-C raises already.
+
+    Args:
+        by_python: False: let them end it at once after all. Python raises nothing while the process waits for others
+            in a library.
+    """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-
-    def stop(signum: int, frame: Any) -> NoReturn:
-        raise Interrupted(signum)
-
-    deadly = [number for number in STOP if signal.getsignal(number) == signal.SIG_DFL]
-    for number in deadly:
-        signal.signal(number, stop)
+    before = {number: signal.getsignal(number) for number in STOP}
+    changed = [number for number, handler in before.items() if handler in (signal.SIG_DFL, stop)]
+    for number in changed:
+        signal.signal(number, stop if by_python else signal.SIG_DFL)
     try:
         yield
     finally:
-        for number in deadly:
-            signal.signal(number, signal.SIG_DFL)
+        for number in changed:
+            signal.signal(number, before[number])

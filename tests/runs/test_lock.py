@@ -59,9 +59,11 @@ def taken(folder: Path) -> None:
 def test_one_process_alone_holds_it(tmp_path, quick):
     first = FolderLock(tmp_path)
     first.take()
-    with pytest.raises(UserError, match=IN_USE.format(pid=os.getpid())):
-        FolderLock(tmp_path).take()
+    for ask in (FolderLock.take, FolderLock.refuse_held):
+        with pytest.raises(UserError, match=IN_USE.format(pid=os.getpid())):
+            ask(FolderLock(tmp_path))
     first.release()
+    FolderLock(tmp_path).refuse_held()
     taken(tmp_path)
 
 

@@ -42,5 +42,7 @@ def test_handlers_of_others_stay(monkeypatch):
         assert got == [1]
     finally:
         signal.signal(signal.SIGTERM, before)
+    with interruptible(), interruptible(by_python=False):
+        assert [signal.getsignal(number) for number in DEADLY] == [signal.SIG_DFL] * len(DEADLY)
     with pytest.raises(Interrupted), interruptible():
         os.kill(os.getpid(), signal.SIGTERM)
