@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 
 import lightning as L
-from lightning.pytorch.accelerators import CPUAccelerator
 from lightning.pytorch.callbacks import ProgressBar
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
@@ -18,6 +17,7 @@ from ganzoo.cli.messages import user_error_in
 from ganzoo.cli.paths import as_given, settle
 from ganzoo.cli.restoring import say_what_is_odd
 from ganzoo.cli.slurm import plugins_of_slurm
+from ganzoo.cli.trainer import refuse_what_lightning_ignores
 from ganzoo.data import DataModule
 from ganzoo.game import Game
 from ganzoo.runs.bounded import build_bounded
@@ -229,23 +229,6 @@ class GanzooCLI(LightningCLI):
         refuse_unplayable(checkpoint, path)
         build_bounded(self.model, held_by(checkpoint["state_dict"]))
         return path
-
-
-def refuse_what_lightning_ignores(wanted: Any, trainer: L.Trainer) -> None:
-    """Refuse trainer options that would end in a traceback, or silently do something else."""
-    if str(wanted.precision) in ("16", "16-mixed") and isinstance(trainer.accelerator, CPUAccelerator):
-        raise UserError(f"trainer.precision is {wanted.precision}, which needs CUDA: on the CPU use bf16-mixed.")
-    for name in ("max_steps", "log_every_n_steps", "val_check_interval"):
-        if getattr(wanted, name) == 0:
-            never = "; --trainer.limit_val_batches 0 never validates" if name == "val_check_interval" else ""
-            raise UserError(f"trainer.{name} is 0: give 1 or more{never}.")
-    if wanted.gradient_clip_val is not None:
-        raise UserError(
-            "trainer.gradient_clip_val can't tell two players apart: "
-            "use --model.generator_clip and --model.discriminator_clip."
-        )
-    if wanted.accumulate_grad_batches != 1:
-        raise UserError("trainer.accumulate_grad_batches can't tell two players apart: use --model.micro_batches.")
 
 
 class ParsingCLI(GanzooCLI):
