@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 import torch
-from conftest import QUIET
+from conftest import QUIET, fit_args
 
 import ganzoo
 from ganzoo.cli import main
@@ -13,19 +13,28 @@ from ganzoo.game import final
 from ganzoo.game.conditions import Labels
 from ganzoo.game.validation import VALIDATION_SEED
 from ganzoo.metrics import DigitScores, ModesFound
-from ganzoo.runs.checkpoint_file import read
 from ganzoo.runs.ending import course, last_scores
 from ganzoo.runs.loggers import MetricsCSV
 
-PLAIN = ["--pictures.every_n_steps", "0"]
+SHORT = ["--trainer.val_check_interval", "8", "--pictures.every_n_steps", "0"]
 
 
-@pytest.fixture
-def small(monkeypatch):
+@pytest.fixture(scope="module")
+def small():
     """Let runs of a few rounds be long enough for firm scores, which stand on 40 samples."""
-    monkeypatch.setattr(DigitScores, "enough", 40)
-    monkeypatch.setattr(final, "FEWEST", 20)
-    monkeypatch.setattr(final, "SHARE", 2)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(DigitScores, "enough", 40)
+        patch.setattr(final, "FEWEST", 20)
+        patch.setattr(final, "SHARE", 2)
+        yield
+
+
+@pytest.fixture(scope="module")
+def whole(small, tmp_path_factory):
+    """A run of 12 rounds of 8 images; after the 8th a validation of 16."""
+    run = tmp_path_factory.mktemp("final") / "whole"
+    main(fit_args("GAN", run, 12, *SHORT))
+    return run
 
 
 def test_they_stand_on_enough_samples_but_a_short_run_is_not_scored_for_long():
@@ -47,46 +56,33 @@ def test_another_draw_of_enough_samples_says_the_same():
     assert max(rarest) - min(rarest) < 0.005
 
 
-def test_they_are_the_metric_by_hand_in_the_file_the_words_and_validate(fit, small, capsys):
-    run = fit("GAN", "run", 12, *PLAIN)  # 96 images; validations of 16
+def test_they_are_the_metric_by_hand_in_the_file_and_by_validate(whole, capsys):
     data = Digits(image_size=16)
     data.setup()
-    model, ckpt = ganzoo.load(run / "checkpoints" / "last.ckpt"), str(run / "checkpoints" / "last.ckpt")
+    ckpt = whole / "checkpoints" / "last.ckpt"
     (metric,) = data.metrics()
     metric.update(data.val.tensors["image"][:16].float() / 127.5 - 1, real=True)
-    metric.update(model.sample(40, seed=VALIDATION_SEED), real=False)
+    metric.update(ganzoo.load(ckpt).sample(40, seed=VALIDATION_SEED), real=False)
     expected = {f"final/{name}": float(value) for name, value in metric.compute().items()} | {"samples/final": 40}
-    curves = MetricsCSV(run).curves()
-    assert {name: curves[name] for name in expected} == {
-        n: [(12, pytest.approx(v, rel=1e-4))] for n, v in expected.items()
-    }
-    assert curves["samples/val"] == [(4, 16), (8, 16), (12, 16)]
-    said = capsys.readouterr().out
-    assert f"At the end, on 40 samples:\n  {expected['final/modes']:.0f} of 10 digits, the rarest" in said
-    assert "(16 samples each)" in said
-    main(["validate", "--ckpt_path", ckpt, "--trainer.limit_val_batches", "2", "--data.batch_size", "8", *QUIET])
-    lines = dict(
-        line.split() for line in capsys.readouterr().out.splitlines() if line.startswith(("final/", "samples/"))
-    )
-    assert {n: float(v) for n, v in lines.items()} == pytest.approx(expected | {"samples/val": 16}, rel=1e-4)
+    curves = MetricsCSV(whole).curves()
+    assert {name: curves[name][0][0] for name in expected} == dict.fromkeys(expected, 12)
+    assert {name: curves[name][0][1] for name in expected} == pytest.approx(expected, rel=1e-4)
+    assert curves["samples/val"] == [(8, 16)]
+    few = ["--trainer.limit_val_batches", "2", "--data.batch_size", "8"]
+    main(["validate", "--ckpt_path", str(ckpt), *few, *QUIET])
+    said = [line for line in capsys.readouterr().out.splitlines() if line.startswith(("final/", "samples/"))]
+    found = {name: float(value) for name, value in map(str.split, said)}
+    assert found == pytest.approx(expected | {"samples/val": 16}, rel=1e-4)
 
 
-def test_a_run_that_went_on_has_the_file_of_one_that_was_never_stopped(fit, small):
+def test_a_run_that_went_on_has_the_file_of_one_that_was_never_stopped(whole, fit, capsys):
     """The first part ends with scores of its own; the second has no validation, and must look at the real images."""
-    short = ["--trainer.val_check_interval", "8", *PLAIN]
-    whole, parts = fit("GAN", "whole", 12, *short), fit("GAN", "parts", 10, *short)
+    parts = fit("GAN", "parts", 10, *SHORT)
     assert MetricsCSV(parts).curves()["samples/final"] == [(10, 40)]
     main(["resume", str(parts), "--max_steps", "12"])
     assert (whole / "metrics.csv").read_bytes() == (parts / "metrics.csv").read_bytes()
-
-
-def test_they_change_nothing_that_is_saved(fit, small, monkeypatch):
-    scored = fit("GAN", "scored", 12, *PLAIN)
-    monkeypatch.setattr(DigitScores, "enough", 0)
-    plain = fit("GAN", "plain", 12, *PLAIN)
-    assert "samples/final" not in MetricsCSV(plain).curves()
-    weights = [read(run / "checkpoints" / "last.ckpt")["state_dict"] for run in (scored, plain)]
-    assert all(torch.equal(weights[0][name], weights[1][name]) for name in weights[0])
+    modes = MetricsCSV(parts).curves()["final/modes"][-1][1]
+    assert f"At the end, on 40 samples:\n  {modes:.0f} of 10 digits, the rarest" in capsys.readouterr().out
 
 
 def test_samples_are_told_what_the_validation_data_are_told_in_turn():
