@@ -23,6 +23,7 @@ from ganzoo.game import Game
 from ganzoo.runs.bounded import build_bounded
 from ganzoo.runs.callbacks import Checkpoints, Pictures, Progress, SampleWriter, Trouble
 from ganzoo.runs.checkpoint_file import read
+from ganzoo.runs.ending import course, last_scores
 from ganzoo.runs.folder import RunFolder, leave_no_empty_folder, new_folder, occupy
 from ganzoo.runs.lock import let_go
 from ganzoo.runs.loggers import MetricsCSV, WandbMode
@@ -174,13 +175,9 @@ class GanzooCLI(LightningCLI):
         say(f"Done: {self.trainer.global_step:,} rounds.")
         if saver.monitor is not None and saver.best is not None:
             curves = MetricsCSV(folder).curves()
-            scores = curves[saver.monitor]
-            first, last = (f"{value:.4g} at round {step:,}" for step, value in (scores[0], scores[-1]))
-            say(f"{saver.monitor}: {first}, {last}; best {saver.best:.4g}")
-            others = [(name, points[-1][1]) for name, points in curves.items() if name.startswith("val/")]
-            others = [(name, value) for name, value in others if name not in (saver.monitor, f"{saver.monitor}_best")]
-            for name, value in others:
-                say(f"{name}: {value:.4g} at the end")
+            say(course(curves, saver.monitor, saver.best))
+            for line in last_scores(curves, self.model.validation.metrics):
+                say(line)
         elif self.trainer.max_steps < (interval := self.trainer.val_check_interval or 0):
             say(f"No score: trainer.val_check_interval is {interval}, and the run ended before.")
         for name in ("samples.png", "real_vs_fake.png", "progress.gif", "curves.png"):

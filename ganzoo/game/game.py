@@ -76,6 +76,9 @@ class Game(L.LightningModule):
     ways: ClassVar[tuple[Way, ...]] = ()
     """How it translates images; none for a model that makes samples from noise."""
 
+    draws_samples: ClassVar[bool] = False
+    """Whether it makes any number of samples, so that scores can stand on more than there are validation data."""
+
     made_by: ClassVar[str] = ""
     """The command that makes more samples with a checkpoint."""
 
@@ -253,6 +256,10 @@ class Game(L.LightningModule):
     def on_validation_epoch_end(self) -> None:
         """Report the scores as `val/...`."""
         self.validation.end("val")
+
+    def on_train_end(self) -> None:
+        """Report the firm scores of the run."""
+        self.validation.end_run()
 
     on_test_start = on_validation_start
     test_step = validation_step

@@ -23,6 +23,7 @@ __all__ = [
     "means",
     "own_buffers",
     "reduced_once",
+    "total",
 ]
 
 
@@ -62,6 +63,11 @@ def average_gradients_(weights: Sequence[nn.Parameter], *more: Tensor) -> list[T
         else:
             gradient.copy_(mean)
     return found[len(moved) :]
+
+
+def total(count: int, strategy: Strategy) -> int:
+    """Return the sum of a number over the ranks."""
+    return int(strategy.reduce(torch.tensor(count, device=strategy.root_device), reduce_op="sum"))
 
 
 def mean_over_ranks(x: Tensor, world_size: int) -> Tensor:

@@ -7,8 +7,9 @@ import torch
 from torch import Tensor
 
 from ganzoo.game.counting import refuse_too_few
+from ganzoo.game.final import score_firmly
 from ganzoo.game.metric_trial import named, refuse_twins, scores_in
-from ganzoo.game.ranks import average_
+from ganzoo.game.ranks import average_, total
 from ganzoo.metrics import SampleMetric, SharedFeatures, share_features
 from ganzoo.system.output import harmless
 
@@ -28,7 +29,8 @@ class Validation:
         self.game = game
         self.metrics: Sequence[SampleMetric] = []
         self.features = SharedFeatures()
-        self.seen = 0  # real samples that this rank's validation has gone past
+        self.seen = 0  # real samples that this rank's validation has gone past, and as many generated ones
+        self.num_samples = 0  # on which the scores of the last validation stand, over all ranks
         self.real_is_known = False  # the metrics have them all
         self.recipes_are_told = False
 
@@ -76,20 +78,26 @@ class Validation:
             fake: the same of what was made.
             told: what the generated samples were asked for: `label`.
         """
-        if not self.metrics:
+        self.show(self.metrics, None if self.real_is_known else real, fake, **told)
+
+    def show(self, metrics: Sequence[SampleMetric], real: Any, fake: Any, **told: Any) -> None:
+        """Show some of the metrics samples, as `update` does; of one kind only if the other is None."""
+        if not metrics:
             return
-        device = self.metrics[0].device
-        real, fake = None if self.real_is_known else on(device, real), on(device, fake)
+        device = metrics[0].device
+        real, fake = (None if samples is None else on(device, samples) for samples in (real, fake))
         with self.features:
-            for metric in self.metrics:
+            for metric in metrics:
                 with named(metric):
                     if real is not None:
                         metric.update(real, real=True)
-                    metric.update(fake, real=False, **told)
+                    if fake is not None:
+                        metric.update(fake, real=False, **told)
 
     def end(self, stage: str) -> None:
-        """Report the scores as `val/...` or `test/...`."""
+        """Report the scores as `val/...` or `test/...`; where no run goes on, the firm ones too."""
         game, trainer = self.game, self.game.trainer
+        self.num_samples = total(self.seen, trainer.strategy)
         values: dict[str, Tensor] = {}
         for metric in self.metrics:
             with named(metric):
@@ -102,8 +110,17 @@ class Validation:
             metric.forget() if trainer.sanity_checking else metric.reset()
         self.seen, self.real_is_known = 0, not trainer.sanity_checking
         self.recipes_are_told |= not trainer.sanity_checking
-        game.log_dict({name: value.float() for name, value in values.items()}, logger=False)  # for `validate`, `test`
+        if values:
+            values[f"samples/{stage}"] = torch.tensor(self.num_samples)
+        if trainer.state.fn != "fit":  # `validate`, `test`
+            values |= score_firmly(self, VALIDATION_SEED)
+        game.log_dict({name: value.float() for name, value in values.items()}, logger=False)
         if trainer.state.fn == "fit" and not trainer.sanity_checking:
+            self.report(values)
+
+    def end_run(self) -> None:
+        """Report the firm scores as `final/...`, once all else of the run is saved."""
+        if self.metrics and (values := score_firmly(self, VALIDATION_SEED)):
             self.report(values)
 
     def report(self, values: dict[str, Any], step: int | None = None) -> None:

@@ -1,5 +1,6 @@
 """Does a conditional generator make the class that it was asked for? A score by a judge."""
 
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import torch
@@ -25,6 +26,7 @@ class AskedClass(JudgeMetric):
 
     scores: ClassVar[dict[str, bool]] = {"asked": True}
     needs_real = False
+    enough: ClassVar[int] = 20_000
     right: Tensor
     seen: Tensor
 
@@ -58,3 +60,7 @@ class AskedClass(JudgeMetric):
         if not self.seen:
             raise ValueError("AskedClass has seen no generated samples")
         return {"asked": self.right / self.seen}
+
+    def in_words(self, values: Mapping[str, float]) -> list[str]:
+        """Return the score as a line for a reader."""
+        return [f"{100 * values['asked']:.1f} % show the class that was asked for (asked)"]

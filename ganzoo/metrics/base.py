@@ -1,5 +1,6 @@
 """The common part of all metrics: a question asked of generated samples. The real ones are needed only once."""
 
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from torch import Tensor
@@ -27,6 +28,10 @@ class SampleMetric(Metric):
     least: ClassVar[int] = 1
     """How many real and generated samples it needs."""
 
+    enough: ClassVar[int] = 0
+    """On how many generated samples its scores stay as they are with another draw. 0: as many as there are real ones,
+    because it is dear, or because a protocol says so."""
+
     full_state_update = False
 
     def prepare(self) -> None:
@@ -35,6 +40,10 @@ class SampleMetric(Metric):
     def recipe(self) -> str:
         """Say, after `compute`, how the scores were made, for readers who compare them; empty if the names say it."""
         return ""
+
+    def in_words(self, values: Mapping[str, float]) -> list[str]:
+        """Return scores, by name, as lines for a reader."""
+        return [f"{name} {values[name]:.4g}" for name in self.scores]
 
     def update(self, x: Tensor, real: bool, label: Tensor | None = None) -> None:
         """Take in real or generated samples: images (N, C, H, W) in [-1, 1] or points (N, D)."""

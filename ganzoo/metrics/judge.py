@@ -70,10 +70,19 @@ class Judge(Extractor):
 
         Of several channels the class is the number that theirs spell: 100 r + 10 g + b.
         """
-        with torch.no_grad(), torch.autocast(features.device.type, enabled=False):
-            found = self.logits(features.view(len(features), -1, self.num_features)).argmax(2)
+        found = self.scores(features).argmax(2)
         place = self.logits.out_features ** torch.arange(found.shape[1]).flip(0)
         return (found * place.to(found.device)).sum(1)
+
+    def certainty(self, features: Tensor) -> Tensor:
+        """Return how sure it is of what it sees in images with these features: its largest probability, (N,)."""
+        return self.scores(features).softmax(2).amax(2).mean(1)
+
+    def scores(self, features: Tensor) -> Tensor:
+        """Return the logits (N, C, classes) of features (N, C x 128)."""
+        with torch.no_grad(), torch.autocast(features.device.type, enabled=False):
+            logits: Tensor = self.logits(features.view(len(features), -1, self.num_features))
+            return logits
 
 
 class JudgeMetric(FeatureMetric):

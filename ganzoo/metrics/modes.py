@@ -1,5 +1,6 @@
 """How many modes of a mixture does a generator reach, and how well? For points whose modes are known."""
 
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import torch
@@ -52,3 +53,9 @@ class ModesFound(SampleMetric):
         if not self.seen:
             raise ValueError("ModesFound has seen no generated samples")
         return {"modes": (self.found > 0).sum(), "high_quality": self.high / self.seen}
+
+    def in_words(self, values: Mapping[str, float]) -> list[str]:
+        """Return the scores as a line for a reader."""
+        return [
+            f"{values['modes']:.0f} of {len(self.modes)} modes, {100 * values['high_quality']:.1f} % of high quality"
+        ]

@@ -36,6 +36,7 @@ class SlicedWassersteinDistance(SampleMetric):
 
     scores: ClassVar[dict[str, bool]] = {"swd": False}
     of_real: ClassVar[tuple[str, ...]] = ("real",)
+    enough: ClassVar[int] = 20_000
     is_differentiable: bool = False
 
     real: list[Tensor]

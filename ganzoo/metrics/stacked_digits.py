@@ -1,6 +1,7 @@
 """How many of Stacked MNIST's 1,000 modes does a generator reach, and how evenly? Scores by a judge of digits."""
 
 import math
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import torch
@@ -62,3 +63,7 @@ class StackedDigits(JudgeMetric):
             raise ValueError("StackedDigits has seen no generated samples")
         p = self.found.double() / self.found.sum()
         return {"kl": math.log(len(p)) + torch.special.xlogy(p, p).sum(), "modes": (self.found > 0).sum()}
+
+    def in_words(self, values: Mapping[str, float]) -> list[str]:
+        """Return the scores as a line for a reader."""
+        return [f"{values['modes']:,.0f} of {len(self.found):,} modes, kl {values['kl']:.3f}"]

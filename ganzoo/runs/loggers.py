@@ -86,7 +86,8 @@ class MetricsCSV(Logger):
 
     def _open(self, step: int) -> None:
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        rows = [row for row in self._rows() if row["step"] and int(row["step"]) < step]
+        rows = [without_final(row) for row in self._rows() if row["step"] and int(row["step"]) < step]
+        rows = [row for row in rows if any(value for name, value in row.items() if name != "step")]
         self.columns = list(rows[0]) if rows else ["step"]
         self._rewrite(rows)
 
@@ -102,6 +103,11 @@ class MetricsCSV(Logger):
             writer = csv.DictWriter(file, self.columns)
             writer.writeheader()
             writer.writerows(rows)
+
+
+def without_final(row: dict[str, str]) -> dict[str, str]:
+    """Return a row without the scores of the end of a run: the run goes on."""
+    return {name: value for name, value in row.items() if not name.startswith("final/") and name != "samples/final"}
 
 
 class Wandb(WandbLogger):

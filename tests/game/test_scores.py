@@ -57,8 +57,8 @@ def untrained(monkeypatch):
 @pytest.mark.parametrize(
     ("model", "data", "names"),
     [
-        (GAN, Digits(), ["fid_digits", "modes", "kl", "rarest"]),
-        (CGAN, Digits(), ["fid_digits", "modes", "kl", "rarest", "asked"]),
+        (GAN, Digits(), ["fid_digits", "modes", "kl", "rarest", "certainty"]),
+        (CGAN, Digits(), ["fid_digits", "modes", "kl", "rarest", "certainty", "asked"]),
         (CGAN, CIFAR10(), ["swd"]),  # labels, and no judge of them
         (GAN, Toy2D(), ["swd", "modes", "high_quality"]),
         (GAN, Toy2D(name="spiral"), ["swd"]),
@@ -71,7 +71,7 @@ def untrained(monkeypatch):
 )
 def test_by_hand(monkeypatch, model, data, names):
     """None of these data sets is there, and no network is built."""
-    higher = {"modes", "rarest", "asked", "high_quality", "psnr", "ssim"}
+    higher = {"modes", "rarest", "certainty", "asked", "high_quality", "psnr", "ssim"}
     monkeypatch.setattr(Judge, "load", None)
     state, game = torch.get_rng_state(), model()
     assert game.validation.scores_on(data) == {name: name in higher for name in names}
@@ -132,7 +132,7 @@ def test_a_misspelt_monitor_is_refused_before_a_judge_is_trained_or_weights_are_
     monkeypatch.setattr(Judge, "load", None)
     with pytest.raises(SystemExit):
         main(fit_args("GAN", tmp_path / "run", 4, "--checkpoint.monitor", "val/fidd", "--data.extra_metrics+=FID"))
-    words = "validation gives val/fid_digits, val/modes, val/kl, val/rarest, val/fid, val/kid; name one."
+    words = "validation gives val/fid_digits, val/modes, val/kl, val/rarest, val/certainty, val/fid, val/kid; name one."
     assert words in capsys.readouterr().err
 
 

@@ -131,6 +131,19 @@ def test_rarest_is_a_share():
     assert scores(of_classes([1, 1, 1, 1]), of_classes([4, 3, 2, 1]))["rarest"].item() == pytest.approx(0.1)
 
 
+def test_certainty_is_the_largest_probability_on_average():
+    sure, unsure = of_classes([5, 0, 0, 0]), torch.zeros(3, 1, 1, 4)  # one logit is 1 and three are 0; all are 0
+    metric = DigitScores(Mirror())
+    metric.update(of_classes([1, 2, 3, 4]), real=True)
+    metric.update(torch.cat([sure, unsure]), real=False)
+    largest = math.e / (math.e + 3)
+    assert metric.compute()["certainty"].item() == pytest.approx((5 * largest + 3 / 4) / 8)
+    assert metric.real_certainty() == pytest.approx(largest)
+    words = metric.in_words({name: float(value) for name, value in metric.compute().items()})
+    assert words[0] == "1 of 4 digits, the rarest 0.0 % of all"
+    assert "of real digits by 0.48" in words[1]
+
+
 def test_a_class_that_no_real_image_has_is_far_but_finite():
     kl = scores(of_classes([1, 1, 1, 0]), of_classes([1, 1, 1, 1]))["kl"]
     assert kl.isfinite()
@@ -138,7 +151,7 @@ def test_a_class_that_no_real_image_has_is_far_but_finite():
 
 
 def test_what_they_say_of_themselves():
-    assert DigitScores.scores == {"fid_digits": False, "modes": True, "kl": False, "rarest": True}
+    assert DigitScores.scores == {"fid_digits": False, "modes": True, "kl": False, "rarest": True, "certainty": True}
     found = scores(of_classes([1, 1, 1, 1]), of_classes([1, 1, 1, 1]))
     assert list(found) == list(DigitScores.scores)
 

@@ -154,7 +154,8 @@ class Pictures(L.Callback):
             "how often D is right": {n: p for n, p in curves.items() if n == "D(accuracy)"},
             "diversity (1: as the data)": {n: p for n, p in curves.items() if n == "diversity"},
         }
-        panels |= {n: {n: p} for n, p in curves.items() if n.startswith("val/") and not n.endswith("_best")}
+        num = f", {samples[-1][1]:,.0f} samples" if (samples := curves.get("samples/val")) else ""
+        panels |= {n + num: {n: p} for n, p in curves.items() if n.startswith("val/") and not n.endswith("_best")}
         if panels := {title: lines for title, lines in panels.items() if lines}:
             save_curves(panels, self.folder / "curves.png")
 

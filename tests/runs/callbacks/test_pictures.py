@@ -128,7 +128,7 @@ def test_the_curves_are_those_of_metrics_csv(fit, monkeypatch):
     }
     assert seen[-1]["what D says"] == {name: curves[name] for name in ("D(real)", "D(fake)")}
     scores = {title for title in seen[-1] if title.startswith("val/")}
-    assert scores == {"val/fid_digits", "val/modes", "val/kl", "val/rarest"}
+    assert scores == {"val/fid_digits", "val/modes", "val/kl", "val/rarest", "val/certainty"}
     assert [step for step, _ in seen[-1]["val/modes"]["val/modes"]] == [4, 8]
 
 

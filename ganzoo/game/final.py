@@ -1,0 +1,96 @@
+"""The firm scores: of a finished run, on so many samples that another draw says the same."""
+
+import sys
+from itertools import islice
+from typing import Any
+
+import torch
+from rich.progress import track
+from torch import Tensor
+
+from ganzoo.game.metric_trial import named, scores_in
+from ganzoo.game.ranks import total
+from ganzoo.metrics import SampleMetric
+
+__all__ = ["num_firm", "score_firmly"]
+
+SHARE = 4  # images of the training for each sample: sampling takes some 3 % of their time
+FEWEST = 1000  # samples: scores of fewer are not firm
+PART = 256  # samples at a time
+
+
+def num_firm(metric: SampleMetric, images_seen: int, num_samples: int) -> int:
+    """Return on how many samples a metric's scores are firm; 0 if those of the validation are, or can't be.
+
+    Args:
+        metric: says how many it needs.
+        images_seen: by the generator in its training. A short run is not scored for longer than it was trained.
+        num_samples: on which the scores of a validation stand.
+    """
+    num = min(metric.enough, images_seen // SHARE)
+    return num if num > num_samples and num >= FEWEST else 0
+
+
+@torch.no_grad()
+def score_firmly(validation: Any, seed: int) -> dict[str, Tensor]:
+    """Return the scores of the metrics that take thousands of samples, as `final/...`, and `samples/final`.
+
+    Empty if those of a validation stand on as many. The first samples are those of every validation.
+
+    Args:
+        validation: a `ganzoo.game.validation.Validation`, between two validations.
+        seed: of the samples, that of a validation.
+    """
+    game, trainer = validation.game, validation.game.trainer
+    data = getattr(trainer, "datamodule", None)
+    if data is None or not (game.draws_samples and needing(validation)):
+        return {}
+    if not validation.real_is_known:  # no validation of this process has seen them
+        show_real(validation, data)
+    metrics = needing(validation)
+    num = max(metrics.values(), default=0)
+    parts = torch.arange(game.global_rank, num, trainer.world_size).split(PART) if metrics else ()
+    shown = trainer.is_global_zero and sys.stdout.isatty()
+    with trainer.precision_plugin.forward_context():
+        for rows in track(parts, f"Scoring {num:,} samples", transient=True, disable=not shown):
+            y = told(game, rows, data)
+            validation.show(list(metrics), None, game.sample_rows(rows, seed, y=y), label=y)
+    values: dict[str, Tensor] = {}
+    for metric in metrics:
+        with named(metric):
+            values |= {f"final/{name}": value for name, value in scores_in(metric, metric.compute()).items()}
+        metric.reset()
+    return values | ({"samples/final": torch.tensor(num)} if metrics else {})
+
+
+def needing(validation: Any) -> dict[SampleMetric, int]:
+    """Return the metrics that need more samples than a validation has, and how many."""
+    seen, num = validation.game.images_seen, validation.num_samples
+    return {metric: need for metric in validation.metrics if (need := num_firm(metric, seen, num))}
+
+
+def show_real(validation: Any, data: Any) -> None:
+    """Show the metrics the real samples, in the batches of a validation."""
+    trainer = validation.game.trainer
+    loader, limit = data.val_dataloader(), trainer.limit_val_batches
+    num = limit if isinstance(limit, int) else int(limit * len(loader))
+    stage, count = trainer.state.stage, 0
+    trainer.validating = True  # as the data ask
+    try:
+        for batch in islice(loader, num):
+            real = data.on_after_batch_transfer(trainer.strategy.batch_to_device(batch), 0)["image"]
+            validation.show(validation.metrics, real, None)
+            count += len(real)
+    finally:
+        trainer.state.stage = stage
+    validation.num_samples, validation.real_is_known = total(count, trainer.strategy), True
+
+
+def told(game: Any, rows: Tensor, data: Any) -> Tensor | None:
+    """Return what the samples with these numbers are told: the same as the validation data, in turn."""
+    if game.condition is None:
+        return None
+    in_turn = rows % len(data.val)
+    labels = data.val.labels if game.condition.name == "label" else None  # they need no image to be read
+    y: Tensor = game.condition.of(data.val[in_turn]) if labels is None else labels[in_turn]
+    return y

@@ -1,0 +1,120 @@
+"""The firm scores at the end of a run: on more samples than a validation, and the same however it was run."""
+
+from types import SimpleNamespace
+
+import pytest
+import torch
+from conftest import QUIET, fit_args
+
+import ganzoo
+from ganzoo.cli import main
+from ganzoo.data import Digits
+from ganzoo.game import final
+from ganzoo.game.conditions import Labels
+from ganzoo.game.validation import VALIDATION_SEED
+from ganzoo.metrics import DigitScores, ModesFound
+from ganzoo.runs.ending import course, last_scores
+from ganzoo.runs.loggers import MetricsCSV
+
+SHORT = ["--trainer.val_check_interval", "8", "--pictures.every_n_steps", "0"]
+
+
+@pytest.fixture(scope="module")
+def small():
+    """Let runs of a few rounds be long enough for firm scores, which stand on 40 samples."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(DigitScores, "enough", 40)
+        patch.setattr(final, "FEWEST", 20)
+        patch.setattr(final, "SHARE", 2)
+        yield
+
+
+@pytest.fixture(scope="module")
+def whole(small, tmp_path_factory):
+    """A run of 12 rounds of 8 images; after the 8th a validation of 16."""
+    run = tmp_path_factory.mktemp("final") / "whole"
+    main(fit_args("GAN", run, 12, *SHORT))
+    return run
+
+
+def test_they_stand_on_enough_samples_but_a_short_run_is_not_scored_for_long():
+    metric = SimpleNamespace(enough=20_000)
+    assert final.num_firm(metric, 160_000, 300) == 20_000
+    assert final.num_firm(metric, 20_000, 300) == 5_000
+    assert final.num_firm(metric, 3_000, 300) == 0  # 750 would not be firm
+    assert final.num_firm(metric, 160_000, 26_000) == 0  # a validation has more
+    assert final.num_firm(SimpleNamespace(enough=0), 160_000, 300) == 0
+
+
+def test_another_draw_of_enough_samples_says_the_same():
+    """Ten digits of which the rarest has 3 %: five draws of so many agree within half a percent."""
+    p = torch.tensor([0.03, *[0.97 / 9] * 9])
+    counts = [
+        torch.multinomial(p, DigitScores.enough, True, generator=torch.Generator().manual_seed(k)) for k in range(5)
+    ]
+    rarest = [float(found.bincount(minlength=10).min() / DigitScores.enough) for found in counts]
+    assert max(rarest) - min(rarest) < 0.005
+
+
+def test_they_are_the_metric_by_hand_in_the_file_and_by_validate(whole, capsys):
+    data = Digits(image_size=16)
+    data.setup()
+    ckpt = whole / "checkpoints" / "last.ckpt"
+    (metric,) = data.metrics()
+    metric.update(data.val.tensors["image"][:16].float() / 127.5 - 1, real=True)
+    metric.update(ganzoo.load(ckpt).sample(40, seed=VALIDATION_SEED), real=False)
+    expected = {f"final/{name}": float(value) for name, value in metric.compute().items()} | {"samples/final": 40}
+    curves = MetricsCSV(whole).curves()
+    assert {name: curves[name][0][0] for name in expected} == dict.fromkeys(expected, 12)
+    assert {name: curves[name][0][1] for name in expected} == pytest.approx(expected, rel=1e-4)
+    assert curves["samples/val"] == [(8, 16)]
+    few = ["--trainer.limit_val_batches", "2", "--data.batch_size", "8"]
+    main(["validate", "--ckpt_path", str(ckpt), *few, *QUIET])
+    said = [line for line in capsys.readouterr().out.splitlines() if line.startswith(("final/", "samples/"))]
+    found = {name: float(value) for name, value in map(str.split, said)}
+    assert found == pytest.approx(expected | {"samples/val": 16}, rel=1e-4)
+
+
+def test_a_run_that_went_on_has_the_file_of_one_that_was_never_stopped(whole, fit, capsys):
+    """The first part ends with scores of its own; the second has no validation, and must look at the real images."""
+    parts = fit("GAN", "parts", 10, *SHORT)
+    assert MetricsCSV(parts).curves()["samples/final"] == [(10, 40)]
+    main(["resume", str(parts), "--max_steps", "12"])
+    assert (whole / "metrics.csv").read_bytes() == (parts / "metrics.csv").read_bytes()
+    modes = MetricsCSV(parts).curves()["final/modes"][-1][1]
+    assert f"At the end, on 40 samples:\n  {modes:.0f} of 10 digits, the rarest" in capsys.readouterr().out
+
+
+def test_samples_are_told_what_the_validation_data_are_told_in_turn():
+    data = Digits(image_size=8)
+    data.setup()
+    y = final.told(SimpleNamespace(condition=Labels(10)), torch.arange(299, 605), data)
+    labels = data.val.tensors["label"]
+    assert torch.equal(y, torch.cat([labels[299:], labels, labels[:5]]))
+    assert final.told(SimpleNamespace(condition=None), torch.arange(3), data) is None
+
+
+# In words -----------------------------------------------------------------------------------------------------------
+
+
+def test_words_say_on_how_many_samples_a_score_stands():
+    modes = ModesFound(torch.zeros(8, 2), 0.1)
+    curves = {
+        "val/modes": [(1, 3.0), (2, 8.0)],
+        "val/high_quality": [(2, 0.662)],
+        "samples/val": [(1, 2500.0), (2, 2500.0)],
+    }
+    assert last_scores(curves, [modes]) == ["At the end, on 2,500 samples:", "  8 of 8 modes, 66.2 % of high quality"]
+    assert course(curves, "val/modes", 8.0) == "val/modes: 3 at round 1, 8 at round 2; best 8 (2,500 samples each)"
+    del curves["samples/val"]  # a run of an earlier version
+    assert last_scores(curves, [modes])[0] == "At the end:"
+    assert course(curves, "val/modes", 8.0) == "val/modes: 3 at round 1, 8 at round 2; best 8"
+
+
+def test_the_firm_scores_are_said_in_place_of_those_of_the_last_validation():
+    modes = ModesFound(torch.zeros(8, 2), 0.1)
+    curves = {f"val/{name}": [(2, 0.0)] for name in modes.scores} | {
+        f"final/{name}": [(2, 1.0)] for name in modes.scores
+    }
+    curves |= {"samples/val": [(2, 300.0)], "samples/final": [(2, 20000.0)]}
+    assert last_scores(curves, [modes]) == ["At the end, on 20,000 samples:", "  1 of 8 modes, 100.0 % of high quality"]
