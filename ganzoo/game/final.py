@@ -1,16 +1,15 @@
 """The firm scores: of a finished run, on so many samples that another draw says the same."""
 
-import sys
 from itertools import islice
 from typing import Any
 
 import torch
-from rich.progress import track
 from torch import Tensor
 
 from ganzoo.game.metric_trial import named, scores_in
 from ganzoo.game.ranks import total
 from ganzoo.metrics import SampleMetric
+from ganzoo.system.waiting import follow
 
 __all__ = ["num_firm", "score_firmly"]
 
@@ -43,16 +42,15 @@ def score_firmly(validation: Any, seed: int) -> dict[str, Tensor]:
     """
     game, trainer = validation.game, validation.game.trainer
     data = getattr(trainer, "datamodule", None)
-    if data is None or not (game.draws_samples and needing(validation)):
+    if data is None or not (game.kind == "noise" and needing(validation)):
         return {}
     if not validation.real_is_known:  # no validation of this process has seen them
         show_real(validation, data)
     metrics = needing(validation)
     num = max(metrics.values(), default=0)
     parts = torch.arange(game.global_rank, num, trainer.world_size).split(PART) if metrics else ()
-    shown = trainer.is_global_zero and sys.stdout.isatty()
     with trainer.precision_plugin.forward_context():
-        for rows in track(parts, f"Scoring {num:,} samples", transient=True, disable=not shown):
+        for rows in follow(parts, f"Scoring {num:,} samples, {PART} a step"):
             y = told(game, rows, data)
             validation.show(list(metrics), None, game.sample_rows(rows, seed, y=y), label=y)
     values: dict[str, Tensor] = {}

@@ -45,7 +45,6 @@ class FromNoise(Game):
 
     kind: ClassVar[str] = "noise"
     spaces: ClassVar[tuple[str, ...]] = ("z",)
-    draws_samples: ClassVar[bool] = True
     made_by: ClassVar[str] = "ganzoo sample"
     sizes: ClassVar[tuple[str, ...]] = ("shape", "num_classes")
 

@@ -76,9 +76,6 @@ class Game(L.LightningModule):
     ways: ClassVar[tuple[Way, ...]] = ()
     """How it translates images; none for a model that makes samples from noise."""
 
-    draws_samples: ClassVar[bool] = False
-    """Whether it makes any number of samples, so that scores can stand on more than there are validation data."""
-
     made_by: ClassVar[str] = ""
     """The command that makes more samples with a checkpoint."""
 
@@ -143,10 +140,9 @@ class Game(L.LightningModule):
         self.beginning: Beginning | None = None
         self.checkpoint_of_run: dict[str, Any] | None = None  # that goes on: it is about to be loaded
         self.helpers_of_run: dict[str, Any] | None = None  # as that checkpoint recorded them
-        self.images_seen = 0
+        self.images_seen, self.round = 0, 0  # the round that is played
         self.draws_by_itself = False  # a network draws from torch's own chance
         self.scores_are_known = False  # to be raw
-        self.round = 0  # being played
 
     # What a variant says ----------------------------------------------------------------------------------
 

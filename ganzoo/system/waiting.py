@@ -31,7 +31,7 @@ class Waiting:
     def __enter__(self) -> "Waiting":
         self.began = self.told = time.monotonic()
         self.before = self.done
-        if sys.stdout.isatty():
+        if sys.stdout.isatty() and rank() == 0:
             self.bar = bar(self.in_bytes)
             self.task = self.bar.add_task(self.what, total=self.total, completed=self.done)
             self.bar.start()
