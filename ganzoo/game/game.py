@@ -132,8 +132,7 @@ class Game(L.LightningModule):
         self.learning: dict[str, dict[str, Any]] = {"generator": g, "discriminator": d}
         self.n_critic, self.micro_batches = n_critic, micro_batches
         self.compile_networks, self.channels_last, self.raw = compile, channels_last, raw
-        self.average = Average(ema, ema_rampup)
-        self.ema = None
+        self.average, self.ema = Average(ema, ema_rampup), None
         self.rounds, self.validation, self.helpers = Rounds(self), Validation(self), Helpers({})
         self.players: dict[str, Player] = {}
         self.notes: dict[str, Tensor] = {}  # what the losses of the last round noted beside their terms
