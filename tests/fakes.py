@@ -4,12 +4,14 @@ import gzip
 import hashlib
 import io
 import struct
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import lmdb
 import numpy as np
+import pytest
 import torch
 from PIL import Image
 from torch.nn import functional as F
@@ -57,6 +59,34 @@ def encoded(image: Image.Image, kind: str = "JPEG", **options: object) -> bytes:
     """The bytes of an image file."""
     file = io.BytesIO()
     image.save(file, kind, **options)
+    return file.getvalue()
+
+
+def png(values: np.ndarray) -> bytes:
+    """A PNG of 16 bits, (H, W, C): Pillow writes only grey ones."""
+    height, width, channels = values.shape
+    kind = {1: 0, 2: 4, 3: 2, 4: 6}[channels]
+
+    def chunk(name: bytes, body: bytes) -> bytes:
+        return struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
+
+    rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in values)
+    header = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 16, kind, 0, 0, 0))
+    return b"\x89PNG\r\n\x1a\n" + header + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+
+
+def npy(values: np.ndarray) -> bytes:
+    """The bytes of a .npy file."""
+    file = io.BytesIO()
+    np.save(file, values)
+    return file.getvalue()
+
+
+def tiff(values: np.ndarray, **options: object) -> bytes:
+    """A TIFF of bands, (H, W, C), or of colours of 16 bits."""
+    tifffile = pytest.importorskip("tifffile")
+    file = io.BytesIO()
+    tifffile.imwrite(file, values, photometric="minisblack", planarconfig="contig", **options)
     return file.getvalue()
 
 

@@ -136,7 +136,7 @@ def read(path: str) -> dict[str, Any]:
 
 
 def with_model_of(checkpoint: dict[str, Any], path: str, args: list[str], trust: bool) -> list[str]:
-    """Add a checkpoint's model and, if it translates, the size of its images, unless they are given."""
+    """Add a checkpoint's model and, if it translates, the size and channels of its images, unless they are given."""
     import ganzoo.data
     from ganzoo.game import Game
     from ganzoo.game.record import options_of
@@ -150,7 +150,8 @@ def with_model_of(checkpoint: dict[str, Any], path: str, args: list[str], trust:
     except UserError as error:
         raise UserError(f"{path} names the model {named['class_path']}, which can't be built here: {error}") from error
     init_args = made["init_args"]
-    shapes = list((init_args.pop("shapes", None) or {}).values())
+    domains = init_args.pop("shapes", None) or {}
+    shapes = list(domains.values())
     if args[0] == "fit":  # the sizes are those of the new data
         for option in find(named["class_path"], trust).sizes:
             value = init_args.pop(option, None)
@@ -158,12 +159,24 @@ def with_model_of(checkpoint: dict[str, Any], path: str, args: list[str], trust:
     names = [name.rpartition(".")[2] for name in values_of(args, "--data")]
     known = [getattr(ganzoo.data, name, None) for name in names]  # a user's own may be of one size
     sized = any(isinstance(cls, type) and "image_size" in options_of(cls) for cls in known)
-    size = []
+    size = channels_of(domains, args)
     if any(len(shape) == 3 for shape in shapes) and sized and not values_of(args, "--data.image_size"):
         height, width = max(shape[1:] for shape in shapes)
-        size = [f"--data.image_size={height if height == width else [height, width]}"]
+        size += [f"--data.image_size={height if height == width else [height, width]}"]
     model = json.dumps({"class_path": made["class_path"], "init_args": init_args})
     return [args[0], "--model", model, *args[1:], *size]
+
+
+def channels_of(shapes: dict[str, list[int]], args: list[str]) -> list[str]:
+    """Return the option for the channels of images of two domains, A and B in files, if they are not as usual."""
+    import ganzoo.data
+
+    names = [name.rpartition(".")[2] for name in values_of(args, "--data")]
+    two = [name for name in names if getattr(getattr(ganzoo.data, name, None), "domains", None) == ("A", "B")]
+    if not two or not {"a", "b"} <= shapes.keys() or values_of(args, "--data.channels"):
+        return []
+    a, b = (shapes[domain][0] for domain in ("ba" if values_of(args, "--data.direction") == ["BtoA"] else "ab"))
+    return [] if (a, b) == (3, 3) else [f"--data.channels=[{a},{b}]"]
 
 
 def refuse_another_model(args: list[str]) -> None:

@@ -35,7 +35,9 @@ class CIFAR10(Augmented):
     class_names = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
     aside: ClassVar[frozenset[str]] = Augmented.aside | {"download"}
 
-    def __init__(self, root: str = "data", image_size: int | list[int] = 32, download: bool = False, **kwargs: Any):
+    def __init__(
+        self, root: str = "data", image_size: int | list[int] | str = 32, download: bool = False, **kwargs: Any
+    ):
         super().__init__(image_size=image_size, **kwargs)
         self.root = at_home(root)
         self.download = download

@@ -105,6 +105,8 @@ class Horse2Zebra(Images):
         images: the options of Images.
     """
 
+    domains = ("A", "B")
+    order = (0, 1)
     main_score = "swd_b"
     paired = False
     first_model = "CycleGAN"
@@ -145,10 +147,14 @@ class Horse2Zebra(Images):
         (train_a, val_a), (train_b, val_b) = parts
         return UnpairedSet(train_a, train_b), UnpairedSet(val_a, val_b)
 
+    def has(self, part: str, number: int) -> bool:
+        """Say whether a part has images of a domain: `trainA`, `testB`."""
+        return part.endswith(self.domains[number])
+
     @property
     def shapes(self) -> dict[str, tuple[int, ...]]:
         """(C, H, W) of both domains."""
-        return dict.fromkeys("ab", self.sample_shape())
+        return self.shapes_of_domains
 
     def images_of(self, dataset: SampleSet, which: str) -> ImageSet:
         """Return the domain's images."""

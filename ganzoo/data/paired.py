@@ -7,13 +7,12 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-from PIL import Image
 
 from ganzoo.data.base.images import Images
 from ganzoo.data.files.domains import Domain, Domains, domains_of
 from ganzoo.data.files.folders import left_out, listed_root, parts_of, understood
 from ganzoo.data.files.listing import Listing, counted, few
-from ganzoo.data.files.pixels import Unreadable
+from ganzoo.data.files.pixels import Picture, Unreadable
 from ganzoo.data.files.sources import Parts, Source, source_of
 from ganzoo.data.files.stores import ImageSet, Store
 from ganzoo.system.errors import UserError
@@ -37,7 +36,7 @@ class SideBySide(Source):
         """Return the image of both."""
         return self.images.read(i)
 
-    def open(self, i: int) -> list[Image.Image]:
+    def open(self, i: int) -> list[Picture]:
         """Return the halves; Unreadable if the width is odd."""
         (image,) = self.images.open(i)
         if image.width % 2:
@@ -66,7 +65,11 @@ class Parallel(Source):
         """Return the bytes of both files."""
         return sum(folder.bytes_of(i) for folder in self.both)
 
-    def open(self, i: int) -> list[Image.Image]:
+    def encoded(self, i: int) -> list[bytes]:
+        """Return both files."""
+        return [images.read(i) for images in self.both]
+
+    def open(self, i: int) -> list[Picture]:
         """Return the pair; Unreadable if one is, or if their sizes differ."""
         (a,), (b,) = (images.open(i) for images in self.both)
         if a.size != b.size:
@@ -96,6 +99,7 @@ class Paired(Images):
         images: the options of Images.
     """
 
+    domains = ("A", "B")
     main_score = "l1"
     paired = True
     first_model = "Pix2Pix"
@@ -111,6 +115,7 @@ class Paired(Images):
     ):
         super().__init__(batch_size=batch_size, **images)
         self.direction, self.folders, self.side_by_side = direction, folders, side_by_side
+        self.order = (1, 0) if direction == "BtoA" else (0, 1)
 
     def sources(self) -> Parts:
         """Return the pairs of each part."""
@@ -125,7 +130,7 @@ class Paired(Images):
     @property
     def shapes(self) -> dict[str, tuple[int, ...]]:
         """(C, H, W) of both halves."""
-        return dict.fromkeys("ab", self.sample_shape())
+        return self.shapes_of_domains
 
 
 def pairs_of(root: Path, chosen: list[str] | None, side_by_side: bool | None) -> Parts:

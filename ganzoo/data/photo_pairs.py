@@ -37,8 +37,10 @@ class PhotoPairs(Images):
     def __init__(self, input_channels: Literal[1, 3] = 3, batch_size: int = 1, **images: Any):
         super().__init__(batch_size=batch_size, **images)
         self.input_channels = input_channels
-        if self.channels != 3:
-            raise UserError(f"--data.channels is {self.channels}: {type(self).__name__} needs colour photographs, 3.")
+        if self.forms[0].channels != 3:
+            raise UserError(
+                f"--data.channels is {self.forms[0].channels}: {type(self).__name__} needs colour photographs, 3."
+            )
 
     @abstractmethod
     def made_of(self, photos: Tensor) -> Tensor:
@@ -61,6 +63,11 @@ class PhotoPairs(Images):
     def shapes(self) -> dict[str, tuple[int, ...]]:
         """(C, H, W) of the inputs and of the photographs."""
         return {"a": (self.input_channels, *self.size), "b": self.sample_shape()}
+
+    @property
+    def image_forms(self) -> dict[str, dict[str, Any]]:
+        """How the photographs became pixels, which the inputs are made of."""
+        return dict.fromkeys("ab", self.forms[0].record())
 
 
 class PhotoSet(ImageSet):

@@ -20,7 +20,7 @@ class Half(ImageSet):
     """One image of each pair, `a` or `b`, as `image`."""
 
     def __init__(self, pairs: ImageSet, domain: str, rows: np.ndarray):
-        super().__init__(pairs.store, rows, pairs.window, pairs.reverse)
+        super().__init__(pairs.store, rows, pairs.window, pairs.reverse, pairs.channels)
         self.domain = domain
 
     def batch(self, index: Tensor) -> dict[str, Tensor]:
@@ -48,10 +48,15 @@ class UnpairedHalves(Horse2Zebra):
     def __init__(self, direction: Literal["AtoB", "BtoA"] = "AtoB", side_by_side: bool | None = None, **images: Any):
         super().__init__(**images)
         self.direction, self.side_by_side = direction, side_by_side
+        self.order = (1, 0) if direction == "BtoA" else (0, 1)
 
     def sources(self) -> dict[str, Source]:
         """Return the pairs of each part."""
         return pairs_of(Path(self.root), self.folders, self.side_by_side)
+
+    def has(self, part: str, number: int) -> bool:
+        """Say yes: a pair has both domains."""
+        return True
 
     def split(self, stores: dict[str, Store]) -> tuple[SampleSet, SampleSet]:
         """Return the training set, each pair of which gives one of its images, and the validation set."""

@@ -8,12 +8,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from ganzoo.system.draws import mix, seed_networks
 
-__all__ = ["coloured", "limits_of", "must_be_alone", "one_by_one", "reflected"]
-
-
-def coloured(images: Tensor, channels: int) -> Tensor:
-    """Return grey images (N, 1, H, W) with so many channels, and others as they are."""
-    return images.expand(-1, channels, -1, -1) if images.shape[1] == 1 else images
+__all__ = ["limits_of", "must_be_alone", "one_by_one", "reflected"]
 
 
 def reflected(images: Tensor, multiple: int, least: int = 1) -> tuple[Tensor, tuple[int, int]]:

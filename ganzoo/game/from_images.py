@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from ganzoo.data.base.tensors import to_float
-from ganzoo.game.fitting import coloured, limits_of, must_be_alone, one_by_one, reflected
+from ganzoo.game.fitting import limits_of, must_be_alone, one_by_one, reflected
 from ganzoo.game.game import Game
 from ganzoo.game.move import Batch
 from ganzoo.game.player import SchedulerCallable
@@ -292,5 +292,4 @@ class FromImages(Game):
         assert self.shapes is not None
         batch = {name: to_float(val[rows][name], torch.float32) for name in self.shapes}
         made = self.made(batch, rows, VALIDATION_SEED)
-        most = max(made[name].shape[1] for name in self.titles)
-        return {title: coloured(made[name].cpu(), most) for name, title in self.titles.items()}, 1
+        return {title: made[name].cpu() for name, title in self.titles.items()}, 1

@@ -140,6 +140,7 @@ class Game(L.LightningModule):
         self.checkpoint_of_run: dict[str, Any] | None = None  # that goes on: it is about to be loaded
         self.helpers_of_run: dict[str, Any] | None = None  # as that checkpoint recorded them
         self.images_seen, self.round = 0, 0  # the round that is played
+        self.image_forms: dict[str, Any] = {}  # how the data's images became pixels, by name, as a checkpoint keeps it
         self.draws_by_itself = False  # a network draws from torch's own chance
         self.scores_are_known = False  # to be raw
 

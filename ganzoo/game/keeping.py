@@ -22,6 +22,9 @@ def keep(game: Any, checkpoint: dict[str, Any]) -> None:
     kept = {"format": FORMAT, **record(game.hparams, type(game), run_seed()), "images_seen": game.images_seen}
     if names := names_of(game):
         kept["classes"] = names
+    data = game._trainer.datamodule if game._trainer is not None else None
+    if forms := getattr(data, "image_forms", game.image_forms):
+        kept["image_forms"] = forms
     if game.helpers:
         kept["helpers"] = game.helpers.record
     if game._trainer is not None and (local := gathered_buffers(game)):
@@ -53,6 +56,7 @@ def take_back(game: Any, checkpoint: dict[str, Any]) -> None:
     if "local_buffers" in kept:
         checkpoint["state_dict"] |= own_buffers(game, kept["local_buffers"])  # which is loaded next
     game.images_seen = kept["images_seen"]
+    game.image_forms = kept.get("image_forms", {})
 
 
 def refuse_other_data(game: Any, checkpoint: dict[str, Any]) -> None:

@@ -29,16 +29,17 @@ class DCGANGenerator(nn.Module):
     Transposed convolutions with stride 2 and no bias, batch norm and ReLU after all but the last, tanh after
     the last. The map before the image has ``width`` channels and each map further in twice as many: at 64 px
     8, 4, 2, 1 times ``width``; at 32 and at 16 px the innermost has 4 and 2 times (28 px: 2), at 128 and 256
-    px 16 and 32 times. The paper's figure 1 is ``width`` 128; the authors' code and this default have 64.
+    px 16 and 32 times. An image that is not square starts from a map that is not: 64x96 from 4x6. The paper's
+    figure 1 is ``width`` 128; the authors' code and this default have 64.
 
     Args:
         latent_dim: length of z.
-        shape: (C, H, W) of an image, square: 16, 28, 32, 64, 128 or 256 pixels.
+        shape: (C, H, W) of an image; sides of 4 to 7 times 4, 8, 16, 32 or 64, as 64 or 64x96.
         width: channels of the last feature map.
         num_classes: tell the network labels, by batch norm whose scale and shift are the label's own. None: no labels.
 
     Raises:
-        UserError: ``shape`` is none of these; ``width`` is below 1; labels are given to ``forward`` of a network
+        UserError: ``shape`` is of another size; ``width`` is below 1; labels are given to ``forward`` of a network
             without classes.
     """
 
@@ -77,13 +78,13 @@ class DCGANDiscriminator(nn.Module):
     the first and the last. The first map has ``width`` channels and each further one twice as many.
 
     Args:
-        shape: (C, H, W) of an image, square: 16, 28, 32, 64, 128 or 256 pixels.
+        shape: (C, H, W) of an image; sides of 4 to 7 times 4, 8, 16, 32 or 64, as 64 or 64x96.
         width: channels of the first feature map.
         norm: `batch` as in the paper; under a gradient penalty `layer` or `none`, with biases in place of the norm's
             shift (WGAN's critic without norm has neither in its authors' code).
 
     Raises:
-        UserError: ``shape`` is none of these; ``width`` is below 1; labels are given to ``forward``.
+        UserError: ``shape`` is of another size; ``width`` is below 1; labels are given to ``forward``.
     """
 
     def __init__(

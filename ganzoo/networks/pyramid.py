@@ -1,38 +1,48 @@
 """From which map, and by how many doublings, an image is reached."""
 
-from typing import NamedTuple
-
 from ganzoo.system.errors import UserError
 
 __all__: list[str] = []
 
-
-class Pyramid(NamedTuple):
-    """How an image is reached: from a ``base`` x ``base`` map by so many ``doublings``."""
-
-    base: int
-    doublings: int
+# Figure 1 of DCGAN goes 4, 8, 16, 32, 64. Other sizes have fewer or more doublings; 28 is 7, 14, 28.
+BASES = range(4, 8)  # px of the shorter side of the innermost map
+DOUBLINGS = range(2, 7)  # of 16 px, and of 256
 
 
-# Figure 1 goes 4, 8, 16, 32, 64. Other powers of two have fewer or more doublings; 28 is 7, 14, 28.
-PYRAMIDS = {
-    16: Pyramid(4, 2),
-    28: Pyramid(7, 2),
-    32: Pyramid(4, 3),
-    64: Pyramid(4, 4),
-    128: Pyramid(4, 5),
-    256: Pyramid(4, 6),
-}
+def plan(shape: tuple[int, ...], width: int) -> tuple[int, tuple[int, int], list[int]]:
+    """An image's channels, the innermost map's height and width, and the maps' widths from the image inwards.
 
-
-def plan(shape: tuple[int, ...], width: int) -> tuple[int, int, list[int]]:
-    """An image's channels, the side of its innermost map, and the maps' widths from the image inwards."""
+    The shorter side of the image is 4, 5, 6 or 7 times a power of two, from 16 px on, and the longer one is a multiple
+    of this power.
+    """
     channels, *sides = shape
-    if len(sides) != 2 or sides[0] != sides[1] or sides[0] not in PYRAMIDS:
+    found = base_of(sides[0], sides[1]) if len(sides) == 2 else None
+    if found is None:
         size = "x".join(map(str, sides)) + " px" if len(sides) == 2 else f"shape {tuple(shape)}"
-        sizes = ", ".join(map(str, PYRAMIDS))
-        raise UserError(f"DCGAN cannot make samples of {size}: it makes square images of {sizes} px")
+        near = f"; the nearest is {'x'.join(map(str, nearest(*sides)))} (--data.image_size)" if len(sides) == 2 else ""
+        raise UserError(
+            f"these networks double a small map, and can't make samples of {size}: the sides are to be 4 to 7 times "
+            f"4, 8, 16, 32 or 64, such as 64 or 64x96{near}"
+        )
     if width < 1:
-        raise UserError(f"width is {width}: DCGAN needs at least 1 channel")
-    base, doublings = PYRAMIDS[sides[0]]
+        raise UserError(f"width is {width}: give at least 1 channel")
+    base, doublings = found
     return channels, base, [width * 2**i for i in range(doublings)]
+
+
+def base_of(height: int, width: int) -> tuple[tuple[int, int], int] | None:
+    """The height and width of the innermost map, and the number of doublings from it to the image; None for no such."""
+    for doublings in DOUBLINGS:
+        scale = 2**doublings
+        if min(height, width) in [base * scale for base in BASES] and height % scale == width % scale == 0:
+            return (height // scale, width // scale), doublings
+    return None
+
+
+def nearest(height: int, width: int) -> tuple[int, int]:
+    """The possible height and width that are nearest, of about the same form."""
+    shorts = [base * 2**doublings for doublings in DOUBLINGS for base in BASES]
+    short = min(shorts, key=lambda side: abs(side - min(height, width)))
+    scale = next(2**doublings for doublings in DOUBLINGS if short // 2**doublings in BASES)
+    long = round(max(height, width) / min(height, width) * short / scale) * scale
+    return (short, long) if height <= width else (long, short)

@@ -54,11 +54,12 @@ def kernel(total: float, x: Tensor) -> Tensor:
 class R3GANGenerator(Resampling):
     """Noise to an image: a learned 4x4 basis, weighed by a linear layer of z; then stages of residual blocks.
 
-    Between stages the map is doubled, linearly. No tanh, as in the authors' code: images are about [-1, 1].
+    Between stages the map is doubled, linearly; 64x96 px begin with 4x6. No tanh, as in the authors' code: images are
+    about [-1, 1].
 
     Args:
         latent_dim: length of z; 64 in the paper.
-        shape: (C, H, W) of an image, square: 16, 28, 32, 64, 128 or 256 pixels.
+        shape: (C, H, W) of an image; sides of 4 to 7 times 4, 8, 16, 32 or 64, as 64 or 64x96.
         width: channels of each stage; 768 for CIFAR-10 in the paper.
         blocks: residual blocks of a stage; 2 in the paper.
     """
@@ -66,7 +67,7 @@ class R3GANGenerator(Resampling):
     def __init__(self, latent_dim: int, shape: tuple[int, ...], width: int = 128, blocks: int = 2) -> None:
         super().__init__()
         channels, base, maps = plan(shape, width)
-        self.basis = nn.Parameter(torch.randn(width, base, base))
+        self.basis = nn.Parameter(torch.randn(width, *base))
         self.weigh = scaled(nn.Linear(latent_dim, width, bias=False))
         depth = blocks * (1 + len(maps))
         self.stages = nn.ModuleList(stage(width, blocks, depth) for _ in range(1 + len(maps)))
@@ -85,7 +86,7 @@ class R3GANDiscriminator(Resampling):
     """An image to a raw score: the generator's mirror; the last 4x4 map is read by one filter a channel.
 
     Args:
-        shape: (C, H, W) of an image, square: 16, 28, 32, 64, 128 or 256 pixels.
+        shape: (C, H, W) of an image; sides of 4 to 7 times 4, 8, 16, 32 or 64, as 64 or 64x96.
         width: channels of each stage; 768 for CIFAR-10 in the paper.
         blocks: residual blocks of a stage; 2 in the paper.
     """

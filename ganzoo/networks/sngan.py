@@ -26,7 +26,7 @@ class SNGANGenerator(nn.Module):
 
     Args:
         latent_dim: length of z.
-        shape: (C, H, W) of an image, square: 16, 28, 32, 64, 128 or 256 pixels.
+        shape: (C, H, W) of an image; sides of 4 to 7 times 4, 8, 16, 32 or 64, as 64 or 64x96.
         width: channels of the last feature map.
     """
 
@@ -34,7 +34,7 @@ class SNGANGenerator(nn.Module):
         super().__init__()
         channels, self.base, widths = plan(shape, width)
         widths = [2 * widths[-1], *reversed(widths)]
-        self.project = nn.Linear(latent_dim, widths[0] * self.base**2)
+        self.project = nn.Linear(latent_dim, widths[0] * math.prod(self.base))
         layers: list[nn.Module] = [nn.BatchNorm2d(widths[0]), nn.ReLU(inplace=True)]
         for before, after in itertools.pairwise(widths):
             up = nn.ConvTranspose2d(before, after, 4, stride=2, padding=1)
@@ -44,7 +44,7 @@ class SNGANGenerator(nn.Module):
     def forward(self, z: Tensor, y: Tensor | None = None) -> Tensor:
         """Images (N, C, H, W) in [-1, 1] from noise ``z`` (N, latent_dim)."""
         refuse_labels(self, y)
-        return self.upsample(self.project(z).view(z.shape[0], -1, self.base, self.base))
+        return self.upsample(self.project(z).view(z.shape[0], -1, *self.base))
 
 
 class SNGANDiscriminator(nn.Module):
@@ -54,7 +54,7 @@ class SNGANDiscriminator(nn.Module):
     3x3 convolution, LeakyReLU(0.1) after each; a linear layer.
 
     Args:
-        shape: (C, H, W) of an image, square: 16, 28, 32, 64, 128 or 256 pixels.
+        shape: (C, H, W) of an image; sides of 4 to 7 times 4, 8, 16, 32 or 64, as 64 or 64x96.
         width: channels of the first feature map.
     """
 
@@ -70,7 +70,7 @@ class SNGANDiscriminator(nn.Module):
         self.downsample = nn.Sequential(
             *layers, nn.Conv2d(channels, last, 3, padding=1), nn.LeakyReLU(0.1, inplace=True)
         )
-        self.score = nn.Linear(last * base**2, 1)
+        self.score = nn.Linear(last * math.prod(base), 1)
 
     def features(self, x: Tensor) -> Tensor:
         """The last feature map, flattened, for images ``x`` (N, C, H, W) in [-1, 1]."""
@@ -95,7 +95,7 @@ class ResNetGenerator(nn.Module):
 
     Args:
         latent_dim: length of z; 128 in the paper.
-        shape: (C, H, W) of an image, square: 16, 28, 32, 64, 128 or 256 pixels.
+        shape: (C, H, W) of an image; sides of 4 to 7 times 4, 8, 16, 32 or 64, as 64 or 64x96.
         width: channels; 256 in the paper.
         num_classes: how many labels ``forward`` may be given. None: no labels.
     """
@@ -106,7 +106,7 @@ class ResNetGenerator(nn.Module):
         super().__init__()
         channels, self.base, maps = plan(shape, width)
         self.num_classes = num_classes
-        self.project = xavier(nn.Linear(latent_dim, width * self.base**2))
+        self.project = xavier(nn.Linear(latent_dim, width * math.prod(self.base)))
         self.blocks = nn.ModuleList(GeneratorBlock(width, num_classes) for _ in maps)
         self.norm = nn.BatchNorm2d(width)
         self.image = xavier(nn.Conv2d(width, channels, 3, padding=1))
@@ -114,7 +114,7 @@ class ResNetGenerator(nn.Module):
     def forward(self, z: Tensor, y: Tensor | None = None) -> Tensor:
         """Images (N, C, H, W) in [-1, 1] from noise ``z`` (N, latent_dim), of labels ``y`` if there are classes."""
         refuse_labels(self, y) if self.num_classes is None else need_labels(self, y)
-        x = self.project(z).view(z.shape[0], -1, self.base, self.base)
+        x = self.project(z).view(z.shape[0], -1, *self.base)
         for block in self.blocks:
             x = block(x, y)
         return self.image(F.relu(self.norm(x))).tanh()
@@ -141,19 +141,19 @@ class GeneratorBlock(nn.Module):
 class ResNetDiscriminator(nn.Module):
     """An image to a raw score: Miyato et al. 2018, appendix B.4, table 4 (CIFAR-10).
 
-    Residual blocks that halve the map until it has 8 px (7 of 28), two that leave it, ReLU, the sum over the map, a
-    linear layer; ``width`` channels throughout, no norm. (The paper's larger images have wider blocks further in.) The
-    linear layer has a bias at each size; in the authors' code it has none at 32 px.
+    Residual blocks that halve the map until its shorter side has 8 to 14 px (7 of 28), two that leave it, ReLU, the sum
+    over the map, a linear layer; ``width`` channels throughout, no norm. (The paper's larger images have wider blocks
+    further in.) The linear layer has a bias at each size; in the authors' code it has none at 32 px.
 
     Args:
-        shape: (C, H, W) of an image, square: 16, 28, 32, 64, 128 or 256 pixels.
+        shape: (C, H, W) of an image; sides of 4 to 7 times 4, 8, 16, 32 or 64, as 64 or 64x96.
         width: channels; 128 in the paper.
     """
 
     def __init__(self, shape: tuple[int, ...], width: int = 128) -> None:
         super().__init__()
         channels, base, maps = plan(shape, width)
-        halvings = len(maps) if base == 7 else len(maps) - 1
+        halvings = len(maps) if base == (7, 7) and len(maps) == 2 else len(maps) - 1
         blocks = [DiscriminatorBlock(channels, width, halve=True, first=True)]
         blocks += [DiscriminatorBlock(width, width, halve=True) for _ in range(halvings - 1)]
         blocks += [DiscriminatorBlock(width, width, halve=False) for _ in range(2)]

@@ -10,10 +10,11 @@ from torch import Tensor
 from torchvision.transforms.v2.functional import to_pil_image
 from torchvision.utils import make_grid
 
+from ganzoo.pictures.channels import displayed
 from ganzoo.pictures.provenance import noted
 from ganzoo.system.files import collected
 
-__all__ = ["grid", "save_image", "save_picture", "save_samples"]
+__all__ = ["grid", "save_array", "save_image", "save_picture", "save_samples", "suffix_for"]
 
 
 def to_uint8(images: Tensor) -> Tensor:
@@ -22,9 +23,11 @@ def to_uint8(images: Tensor) -> Tensor:
 
 
 def grid(images: Tensor, columns: int | None = None) -> Image.Image:
-    """Return images (N, C, H, W) in [-1, 1] as one picture, near square unless `columns` is given."""
-    columns = columns or max(1, round(len(images) ** 0.5))
-    return to_pil_image(make_grid(to_uint8(images), nrow=columns, pad_value=255))
+    """Return images (N, C, H, W) in [-1, 1], as they are `displayed`, as one picture, near square without `columns`."""
+    shown = displayed(images)
+    height, width = shown.shape[2:]
+    columns = columns or max(1, round((len(shown) * height / width) ** 0.5))
+    return to_pil_image(make_grid(to_uint8(shown), nrow=columns, pad_value=255))
 
 
 def save_picture(picture: Image.Image, path: str | Path, origin: str | None = None) -> None:
@@ -33,17 +36,30 @@ def save_picture(picture: Image.Image, path: str | Path, origin: str | None = No
         picture.save(file, format="PNG", pnginfo=noted(origin) if origin else None)
 
 
+def suffix_for(channels: int) -> str:
+    """Return the suffix of a file for an image of so many channels: a PNG has up to four, an array any number."""
+    return ".png" if channels <= 4 else ".npy"
+
+
+def save_array(array: np.ndarray, path: str | Path) -> None:
+    """Write an array as .npy."""
+    with collected(path) as file:
+        np.save(file, array)
+
+
 def save_samples(samples: Tensor, rows: Sequence[int], folder: str | Path) -> None:
     """Write samples into a folder, named by their numbers: images as one PNG each, points as one .npy file."""
     folder = Path(folder)
     if samples.ndim == 2:
-        with collected(folder / f"{rows[0]:06d}.npy") as file:
-            np.save(file, samples.numpy())
+        save_array(samples.numpy(), folder / f"{rows[0]:06d}.npy")
         return
     for row, image in zip(rows, samples, strict=True):
-        save_image(image, folder / f"{row:06d}.png")
+        save_image(image, folder / f"{row:06d}{suffix_for(len(image))}")
 
 
 def save_image(image: Tensor, path: str | Path, origin: str | None = None) -> None:
-    """Write an image (C, H, W) in [-1, 1] as `save_picture` does."""
+    """Write an image (C, H, W) in [-1, 1] as `save_picture` does; of more than four channels an array, (H, W, C)."""
+    if Path(path).suffix == ".npy":
+        save_array(to_uint8(image).permute(1, 2, 0).contiguous().numpy(), path)
+        return
     save_picture(to_pil_image(to_uint8(image)), path, origin)

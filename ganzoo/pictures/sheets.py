@@ -13,6 +13,7 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 
 from ganzoo.pictures.captions import with_row_names
+from ganzoo.pictures.channels import alike, legend
 from ganzoo.pictures.grids import grid, save_picture
 
 __all__ = ["MOST", "save_sheet", "sheet"]
@@ -51,6 +52,7 @@ def sheet(
         names: of the rows, written beside them.
     """
     panels, titles = panels_of(grids, columns)
+    caption = "; ".join(filter(None, [caption, *legends(grids)]))
     beside = names_beside(names, len(panels), len(grids))
     width, height = (max(panel.size[side] for panel in panels) for side in (0, 1))
     across = best(range(len(panels), 0, -1), lambda n: (n * width, ceil(len(panels) / n) * height))
@@ -77,14 +79,22 @@ def panels_of(grids: dict[str, Tensor], columns: int | None) -> tuple[list[Image
     if columns is None or (len(grids) > 1 and columns > 1):
         return [grid(images, columns) for images in grids.values()], [[title] for title in grids]
     sides = [max(images.shape[side] for images in grids.values()) for side in (2, 3)]
-    channels = max(images.shape[1] for images in grids.values())
-    alike = [interpolate(images, sides).expand(-1, channels, -1, -1) for images in grids.values()]
-    images, width = torch.stack(alike, 1).flatten(0, 1), columns * len(grids)  # a row has an image of each title
+    shown = alike([interpolate(images, sides) for images in grids.values()])
+    sides[1] = shown[0].shape[3]
+    images, width = torch.stack(shown, 1).flatten(0, 1), columns * len(grids)  # a row has an image of each title
     rows = ceil(len(images) / width)
     strip = len(grids) > 1 or rows * sides[0] > STRIP * width * sides[1]
     pieces = best(range(1, rows + 1 if strip else 2), lambda n: (n * width * sides[1], ceil(rows / n) * sides[0]))
     parts = images.split(ceil(rows / pieces) * width)
     return [grid(part, width) for part in parts], [list(grids)] * len(parts)
+
+
+def legends(grids: dict[str, Tensor]) -> list[str]:
+    """Return what is seen of images of other channels than grey and colour, by their titles if these differ."""
+    told = {title: legend(images.shape[1]) for title, images in grids.items()}
+    if len(set(told.values())) == 1:
+        return [text for text in list(told.values())[:1] if text]
+    return [f"{title}: {text}" for title, text in told.items() if text]
 
 
 def names_beside(names: Sequence[str], panels: int, grids: int) -> list[Sequence[str]]:

@@ -157,6 +157,7 @@ def load(path: str | Path, trust: bool = False) -> Game:
     except Exception as error:  # wrong values fail in any way
         reason = f"{first_line(error)}{hint}"
         raise UserError(f"{path} names the model {named['class_path']}, which can't be built here: {reason}") from error
+    model.image_forms = record_of(checkpoint, path).get("image_forms", {})
     return model.eval()
 
 

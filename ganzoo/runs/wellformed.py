@@ -31,7 +31,14 @@ def refuse_odd_records(checkpoint: dict[str, Any], path: str | Path) -> None:
     except UserError as error:
         raise UserError(f"{path}: {error}") from error
     made = checkpoint["ganzoo"]
-    kinds = {"class_path": str, "seed": int, "images_seen": int, "helpers": dict, "local_buffers": dict}
+    kinds = {
+        "class_path": str,
+        "seed": int,
+        "images_seen": int,
+        "helpers": dict,
+        "local_buffers": dict,
+        "image_forms": dict,
+    }
     given = {name: made[name] for name in kinds if isinstance(made, dict) and name in made}
     for name, value in given.items():
         if type(value) is not kinds[name]:

@@ -24,6 +24,7 @@ from ganzoo.commands.translate.images import ahead, alike
 from ganzoo.commands.translate.tiles import ramps, starts
 from ganzoo.commands.translate.translation import Translation
 from ganzoo.data import Grey2Colour, Horse2Zebra
+from ganzoo.data.files.forms import Form
 from ganzoo.data.files.pixels import fitted
 from ganzoo.data.files.sources import Names
 from ganzoo.models import CUT, GAN, CycleGAN, Pix2Pix
@@ -277,7 +278,7 @@ def test_tiles_are_blended_without_a_seam(size):
     model = CycleGAN(shapes=shapes(), **{**SMALL, "generator": Inverted})
     model.configure_model()
     image = picture(3, *size)
-    rest = ("AtoB", False, None)
+    rest = ("AtoB", False, None, Form((32, 32)))
     (whole,), (tiled,) = (Translation(model, *rest, tile, 4, 0, False, "{}").of([image], [0]) for tile in (None, 32))
     assert tiled.shape == (size[1], size[0], 3)
     difference = np.abs(whole.astype(int) - tiled)

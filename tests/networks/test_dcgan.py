@@ -142,16 +142,16 @@ def test_the_discriminator_leaves_its_input_as_it_was() -> None:
 @pytest.mark.parametrize(
     ("shape", "found"),
     [
-        ((3, 48, 48), "48x48 px"),
-        ((3, 512, 512), "512x512 px"),
-        ((1, 8, 8), "8x8 px"),
-        ((3, 32, 64), "32x64 px"),
+        ((3, 50, 50), r"50x50 px.*nearest is 48x48"),
+        ((3, 512, 512), r"512x512 px.*nearest is 448x448"),
+        ((1, 8, 8), r"8x8 px.*nearest is 16x16"),
+        ((3, 90, 64), r"90x64 px.*nearest is 96x64"),
         ((2,), r"shape \(2,\)"),
         ((3, 4, 32, 32), r"shape \(3, 4, 32, 32\)"),
     ],
 )
 def test_other_shapes_are_refused_by_name(shape: tuple[int, ...], found: str) -> None:
-    message = rf"samples of {found}: .* 16, 28, 32, 64, 128, 256 px"
+    message = f"can't make samples of {found}"
     with pytest.raises(UserError, match=message):
         DCGANGenerator(100, shape)
     with pytest.raises(UserError, match=message):

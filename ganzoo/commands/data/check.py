@@ -3,19 +3,23 @@
 import hashlib
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import torch
 from rich.table import Table
 from torch.utils.data import Dataset
 
-from ganzoo.commands.data.prepare import KINDS, Kind, data_set, sources_of, workers_for
-from ganzoo.data.files.pixels import Unreadable, in_channels, pixels
+from ganzoo.commands.data.prepare import KINDS, Kind, data_set, stores_of, workers_for
+from ganzoo.data.base.images import Images
+from ganzoo.data.files.levels import dark, span, values_of
+from ganzoo.data.files.pixels import Fit, Resize, Unreadable
 from ganzoo.data.files.sources import Source
+from ganzoo.data.files.stores import Decoded
 from ganzoo.data.prepared.manifest import Manifest, data_files, is_prepared, read_manifest
+from ganzoo.pictures.channels import alike, legend
 from ganzoo.pictures.sheets import save_sheet
 from ganzoo.system.errors import UserError
 from ganzoo.system.files import sha256, writable
@@ -37,13 +41,14 @@ class Seen:
     mode: str = ""
     digest: bytes = b""  # of its pixels
     problem: str = ""
+    values: list[tuple[float, float]] = field(default_factory=list)  # least and most of each picture
 
 
 class Looker(Dataset[list[Seen]]):
     """Looks at images by number; runs in processes of its own."""
 
-    def __init__(self, source: Source, size: tuple[int, int], channels: int):
-        self.source, self.size, self.channels = source, size, channels
+    def __init__(self, store: Decoded):
+        self.source, self.forms = store.source, store.forms
 
     def __getitem__(self, rows: list[int]) -> list[Seen]:
         return [self.look(row) for row in rows]
@@ -53,10 +58,12 @@ class Looker(Dataset[list[Seen]]):
         try:
             images = self.source.open(row)
             digest = hashlib.sha1(usedforsecurity=False)
-            for image in images:
-                pixels(image, self.size, self.channels)  # as a run will
-                digest.update(repr(image.size).encode() + in_channels(image, self.channels).tobytes())
-            return Seen(images[0].size, images[0].mode, digest.digest())
+            for image, form in zip(images, self.forms, strict=True):
+                made = form.in_bytes(image)
+                form.fitted(made)  # as a run will
+                digest.update(repr(image.size).encode() + made.tobytes())
+            modes = dict.fromkeys(image.mode for image in images)
+            return Seen(images[0].size, " + ".join(modes), digest.digest(), values=list(map(values_of, images)))
         except Unreadable as error:
             return Seen(problem=str(error))
 
@@ -64,8 +71,11 @@ class Looker(Dataset[list[Seen]]):
 def check(
     root: str,
     kind: Kind = "folder",
-    image_size: int | list[int] = 64,
-    channels: Literal[1, 3] = 3,
+    image_size: int | list[int] | str = 64,
+    channels: int | list[int] = 3,
+    levels: list[float] | list[list[float] | None] | None = None,
+    resize: Resize | list[Resize] | None = None,
+    fit: Fit | None = None,
     category: str = "bedroom",
     labels: bool = True,
     folders: list[str] | None = None,
@@ -80,8 +90,12 @@ def check(
     Args:
         root: the set: a folder, a zip, a folder of LMDBs, or a prepared set, whose checksums are verified.
         kind: folder (any; folders at the top are classes), faces, lsun, unpaired (trainA, trainB, ...) or paired.
-        image_size: the size to train at, in pixels; smaller images are counted.
-        channels: 3 for colour, 1 for grey.
+        image_size: the size to train at, a side in pixels, [64,96] or 64x96; smaller images are counted.
+        channels: 3 for colour, 1 for grey, 4 and 2 for either with transparency, or the number of bands. Of two domains
+            also a value for each, here and in the next two: [4,3] for A and B.
+        levels: the values that become black and white, as [0,4095]. Unless given: those that a sample of the set uses.
+        resize: bilinear or nearest. Unless given: bilinear; nearest is for label maps.
+        fit: crop the largest central part of the form of image_size, or stretch all. Unless given: crop.
         category: of LSUN: bedroom, church_outdoor, cat, ...
         labels: of a folder: whether to look for classes.
         folders: of pairs and unpaired sets: the two folders' names, A first, such as --folders [photos,labels].
@@ -97,16 +111,20 @@ def check(
     if is_prepared(Path(root)):
         verify(Path(root))
         return
-    data = data_set(root, kind, image_size, channels, category, labels, folders, side_by_side)
-    sources, workers = sources_of(data), workers_for(num_workers)
-    found = {part: look_at(part, Looker(source, data.size, channels), workers) for part, source in sources.items()}
+    form = {"image_size": image_size, "channels": channels, "levels": levels, "resize": resize, "fit": fit}
+    data = data_set(root, kind, category, labels, folders, side_by_side, **form)
+    stores, workers = stores_of(data), workers_for(num_workers)
+    sources = {part: store.source for part, store in stores.items()}
+    found = {part: look_at(part, Looker(store), workers) for part, store in stores.items()}
     say_table(overview(root, sources, found, data.size))
     looked = [(sources[part].names[i], seen) for part, all_ in found.items() for i, seen in enumerate(all_)]
     problems = [f"{name} {seen.problem}" for name, seen in looked if seen.problem]
     name_some("can't be read", problems)
     name_some("have the same pixels as another", duplicates(sources, found))
     name_some("are in two parts (leakage: validation would reward learning by heart)", leaks(sources, found))
-    draw(data.size, channels, sources, found, out)
+    for line in dark_domains(data, found):
+        say(line)
+    draw(stores, found, out)
     if problems:
         raise UserError(
             f"{len(problems)} of {sum(map(len, found.values()))} images can't be used: mend or remove them"
@@ -133,8 +151,9 @@ def overview(root: str, sources: dict[str, Source], found: dict[str, list[Seen]]
         "can't be read": [f"{len(found[part]) - len(good[part]):,}" for part in found],
         "width: least, median, most": [spread([seen.size[0] for seen in all_]) for all_ in good.values()],
         "height: least, median, most": [spread([seen.size[1] for seen in all_]) for all_ in good.values()],
-        f"smaller than {size[1]}x{size[0]}": [smaller(all_, size) for all_ in good.values()],
+        f"smaller than {size[0]}x{size[1]} (height x width)": [smaller(all_, size) for all_ in good.values()],
         "modes": [counted(seen.mode for seen in all_) for all_ in good.values()],
+        "values": [span([pair for seen in all_ for pair in seen.values]) for all_ in good.values()],
         "duplicates": [f"{len(all_) - len({seen.digest for seen in all_}):,}" for all_ in good.values()],
     }
     for name, cells in rows.items():
@@ -199,19 +218,29 @@ def name_some(what: str, lines: list[str]) -> None:
             say(f"  ... and {len(lines) - MOST_NAMED} more")
 
 
-def draw(
-    size: tuple[int, int], channels: int, sources: dict[str, Source], found: dict[str, list[Seen]], out: str
-) -> None:
+def draw(stores: dict[str, Decoded], found: dict[str, list[Seen]], out: str) -> None:
     """Draw images from all over each part, as a run will see them."""
-    shown = []
-    for part, source in sources.items():
+    shown: list[torch.Tensor] = []
+    for part, store in stores.items():
         good = [i for i, seen in enumerate(found[part]) if not seen.problem]
-        for place in np.linspace(0, len(good) - 1, min(len(good), SHOWN // len(sources))).round().astype(int):
-            shown += [torch.from_numpy(pixels(image, size, channels)) for image in source.open(good[place])]
+        for place in np.linspace(0, len(good) - 1, min(len(good), SHOWN // len(stores))).round().astype(int):
+            views = zip(store.forms, store.source.open(good[place]), strict=True)
+            shown += [torch.from_numpy(form.pixels(image))[None].float() / 127.5 - 1 for form, image in views]
     if shown:
         of = ", ".join(f"{len(all_):,} of {part}" for part, all_ in found.items())
-        save_sheet({"": torch.stack(shown).float() / 127.5 - 1}, out, caption=f"images from all over: {of}")
+        told = dict.fromkeys(filter(None, (legend(image.shape[1]) for image in shown)))
+        caption = "; ".join([f"images from all over: {of}", *told])
+        save_sheet({"": torch.cat(alike(shown))}, out, caption=caption)
         say(f"  {out}")
+
+
+def dark_domains(data: Images, found: dict[str, list[Seen]]) -> list[str]:
+    """Return a remark for each domain of 8 bits that uses few of them."""
+    lines = []
+    for number, name in enumerate(data.domains):
+        pairs = [seen.values for part, all_ in found.items() if data.has(part, number) for seen in all_ if seen.values]
+        lines += dark(name, data.forms[number], [values[number % len(values)] for values in pairs])
+    return lines
 
 
 def load(root: Path, manifest: Manifest) -> None:
@@ -223,8 +252,8 @@ def load(root: Path, manifest: Manifest) -> None:
     kinds = {cls.__name__: kind for kind, cls in KINDS.items()}
     if manifest.kind not in kinds:
         raise UserError(f"{root} was prepared as {manifest.kind}, which is not known: prepare the set again.")
-    as_prepared: Any = (manifest.image_size, manifest.channels, manifest.category)
-    data_set(str(root), kinds[manifest.kind], *as_prepared).load()
+    form: dict[str, Any] = {"image_size": manifest.image_size, "channels": manifest.channels}
+    data_set(str(root), kinds[manifest.kind], manifest.category, **form).load()
 
 
 def verify(root: Path) -> None:

@@ -8,8 +8,9 @@ from typing import Any, Literal
 from ganzoo.data.base.images import Images
 from ganzoo.data.base.streams import Stream
 from ganzoo.data.faces import Faces
-from ganzoo.data.files.pixels import height_and_width
-from ganzoo.data.files.sources import Source, remarks_on
+from ganzoo.data.files.pixels import Fit, Resize
+from ganzoo.data.files.sources import remarks_on
+from ganzoo.data.files.stores import Decoded
 from ganzoo.data.horse2zebra import Horse2Zebra
 from ganzoo.data.image_folder import ImageFolder
 from ganzoo.data.lsun import LSUN
@@ -22,7 +23,7 @@ from ganzoo.system.machine import cores
 from ganzoo.system.output import harmless, say
 from ganzoo.system.places import local
 
-__all__ = ["Kind", "data_set", "prepare", "sources_of", "workers_for"]
+__all__ = ["Kind", "data_set", "prepare", "stores_of", "workers_for"]
 
 Kind = Literal["folder", "faces", "lsun", "unpaired", "paired"]
 KINDS: dict[Kind, type[Images]] = {
@@ -38,8 +39,11 @@ def prepare(
     src: str,
     dest: str,
     kind: Kind = "folder",
-    image_size: int | list[int] = 64,
-    channels: Literal[1, 3] = 3,
+    image_size: int | list[int] | str = 64,
+    channels: int | list[int] = 3,
+    levels: list[float] | list[list[float] | None] | None = None,
+    resize: Resize | list[Resize] | None = None,
+    fit: Fit | None = None,
     category: str = "bedroom",
     labels: bool = True,
     folders: list[str] | None = None,
@@ -56,8 +60,12 @@ def prepare(
         src: the set: a folder, a zip, or a folder of LMDBs.
         dest: the new folder: give it as --data.root to fit.
         kind: folder (any; folders at the top are classes), faces, lsun, unpaired (trainA, trainB, ...) or paired.
-        image_size: side in pixels, or height and width.
-        channels: 3 for colour, 1 for grey.
+        image_size: side in pixels, or height and width: [64,96], 64x96.
+        channels: 3 for colour, 1 for grey, 4 and 2 for either with transparency, or the number of bands. Of two domains
+            also a value for each, here and in the next two: [4,3] for A and B.
+        levels: the values that become black and white, as [0,4095]. Unless given: those that a sample of the set uses.
+        resize: bilinear or nearest. Unless given: bilinear; nearest is for label maps.
+        fit: crop the largest central part of the form of image_size, or stretch all. Unless given: crop.
         category: of LSUN: bedroom, church_outdoor, cat, ...
         labels: of a folder: whether to look for classes.
         folders: of pairs and unpaired sets: the two folders' names, A first, such as --folders [photos,labels].
@@ -67,7 +75,8 @@ def prepare(
         on_error: raise: stop at a file that can't be read; skip: leave such files out and list them in the manifest.
         num_workers: processes. Unless given: one for each core.
     """
-    made = data_set(src, kind, image_size, channels, category, labels, folders, side_by_side)
+    form = {"image_size": image_size, "channels": channels, "levels": levels, "resize": resize, "fit": fit}
+    made = data_set(src, kind, category, labels, folders, side_by_side, **form)
     if is_prepared(Path(src)):
         raise UserError(f"{src} is prepared already: give the set that it was made from.")
     if store == "litdata":
@@ -76,13 +85,16 @@ def prepare(
             raise UserError(
                 f"--kind {kind} can't be streamed, as its stream needs any image at any time: use an array."
             )
-    height, width = height_and_width(image_size)
-    sources = sources_of(made)
-    wanted = Manifest(type(made).__name__, str(Path(src).resolve()), [height, width], channels, store)
+    height, width = made.size
+    stores = stores_of(made)
+    sources = {part: decoded.source for part, decoded in stores.items()}
+    wanted = Manifest(type(made).__name__, str(Path(src).resolve()), [height, width], made.prepared_channels, store)
+    wanted.forms = [form.record() for form in made.forms]
+    wanted.filter = ", ".join(dict.fromkeys(form.filter for form in made.forms))
     wanted.contents, wanted.category = contents_of(sources), category if kind == "lsun" else ""
     workers = workers_for(num_workers)
     target = local(dest)
-    manifest = make(sources, wanted, target, workers, on_error == "skip", made.companions())
+    manifest = make(stores, wanted, target, workers, on_error == "skip", made.companions())
     parts = ", ".join(f"{name} {part.count:,}" for name, part in manifest.parts.items())
     left_out = [name for part in manifest.parts.values() for name in part.skipped]
     size = sum(file.stat().st_size for file in target.rglob("*") if file.is_file())
@@ -95,9 +107,9 @@ def prepare(
 def how_to_train(made: Images, dest: str) -> str:
     """Return the command that trains on a prepared set."""
     height, width = made.size
-    options = {"root": dest, "image_size": height if height == width else f"[{height},{width}]"}
-    if made.channels != 3:
-        options["channels"] = made.channels
+    options: dict[str, Any] = {"root": dest, "image_size": height if height == width else f"[{height},{width}]"}
+    if made.prepared_channels != 3:
+        options["channels"] = str(made.prepared_channels).replace(" ", "")
     if isinstance(made, LSUN) and made.category != "bedroom":
         options["category"] = made.category
     given = [f"--data.{name}={value}" for name, value in options.items()]
@@ -107,14 +119,15 @@ def how_to_train(made: Images, dest: str) -> str:
 def data_set(
     src: str,
     kind: Kind,
-    image_size: int | list[int],
-    channels: Literal[1, 3],
     category: str,
     labels: bool = True,
     folders: list[str] | None = None,
     side_by_side: bool | None = None,
+    **images: Any,
 ) -> Images:
     """Return the data set of a kind; options that it does not have must be as they are by default.
+
+    `images` are those that all sets of images have.
 
     Raises:
         UserError: one is not.
@@ -132,22 +145,23 @@ def data_set(
     known = inspect.signature(KINDS[kind]).parameters
     if unknown := [name for name in given if name not in known]:
         raise UserError(f"--{unknown[0]} is no option of --kind {kind}: leave it out, or give another kind.")
-    return KINDS[kind](root=src, image_size=image_size, channels=channels, **given)
+    return KINDS[kind](root=src, **images, **given)
 
 
-def sources_of(data: Images) -> dict[str, Source]:
-    """Return the images of a data set, and say what was understood.
+def stores_of(data: Images) -> dict[str, Decoded]:
+    """Return the images of a data set as they become pixels, and say what was understood.
 
     Raises:
         UserError: they are not as they should be; the options are named as those of this command.
     """
     try:
         sources = data.sources()
+        stores, lines = data.decoded(sources)
     except UserError as error:
         raise UserError(str(error).replace("--data.root: ", "").replace("--data.", "--")) from error
-    for line in remarks_on(sources):
-        say(line)
-    return sources
+    for line in [*remarks_on(sources), *lines]:
+        say(line.replace("--data.", "--"))
+    return stores
 
 
 def workers_for(num_workers: int | None) -> int:

@@ -9,13 +9,15 @@ from typing import cast
 import torch
 
 from ganzoo.commands.translate.images import translate_files
+from ganzoo.commands.translate.inputs import form_for
 from ganzoo.commands.translate.translation import Translation
 from ganzoo.commands.translate.videos import VIDEOS, translate_video
 from ganzoo.data.files.listing import Listing, counted, few, holds_many, listed
-from ganzoo.data.files.pixels import SUFFIXES, height_and_width
+from ganzoo.data.files.pixels import SUFFIXES, Resize, height_and_width
 from ganzoo.data.files.sources import FolderSource, Names, Source, source_of
 from ganzoo.game import FromImages, Game
 from ganzoo.networks.chance import has_chance
+from ganzoo.pictures.grids import suffix_for
 from ganzoo.pictures.provenance import origin_of, refuse_others
 from ganzoo.runs.checkpoint_file import load
 from ganzoo.runs.chosen import chosen
@@ -36,7 +38,9 @@ def translate(
     out: str = "translated",
     direction: str | None = None,
     compare: bool = False,
-    image_size: int | list[int] | None = None,
+    image_size: int | list[int] | str | None = None,
+    levels: list[float] | None = None,
+    resize: Resize | None = None,
     tile: int | None = None,
     batch_size: int = 4,
     seed: int = 0,
@@ -53,7 +57,10 @@ def translate(
             go on with others, and to replace a video. For one input it may be a .png or .mp4.
         direction: the way to translate in, such as AtoB or BtoA. Unless given: the model's first.
         compare: write input and output side by side.
-        image_size: fit the images to this size first, a side or [height, width]. Unless given: their own size.
+        image_size: fit the images to this size first, a side, [height, width] or 64x96. Unless given: their own size.
+        levels: the values of the input that become black and white, as [0,4095], where it has more than 8 bits. Unless
+            given: as the model was trained; if that was on 8 bits, those that the input uses.
+        resize: what fits them, bilinear or nearest. Unless given: as the model was trained.
         tile: to save memory, translate in tiles of so many pixels a side. They overlap by a quarter and are
             blended; each has its own statistics in the networks' norms. Unless given: images of more than 4 megapixels
             are translated in tiles of 1,024, with a message.
@@ -77,7 +84,10 @@ def translate(
     direction = model.way(direction or model.ways[0].name).name  # refuses one that it does not have
     network = model.translator(direction, raw or None)
     source, listing = inputs_of(Path(input))
-    targets = outputs_for(Path(input), listing.images, out)
+    made = model.shapes[model.way(direction).makes][0] if model.shapes else 3
+    targets = outputs_for(Path(input), listing.images, out, ".png" if compare else suffix_for(made))
+    is_video = os.path.splitext(input)[1].lower() in VIDEOS and os.path.isfile(input)
+    form, changed = form_for(model, direction, ckpt, size, levels, resize, None if is_video else source)
     unread = listing.unread()
     if said := listing.left_out():
         say(f"Left out: {said}.")
@@ -87,13 +97,13 @@ def translate(
         "seed": seed if model.way(direction).styled or model.draws_by_itself or has_chance(network) else None,
         "raw": raw and model.ema is not None,
     }
-    origin = origin_of(ckpt, **used)
+    origin = origin_of(ckpt, **used, **changed)
     refuse_others(targets.values(), origin)
     model.to("cuda" if torch.cuda.is_available() else "cpu")
-    work = Translation(model, direction, compare, size, tile, batch_size, seed, raw, origin)
+    work = Translation(model, direction, compare, size, form, tile, batch_size, seed, raw, origin)
     left_out: dict[str, str] = {}
     missing = {name: target for name, target in targets.items() if not os.path.exists(target)}
-    if os.path.splitext(input)[1].lower() in VIDEOS and os.path.isfile(input):
+    if is_video:
         what = "video"
         for target in missing.values():
             translate_video(work, Path(input), target)
@@ -144,8 +154,8 @@ def inputs_of(path: Path) -> tuple[Source, Listing]:
     return FolderSource(path.parent, Names.of([path.name])), Listing(path.parent, [path.name])
 
 
-def outputs_for(source: Path, names: list[str], out: str) -> dict[str, Path]:
-    """Return where the translation of each image goes, by the name of the image.
+def outputs_for(source: Path, names: list[str], out: str, kind: str = ".png") -> dict[str, Path]:
+    """Return where the translation of each image goes, with the suffix `kind`, by the name of the image.
 
     Raises:
         UserError: the outputs would be among the inputs, or can't be written where they should.
@@ -158,8 +168,9 @@ def outputs_for(source: Path, names: list[str], out: str) -> dict[str, Path]:
         if named:
             raise UserError(f"--out: {out} is a file's name, and {source} holds many images: give a folder.")
         folder(target)
-        return {name: inside(target, file, source) for name, file in zip(names, distinct(names), strict=True)}
-    what, suffix = ("a video", ".mp4") if source.suffix.lower() in VIDEOS else ("an image", ".png")
+        files = [name.removesuffix(".png") + kind for name in distinct(names)]
+        return {name: inside(target, file, source) for name, file in zip(names, files, strict=True)}
+    what, suffix = ("a video", ".mp4") if source.suffix.lower() in VIDEOS else ("an image", kind)
     if named and target.suffix != suffix:
         right = target.with_suffix(suffix)
         raise UserError(f"--out: {out}: {what} is written as {suffix}: give {right}, or a folder.")

@@ -9,14 +9,14 @@ from typing import TypeVar
 
 import numpy as np
 import torch
-from PIL import Image
 
 from ganzoo.commands.translate.tiles import LARGE
 from ganzoo.commands.translate.translation import Translation
-from ganzoo.data.files.pixels import Unreadable
+from ganzoo.data.files.bands import Bands
+from ganzoo.data.files.pixels import Picture, Unreadable
 from ganzoo.data.files.sources import Source
 from ganzoo.game.fitting import must_be_alone
-from ganzoo.pictures.grids import save_picture
+from ganzoo.pictures.grids import save_array, save_picture
 from ganzoo.system.machine import cores
 from ganzoo.system.waiting import Waiting
 
@@ -77,7 +77,7 @@ def translate_files(work: Translation, source: Source, targets: dict[str, Path])
 
 def readable(
     work: Translation, source: Source, wanted: Container[str], pool: ThreadPoolExecutor, left_out: dict[str, str]
-) -> Iterator[tuple[str, Image.Image]]:
+) -> Iterator[tuple[str, Picture]]:
     """Yield the wanted images that can be read, with their names; note in `left_out` why others can't be."""
     rows = ((source.names[i], i) for i in range(len(source)) if source.names[i] in wanted)
     for (name, _), opened in ahead(pool, lambda row: work.read(source, row[1]), rows, HELD * work.batch_size):
@@ -87,9 +87,13 @@ def readable(
             left_out[name] = str(error)
 
 
-def write(work: Translation, before: Image.Image, pixels: np.ndarray, target: Path) -> None:
+def write(work: Translation, before: Picture, pixels: np.ndarray, target: Path) -> None:
     """Write what was made of an image."""
-    save_picture(work.picture(before, pixels), target, work.origin)
+    made = work.picture(before, pixels)
+    if isinstance(made, Bands):
+        save_array(made.array, target)
+    else:
+        save_picture(made, target, work.origin)
 
 
 def ahead(
@@ -104,9 +108,9 @@ def ahead(
     yield from waiting
 
 
-def alike(images: Iterable[tuple[str, Image.Image]], most: int) -> Iterator[list[tuple[str, Image.Image]]]:
+def alike(images: Iterable[tuple[str, Picture]], most: int) -> Iterator[list[tuple[str, Picture]]]:
     """Yield images in groups of one size, at most so many in each, and all of them with few held back."""
-    groups: dict[tuple[int, int], list[tuple[str, Image.Image]]] = {}
+    groups: dict[tuple[int, int], list[tuple[str, Picture]]] = {}
     for name, image in images:
         group = groups.setdefault(image.size, [])
         group.append((name, image))

@@ -2,6 +2,7 @@
 
 import os
 import zlib
+from collections.abc import Sequence
 from contextlib import nullcontext
 from threading import Lock
 
@@ -9,12 +10,16 @@ import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor
+from torchvision.transforms.v2.functional import to_pil_image
 
 from ganzoo.commands.translate.tiles import LARGE, blended
 from ganzoo.data.base.tensors import to_float
-from ganzoo.data.files.pixels import SMALLEST, Unreadable, fitted, in_channels
+from ganzoo.data.files.bands import Bands, as_picture
+from ganzoo.data.files.forms import Form
+from ganzoo.data.files.pixels import SMALLEST, Picture, Unreadable
 from ganzoo.data.files.sources import Source
 from ganzoo.game import FromImages
+from ganzoo.pictures.channels import beside
 from ganzoo.pictures.grids import to_uint8
 from ganzoo.system.errors import UserError
 from ganzoo.system.output import say
@@ -27,7 +32,7 @@ FAR = 2  # times the size that the model was trained on
 
 
 class Translation:
-    """A model and how it is to be used; the arguments are those of `translate`, `size` is (H, W).
+    """A model and how it is to be used; the arguments are those of `translate`, `size` is (H, W), `form` of the input.
 
     `origin` is a note of all that, for the files that it makes.
     """
@@ -38,6 +43,7 @@ class Translation:
         direction: str,
         compare: bool,
         size: tuple[int, int] | None,
+        form: Form,
         tile: int | None,
         batch_size: int,
         seed: int,
@@ -45,6 +51,7 @@ class Translation:
         origin: str,
     ) -> None:
         self.model, self.direction, self.compare, self.size, self.tile = model, direction, compare, size, tile
+        self.form = form
         self.batch_size, self.seed, self.raw, self.origin = batch_size, seed, raw or None, origin
         self.said: set[str] = set()  # remarks that were made
         self.saying, self.large = Lock(), Lock()
@@ -55,25 +62,22 @@ class Translation:
                 f"{type(model).__name__} reads {' and '.join(self.way.reads)} together, and here is one image of each: "
                 "use `ganzoo predict`."
             )
-        self.channels, channels = model.shape_read(self.way)[0], model.shapes[self.way.makes][0]
-        for number in (self.channels, channels):
-            if number not in (1, 3):
-                raise UserError(f"{type(model).__name__} is for images of {number} channels: files have 1 or 3.")
+        self.channels = model.shape_read(self.way)[0]
 
-    def prepared(self, image: Image.Image) -> Image.Image:
+    def prepared(self, image: Picture) -> Picture:
         """Return an image as the network takes it; Unreadable if it can't be."""
-        image = in_channels(image, self.channels)
+        image = self.form.in_bytes(image)
         if self.size is not None:
-            return fitted(image, self.size)
+            return self.form.fitted(image)
         if min(image.size) < SMALLEST:
             raise Unreadable(f"is {image.width}x{image.height} pixels: {SMALLEST} a side are the least")
         return image
 
-    def read(self, source: Source, row: int) -> Image.Image:
+    def read(self, source: Source, row: int) -> Picture:
         """Return an image of a source as the network takes it; Unreadable if it can't be."""
         return self.prepared(source.open(row)[0])
 
-    def of(self, images: list[Image.Image], rows: list[int]) -> list[np.ndarray]:
+    def of(self, images: Sequence[Picture], rows: list[int]) -> list[np.ndarray]:
         """Return what the model makes of images of one size, uint8 (H, W, C) each."""
         pixels = np.stack([np.asarray(image).reshape(image.height, image.width, self.channels) for image in images])
         x = torch.from_numpy(pixels).permute(0, 3, 1, 2)
@@ -95,7 +99,7 @@ class Translation:
             ) from error
         return list(to_uint8(made).cpu().permute(0, 2, 3, 1).numpy())
 
-    def of_group(self, group: list[tuple[str, Image.Image]]) -> list[np.ndarray]:
+    def of_group(self, group: list[tuple[str, Picture]]) -> list[np.ndarray]:
         """Return what the model makes of named images of one size."""
         return self.of([image for _, image in group], [zlib.crc32(os.fsencode(name)) for name, _ in group])
 
@@ -139,13 +143,16 @@ class Translation:
             x, tile, self.batch_size, lambda tiles: self.made(tiles, [row] * len(tiles)).cpu(), self.way.scale
         )
 
-    def picture(self, before: Image.Image, pixels: np.ndarray) -> Image.Image:
+    def picture(self, before: Picture, pixels: np.ndarray) -> Image.Image | Bands:
         """Return the image to write: the translation, or the input and the translation side by side."""
-        after = Image.fromarray(pixels.squeeze(2) if pixels.shape[2] == 1 else pixels)
+        after = as_picture(Bands(pixels, alpha=True))
         if not self.compare:
             return after
         before = before.resize(after.size, Image.Resampling.NEAREST)  # a smaller input, as it is seen
-        both = Image.new("L" if before.mode == after.mode == "L" else "RGB", (2 * after.width, after.height))
-        both.paste(before, (0, 0))
-        both.paste(after, (after.width, 0))
-        return both
+        return to_pil_image(to_uint8(beside([tensor_of(before), tensor_of(after)]))[0])
+
+
+def tensor_of(picture: Picture) -> Tensor:
+    """Return an image in bytes as a batch of one, (1, C, H, W) in [-1, 1]."""
+    array = np.asarray(picture)
+    return to_float(torch.from_numpy(np.atleast_3d(array).copy()), torch.float32).permute(2, 0, 1)[None]

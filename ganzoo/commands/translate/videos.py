@@ -5,11 +5,12 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 
+import numpy as np
 from PIL import Image
 
 from ganzoo.commands.translate.images import ahead
 from ganzoo.commands.translate.translation import Translation
-from ganzoo.data.files.pixels import Unreadable
+from ganzoo.data.files.pixels import Picture, Unreadable
 from ganzoo.pictures.videos import Video, ffmpeg
 from ganzoo.system.errors import UserError
 from ganzoo.system.files import written
@@ -45,7 +46,7 @@ def translate_video(work: Translation, source: Path, target: Path) -> None:
             except Unreadable as error:
                 raise UserError(f"{source} {error}.") from error
             made = work.of(images, [0] * len(images))  # the same chance in all: it is not to flicker
-            pictures = [work.picture(*pair).convert("RGB") for pair in zip(images, made, strict=True)]
+            pictures = [shown(work, *pair) for pair in zip(images, made, strict=True)]
             if film is None:
                 film = open_.enter_context(Video(beside, pictures[0].size, about["fps"], sound))
             if writing is not None:
@@ -56,6 +57,18 @@ def translate_video(work: Translation, source: Path, target: Path) -> None:
             raise UserError(f"{source} has no frames that can be read: give another file.")
         writing.result()
         film.close()
+
+
+def shown(work: Translation, before: Picture, pixels: np.ndarray) -> Image.Image:
+    """Return a frame: colours, without transparency.
+
+    Raises:
+        UserError: what was made has more than four channels.
+    """
+    made = work.picture(before, pixels)
+    if not isinstance(made, Image.Image):
+        raise UserError(f"frames of {pixels.shape[2]} channels make no video: give images.")
+    return made.convert("RGB")
 
 
 def send(film: Video, pictures: list[Image.Image]) -> None:

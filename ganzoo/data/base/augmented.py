@@ -31,7 +31,7 @@ class Augmented(DataModule):
 
     def __init__(
         self,
-        image_size: int | list[int] = 64,
+        image_size: int | list[int] | str = 64,
         augment: list[Augmentation] | None = None,
         limit: int | None = None,
         **kwargs: Any,

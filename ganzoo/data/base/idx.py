@@ -39,7 +39,9 @@ class IDX(Augmented, WithJudge):
     known_as: ClassVar[str]  # to `ganzoo data get`
     aside: ClassVar[frozenset[str]] = Augmented.aside | {"download"}
 
-    def __init__(self, root: str = "data", image_size: int | list[int] = 32, download: bool = False, **kwargs: Any):
+    def __init__(
+        self, root: str = "data", image_size: int | list[int] | str = 32, download: bool = False, **kwargs: Any
+    ):
         super().__init__(image_size=image_size, **kwargs)
         self.root = at_home(root)
         self.download = download

@@ -7,13 +7,14 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 from torch import Tensor
 
-from ganzoo.data.base.augmented import Augmented
+from ganzoo.data.base.formed import Formed
 from ganzoo.data.base.sets import SampleSet
 from ganzoo.data.base.streams import permutation
+from ganzoo.data.files.forms import told
 from ganzoo.data.files.sources import Source, remarks_on
-from ganzoo.data.files.stores import Decoded, ImageSet, Mapped, Store
+from ganzoo.data.files.stores import ImageSet, Mapped, Store
 from ganzoo.data.prepared.chunks import ChunkedStream, chunks_of
-from ganzoo.data.prepared.manifest import fetched, is_prepared, prepared_stores, read_manifest
+from ganzoo.data.prepared.manifest import fetched, is_prepared, prepared_forms, prepared_stores, read_manifest
 from ganzoo.data.prepared.remote import is_remote
 from ganzoo.system.errors import UserError
 from ganzoo.system.files import strays
@@ -27,12 +28,13 @@ SPLIT = 4  # sets the chance of the split apart from that of other draws with th
 MOST_NAMED = 10  # files that can't be read and are named
 
 
-class Images(Augmented):
+class Images(Formed):
     """Images in files; a subclass says where they lie.
 
-    `image` is uint8 (C, H, W) until the device, RGB unless `channels` is 1. Images are upright (EXIF); 16 bits are
-    scaled to 8; transparent parts get a white background. The largest central part of the wanted form is resized
-    to `image_size` by Pillow's bilinear filter, which antialiases, as WGAN's and PyTorch's DCGAN code do.
+    `image` is uint8 (C, H, W) until the device. Images are upright (EXIF); transparent parts get a white background
+    unless `channels` keeps them. Images of more than 8 bits (16 bits, floats) are scaled by what the set uses. The
+    largest central part of the wanted form is resized to `image_size` by Pillow's bilinear filter, which antialiases,
+    as WGAN's and PyTorch's DCGAN code do.
 
     `ganzoo data prepare` makes a form of any set that loads without decoding: give its folder as `root`. With
     `--store litdata` it makes one to be copied to object storage: give its URL. Its images come in the order of
@@ -40,7 +42,6 @@ class Images(Augmented):
 
     Args:
         root: where the images are: a folder, a zip, or a URL (s3://, gs://, azure://, hf://).
-        channels: 3 for colour, 1 for grey.
         num_val: how many images are held out for validation, at random, but at most a tenth. Of a set that has a
             validation part, so many of that part.
         split_seed: a number that decides which images are held out.
@@ -49,17 +50,16 @@ class Images(Augmented):
         num_workers: processes that decode. None: 0 for a prepared set, or else one for each core, at most 8.
         cache_gb: of a set that is streamed from a URL: how much of the disk its chunks may take below
             ~/.cache/ganzoo/stream (or $XDG_CACHE_HOME), in 10^9 bytes, on each node.
-        kwargs: the options of all images: image_size, augment, limit, batch_size, ...
+        kwargs: the options of Formed, and those of all images: image_size, augment, limit, batch_size, ...
     """
 
     prepared_kind: ClassVar[str | None] = None  #: the set whose prepared form this one reads, if not its own
-    aside: ClassVar[frozenset[str]] = Augmented.aside | {"cache_gb", "on_error"}
+    aside: ClassVar[frozenset[str]] = Formed.aside | {"cache_gb", "on_error"}
     views: ClassVar[int] = 1  #: pictures in each item of its sources
 
     def __init__(
         self,
         root: str = "data",
-        channels: Literal[1, 3] = 3,
         num_val: int = 1000,
         split_seed: int = 0,
         on_error: Literal["raise", "skip"] = "raise",
@@ -70,7 +70,7 @@ class Images(Augmented):
         super().__init__(num_workers=0 if num_workers is None else num_workers, **kwargs)
         self.root, self.cache_gb = at_home(root), cache_gb
         self.folder = Path(self.root)  # of a URL: of what is fetched
-        self.channels, self.num_val, self.split_seed = channels, num_val, split_seed
+        self.num_val, self.split_seed = num_val, split_seed
         self.on_error = on_error
         self.choose_workers = num_workers is None
         self.unreadable: set[tuple[str, int]] = set()  # (part, row)
@@ -103,7 +103,8 @@ class Images(Augmented):
                 f"--data.augment crop takes images of {size[0]}x{size[1]} for {self.size[0]}x{self.size[1]}, and "
                 f"{self.root} was prepared at the latter: prepare it with --image-size {size[0]}, or leave crop out."
             )
-        return {"kind": self.prepared_kind or type(self).__name__, "image_size": size, "channels": self.channels}
+        kind = self.prepared_kind or type(self).__name__
+        return {"kind": kind, "image_size": size, "channels": self.prepared_channels}
 
     def stores(self) -> dict[str, Store]:
         """Return the pixels of each part: prepared if `root` is, or else decoded from `sources`."""
@@ -111,12 +112,15 @@ class Images(Augmented):
         if url:
             self.folder = fetched(url)
         if is_prepared(self.folder):
+            self.forms = prepared_forms(self.folder, self.forms, self.given)
+            if self.rank == 0 and any(form.levels is not None for form in self.forms):
+                say(f"{self.root}: prepared with {told(self.forms)}.")
             return prepared_stores(self.folder, self.prepared_as, self.views, url, self.cache_gb)
         sources = self.sources()
-        if self.rank == 0:
-            for line in remarks_on(sources):
-                say(line)
-        return {part: Decoded(source, self.load_size, self.channels) for part, source in sources.items()}
+        stores, lines = self.decoded(sources)
+        for line in [*remarks_on(sources), *lines] if self.rank == 0 else []:
+            say(line)
+        return dict(stores)
 
     def load(self) -> tuple[SampleSet, SampleSet]:
         """Return the training and the validation set."""
@@ -162,11 +166,8 @@ class Images(Augmented):
         """Return rows of a store as samples; validation has the centre of images that training crops."""
         if val and (chunks := chunks_of(store)):
             chunks.single.update(rows.tolist())
-        return ImageSet(store, rows, window=self.size if val and self.load_size != self.size else None)
-
-    def sample_shape(self) -> tuple[int, ...]:
-        """Return (C, H, W)."""
-        return (self.channels, *self.size)
+        window = self.size if val and self.load_size != self.size else None
+        return ImageSet(store, rows, window, channels=[form.channels for form in self.forms])
 
     # On the device ----------------------------------------------------------------------------------------
 

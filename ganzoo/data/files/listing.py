@@ -106,6 +106,10 @@ def listed(root: Path) -> Listing:
         UserError: a folder can't be listed; or it is no whole zip, needs a password, or has names that lead out of it.
     """
     listing = in_folder(root) if root.is_dir() else in_zip(root)
+    arrays = {name for name in listing.images if suffix_of(name) == ".npy"}
+    if len(arrays) < len(listing.images):  # arrays among pictures are labels or features
+        listing.images = [name for name in listing.images if name not in arrays]
+        listing.others += arrays
     listing.images.sort()
     listing.others.sort()
     return listing

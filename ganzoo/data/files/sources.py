@@ -10,10 +10,9 @@ from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
-from PIL import Image
 
 from ganzoo.data.files.listing import Listing
-from ganzoo.data.files.pixels import Unreadable, open_image, read_regular
+from ganzoo.data.files.pixels import Picture, Unreadable, open_image, read_regular
 from ganzoo.system.files import collected
 
 __all__ = [
@@ -126,7 +125,11 @@ class Source(ABC):
         """Return the bytes of the encoded image; 0 if they are not known without reading it."""
         return 0
 
-    def open(self, i: int) -> list[Image.Image]:
+    def encoded(self, i: int) -> list[bytes]:
+        """Return the files of image i: one, or two of a pair in two files; OSError if that fails."""
+        return [self.read(i)]
+
+    def open(self, i: int) -> list[Picture]:
         """Return the pictures of image i, upright: one, or two of a pair. Unreadable gives the reason if it can't."""
         try:
             return [open_image(self.read(i))]

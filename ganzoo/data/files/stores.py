@@ -2,7 +2,7 @@
 
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +11,8 @@ from torch import Tensor
 from torchvision.transforms.v2.functional import center_crop
 
 from ganzoo.data.base.sets import SampleSet
-from ganzoo.data.files.pixels import Unreadable, pixels
+from ganzoo.data.files.forms import Form
+from ganzoo.data.files.pixels import Unreadable
 from ganzoo.data.files.sources import Names, Source, mapped
 
 __all__ = ["Decoded", "ImageSet", "Mapped", "Store"]
@@ -20,7 +21,7 @@ MOST_SIZES = 100_000  # files that are asked for their sizes: half a second on a
 
 
 class Store(ABC):
-    """N items of pixels, uint8: images (C, H, W), or pairs of them (2, C, H, W).
+    """N items of pixels, uint8: images (C, H, W), or pairs of them (2, C, H, W), the one with fewer channels filled up.
 
     Attributes:
         names: of the items.
@@ -55,23 +56,32 @@ class Decoded(Store):
 
     Args:
         source: the encoded images.
-        size: (H, W) in pixels.
-        channels: 3 or 1.
+        forms: how those become pixels, one for each picture of an item.
     """
 
-    def __init__(self, source: Source, size: tuple[int, int], channels: int = 3):
-        self.source, self.size, self.channels = source, size, channels
+    def __init__(self, source: Source, forms: Sequence[Form]):
+        self.source, self.forms = source, list(forms)
         self.names, self.label, self.classes = source.names, source.label, source.classes
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The shape of an item."""
+        views = (len(self.forms),) if len(self.forms) > 1 else ()
+        return (*views, max(form.channels for form in self.forms), *self.forms[0].size)
 
     def item(self, row: int) -> np.ndarray:
         """Return the pixels of an item; raises Unreadable."""
-        views = [pixels(image, self.size, self.channels) for image in self.source.open(row)]
-        return views[0] if len(views) == 1 else np.stack(views)
+        views = [form.pixels(image) for form, image in zip(self.forms, self.source.open(row), strict=True)]
+        if len(views) == 1:
+            return views[0]
+        item = np.zeros(self.shape, np.uint8)
+        for view, filled in zip(views, item, strict=True):
+            filled[: len(view)] = view
+        return item
 
     def load(self, rows: np.ndarray) -> tuple[Tensor, list[int]]:
         """Decode the items."""
-        views = (self.source.views,) if self.source.views > 1 else ()
-        items = np.zeros((len(rows), *views, self.channels, *self.size), np.uint8)
+        items = np.zeros((len(rows), *self.shape), np.uint8)
         bad = []
         for place, row in enumerate(rows):
             try:
@@ -131,6 +141,7 @@ class ImageSet(SampleSet):
         rows: which of its items, int64, in the set's order.
         window: (H, W), the central part of the store's items to give. None: all of them.
         reverse: `a` is the second image of a pair, `b` the first.
+        channels: of both images of a pair, in the store's order. None: all that there are.
     """
 
     def __init__(
@@ -139,8 +150,10 @@ class ImageSet(SampleSet):
         rows: np.ndarray,
         window: tuple[int, int] | None = None,
         reverse: bool = False,
+        channels: Sequence[int] | None = None,
     ):
         self.store, self.rows, self.window, self.reverse = store, rows, window, reverse
+        self.channels = channels
         self.label = store.label
 
     def __len__(self) -> int:
@@ -160,7 +173,8 @@ class ImageSet(SampleSet):
         if self.window is not None:
             items = center_crop(items, list(self.window))
         if items.ndim == 5:
-            first, second = items.unbind(1)
+            counts = self.channels or [items.shape[2]] * 2
+            first, second = (view[:, :count] for view, count in zip(items.unbind(1), counts, strict=True))
             batch = {"a": second, "b": first} if self.reverse else {"a": first, "b": second}
         else:
             batch = {"image": items}

@@ -22,6 +22,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from ganzoo.data.files.forms import Form, as_recorded
 from ganzoo.data.files.lmdbs import NumberedLMDB
 from ganzoo.data.files.pixels import FILTER
 from ganzoo.data.files.sources import Names, Source, mapped
@@ -42,6 +43,7 @@ __all__ = [
     "data_files",
     "fetched",
     "is_prepared",
+    "prepared_forms",
     "prepared_stores",
     "read_manifest",
 ]
@@ -67,7 +69,7 @@ class Manifest:
     kind: str  # the class that reads it
     source: str
     image_size: list[int]  # height, width
-    channels: int
+    channels: int | list[int]  # of two domains that differ, one for each
     store: Literal["array", "lmdb", "litdata"]
     filter: str = FILTER
     version: int = VERSION
@@ -75,6 +77,7 @@ class Manifest:
     companions: list[str] = field(default_factory=list)  # files of the source that are copied beside it
     category: str = ""  # of LSUN
     contents: str = ""  # a checksum of the names, labels and classes of all parts, in order
+    forms: list[dict[str, Any]] = field(default_factory=list)  # how each domain became pixels; none in earlier ones
 
     def same_work(self, other: "Manifest") -> str:
         """Return the differences from another manifest, except in the contents, or nothing."""
@@ -144,9 +147,14 @@ def check_kinds(manifest: Manifest) -> None:
     size = manifest.image_size
     if not (isinstance(size, list) and len(size) == 2):
         raise ValueError(f"image_size {size!r:.50} is no height and width")
-    numbers = [*size, manifest.channels, *(part.count for part in parts)]
+    channels = manifest.channels if isinstance(manifest.channels, list) else [manifest.channels] * 2
+    if len(channels) != 2:
+        raise ValueError(f"channels {channels!r:.50} are not those of two domains")
+    numbers = [*size, *channels, *(part.count for part in parts)]
     if odd := [number for number in numbers if type(number) is not int or number < 0]:
         raise ValueError(f"{odd[0]!r:.50} is no number of pixels or images")
+    if not isinstance(manifest.forms, list):
+        raise ValueError(f"forms {manifest.forms!r:.50} is no list")
     if manifest.store not in ENDS:
         raise ValueError(f"store {manifest.store!r:.50} is not known")
 
@@ -179,6 +187,28 @@ def fetched(url: str) -> Path:
         if not path.exists():
             download(fetcher, f"{url}/{file}", path)
     return folder
+
+
+def prepared_forms(root: Path, forms: list[Form], given: dict[str, Any]) -> list[Form]:
+    """Return the forms that the images of a prepared set have.
+
+    Args:
+        root: the set.
+        forms: as the options say it.
+        given: the options `levels`, `resize` and `fit`, None if not given.
+
+    Raises:
+        UserError: options ask for others.
+    """
+    manifest = read_manifest(root)
+    usual = Form(forms[0].size).record()
+    made, differences = as_recorded(forms, manifest.forms or [usual] * len(forms), given, str(root / "manifest.json"))
+    if differences:
+        raise UserError(
+            f"{root} was prepared with {', '.join(differences)}: set --data to match, or prepare it again from "
+            f"{manifest.source}."
+        )
+    return made
 
 
 def prepared_stores(
@@ -223,16 +253,17 @@ def open_part(root: Path, part: str, manifest: Manifest, views: int, remote: str
         if label is not None and len(label) and not 0 <= label.min() <= label.max() < len(said.classes):
             raise ValueError("labels of classes that there are not")
         size = manifest.image_size[0], manifest.image_size[1]
+        channels = manifest.channels  # domains that differ are in parts of their own: trainA, trainB
+        form = Form(size, channels["AB".find(part[-1])] if isinstance(channels, list) else channels)
         if manifest.store == "lmdb":
-            return Decoded(
-                NumberedLMDB(root / f"{part}{ENDS['lmdb']}", names, label, said.classes), size, manifest.channels
-            )
+            return Decoded(NumberedLMDB(root / f"{part}{ENDS['lmdb']}", names, label, said.classes), [form])
         if manifest.store == "litdata":
             chunks = Chunks(root / part, names, label, said.classes, remote, cache_gb)
             if chunks.starts[-1] != said.count:
                 raise ValueError(f"{chunks.starts[-1]} images where the manifest says {said.count}")
-            return Decoded(chunks, size, manifest.channels)
-        shape = (*((views,) if views > 1 else ()), manifest.channels, *size)
+            return Decoded(chunks, [form])
+        most = max(channels) if views > 1 and isinstance(channels, list) else form.channels
+        shape = (*((views,) if views > 1 else ()), most, *size)
         store = Mapped(root / f"{part}{ENDS['array']}", shape, names, label, said.classes)
         if store.array.shape != (said.count, *shape):
             raise ValueError(f"images {store.array.shape} where the manifest says {(said.count, *shape)}")

@@ -16,7 +16,7 @@ from PIL import Image
 from torch.utils.data import Dataset
 
 from ganzoo.data.files.lmdbs import number_key
-from ganzoo.data.files.sources import Names, Source
+from ganzoo.data.files.sources import Names
 from ganzoo.data.files.stores import Decoded, Store
 from ganzoo.data.prepared.chunk_writer import ChunkWriter
 from ganzoo.data.prepared.manifest import ENDS, Manifest, Part, data_files, is_prepared, read_manifest
@@ -64,12 +64,13 @@ class Worker(Dataset[tuple[Any, list[int]]]):
 def webp(image: np.ndarray) -> bytes:
     """Return an image, uint8 (C, H, W), as lossless WebP: quick to write, a third to a half of its bytes."""
     file = io.BytesIO()
-    Image.fromarray(image.transpose(1, 2, 0).squeeze()).save(file, "WEBP", lossless=True, quality=0, method=0)
+    made = Image.fromarray(image.transpose(1, 2, 0).squeeze())
+    made.save(file, "WEBP", lossless=True, quality=0, method=0, exact=True)  # exact: transparent parts too
     return file.getvalue()
 
 
 def make(
-    sources: dict[str, Source], wanted: Manifest, dest: Path, workers: int, skip: bool, companions: dict[str, bytes]
+    stores: dict[str, Decoded], wanted: Manifest, dest: Path, workers: int, skip: bool, companions: dict[str, bytes]
 ) -> Manifest:
     """Prepare the parts of a set in DEST.partial, going on where an earlier call stopped, and rename it to DEST.
 
@@ -87,8 +88,8 @@ def make(
             if os.path.lexists(dest):  # another process has just finished
                 return finished(dest, wanted)
             agree(partial, wanted)
-            for name, source in sources.items():
-                part = prepare_part(partial, name, source, wanted, workers, skip)
+            for name, store in stores.items():
+                part = prepare_part(partial, name, store, wanted, workers, skip)
                 wanted.parts[name] = part
             for name, content in companions.items():
                 (partial / name).write_bytes(content)
@@ -149,15 +150,12 @@ def save_json(path: Path, content: Any) -> None:
         beside.write_text(json.dumps(content, indent=1), encoding="utf-8")
 
 
-def prepare_part(folder: Path, name: str, source: Source, wanted: Manifest, workers: int, skip: bool) -> Part:
+def prepare_part(folder: Path, name: str, store: Decoded, wanted: Manifest, workers: int, skip: bool) -> Part:
     """Write the images of one part, from where it stopped; then its names, labels and checksum."""
     state_file = folder / f"{name}.progress.json"
     state = Done(**read_json(state_file)) if state_file.is_file() else Done()
-    height, width = wanted.image_size
-    store = Decoded(source, (height, width), wanted.channels)
-    views = (source.views,) if source.views > 1 else ()
-    shape = (*views, wanted.channels, height, width)
-    writer = WRITERS[wanted.store](folder / f"{name}{ENDS[wanted.store]}", shape, len(source))
+    source = store.source
+    writer = WRITERS[wanted.store](folder / f"{name}{ENDS[wanted.store]}", store.shape, len(source))
     rows = [list(range(k, min(k + CHUNK, len(source)))) for k in range(state.done, len(source), CHUNK)]
     loader = Loader(Worker(store, wanted.store != "array"), sampler=rows, batch_size=None, num_workers=workers)
     with writer, Waiting(f"Writing {described(name)}", len(source), state.done) as bar:
@@ -238,6 +236,8 @@ class LMDBWriter:
     def __init__(self, path: Path, shape: tuple[int, ...], count: int):
         if len(shape) == 4:
             raise UserError("a set of pairs is prepared as an array: leave --store lmdb out.")
+        if shape[0] not in (1, 3, 4):
+            raise UserError(f"images of {shape[0]} channels are prepared as an array: leave --store lmdb out.")
         self.path = path
 
     def __enter__(self) -> "LMDBWriter":

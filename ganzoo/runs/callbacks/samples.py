@@ -7,11 +7,10 @@ from typing import Any
 import lightning as L
 import torch
 from lightning.pytorch.callbacks import BasePredictionWriter
-from torch import Tensor
 
 from ganzoo.game import Game
-from ganzoo.game.fitting import coloured
-from ganzoo.pictures.grids import save_image, save_samples
+from ganzoo.pictures.channels import beside
+from ganzoo.pictures.grids import save_image, save_samples, suffix_for
 from ganzoo.pictures.provenance import origin_of, refuse_others
 from ganzoo.system.draws import run_seed
 from ganzoo.system.errors import UserError
@@ -22,7 +21,7 @@ __all__ = ["SampleWriter"]
 
 
 class SampleWriter(BasePredictionWriter):
-    """Writes what `predict` makes into a folder: one PNG an image, one .npy a batch of points.
+    """Writes what `predict` makes into a folder: a PNG an image (.npy of over 4 channels), a .npy a batch of points.
 
     Translations have the names of the validation images they are made of, as PNG; where the data have no files, their
     numbers. Those of a model that translates in both directions are in folders of these names, `AtoB` and `BtoA`.
@@ -74,9 +73,12 @@ class SampleWriter(BasePredictionWriter):
                 f"samples.compare is for models that translate images; {type(pl_module).__name__} makes samples from "
                 "noise: leave it out."
             )
+        makes = {way.name: way.makes for way in pl_module.ways}
         for way, domain in self.reads.items():
             folder = Path(self.out, way) if len(pl_module.ways) > 1 else Path(self.out)
-            self.paths[way] = [inside(folder, name, "the data set") for name in distinct(data.names_of(domain))]
+            suffix = ".png" if self.compare else suffix_for(data.shapes[makes[way]][0])
+            names = (name.removesuffix(".png") + suffix for name in distinct(data.names_of(domain)))
+            self.paths[way] = [inside(folder, name, "the data set") for name in names]
             if self.ckpt is not None:
                 used = {"compare": self.compare, "raw": pl_module.raw, "seed_everything": run_seed(), **self.seen}
                 self.origins[way] = origin_of(self.ckpt, direction=way, **used)
@@ -119,14 +121,10 @@ class SampleWriter(BasePredictionWriter):
         for direction, paths in self.paths.items():
             domain = self.reads[direction]
             made = prediction[direction]
-            images = beside(batch[domain].to(made.dtype), made) if self.compare else made
+            images = made
+            if self.compare:  # a smaller input is enlarged
+                before = torch.nn.functional.interpolate(batch[domain].to(made.dtype), made.shape[2:])
+                images = beside([before, made])
             for row, image in zip(rows, images.cpu(), strict=True):
                 if row < len(paths) and not paths[row].exists() and data.could_read(domain, row):
                     save_image(image, paths[row], self.origins.get(direction))
-
-
-def beside(before: Tensor, after: Tensor) -> Tensor:
-    """Return images (N, C, H, W) and (N, C', H, W) side by side, in colour if one of them is."""
-    channels = max(before.shape[1], after.shape[1])
-    before = torch.nn.functional.interpolate(before, after.shape[2:])  # a smaller input is enlarged
-    return torch.cat([coloured(before, channels), coloured(after, channels)], 3)

@@ -135,7 +135,7 @@ def test_validation_has_the_centre_of_what_training_crops(tmp_path):
     write_images(tmp_path, 20)
     data = ready(ImageFolder, tmp_path, augment=["crop"], image_size=64)
     store = data.val.store
-    assert store.size == (72, 72)  # 64 * 286 / 256, rounded up
+    assert store.shape == (3, 72, 72)  # 64 * 286 / 256, rounded up
     whole = store.item(int(data.val.rows[0]))
     assert data.val[0]["image"].equal(torch.from_numpy(whole[:, 4:68, 4:68]))
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from fakes import encoded, picture
+from fakes import encoded, npy, picture, png, tiff
 from PIL import Image
 
 import ganzoo
@@ -181,7 +181,7 @@ def test_a_panorama_is_no_bomb(monkeypatch):
         (b"", "is empty"),
         (b"<!DOCTYPE html><html>Quota exceeded</html>", "is an HTML page"),
         (b"\n <html lang=en>", "is an HTML page"),
-        (b"not an image at all", "is no image of a kind that is read (BMP, GIF, JPEG, PNG, PPM, TIFF, WEBP)"),
+        (b"not an image at all", "is no image of a kind that is read (BMP, GIF, JPEG, PNG, PPM, TIFF, WEBP, NPY)"),
         (encoded(picture(0, 64, 64))[:-300], "is broken or cut short"),
         (encoded(picture(0, 64, 64), "PNG")[:200], "is broken or cut short"),
         (bomb(), "has too many pixels"),
@@ -195,8 +195,9 @@ def test_what_is_broken_has_a_reason(raw, why):
 
 def test_damaged_bytes_never_raise_anything_else():
     rng = np.random.default_rng(0)
-    for kind in ("JPEG", "PNG", "WEBP", "GIF", "TIFF", "BMP"):
-        whole = bytearray(encoded(picture(0), kind))
+    deep = rng.integers(4096, size=(24, 20, 3)).astype(np.uint16)
+    wholes = [encoded(picture(0), kind) for kind in ("JPEG", "PNG", "WEBP", "GIF", "TIFF", "BMP")]
+    for whole in map(bytearray, [*wholes, png(deep), npy(deep), tiff(deep)]):
         for _ in range(40):
             damaged = bytearray(whole)
             for at in rng.integers(len(damaged), size=8):
