@@ -141,8 +141,7 @@ class Game(L.LightningModule):
         self.helpers_of_run: dict[str, Any] | None = None  # as that checkpoint recorded them
         self.images_seen, self.round = 0, 0  # the round that is played
         self.image_forms: dict[str, Any] = {}  # how the data's images became pixels, by name, as a checkpoint keeps it
-        self.draws_by_itself = False  # a network draws from torch's own chance
-        self.scores_are_known = False  # to be raw
+        self.draws_by_itself = self.scores_are_known = False  # a network draws from torch's own chance; they are raw
 
     # What a variant says ----------------------------------------------------------------------------------
 

@@ -15,7 +15,7 @@ from ganzoo.cli import main
 from ganzoo.cli.arguments import complete
 from ganzoo.cli.paths import as_given, at_home_in, settle
 from ganzoo.cli.resume import own_options
-from ganzoo.commands.translate.command import files_of
+from ganzoo.commands.translate.command import outputs_for
 from ganzoo.data import CIFAR10, MNIST, ImageFolder, Toy2D
 from ganzoo.models import GAN
 from ganzoo.runs.checkpoint_file import SafeCheckpointIO
@@ -167,7 +167,7 @@ def whole():
 
 def test_translations_are_not_written_to_a_url(place):
     with pytest.raises(UserError, match="is a URL"):
-        files_of(Path("x.png"), URL)
+        outputs_for(Path("x.png"), ["x.png"], URL)
 
 
 def test_a_checkpoint_at_a_url_is_no_file(place):

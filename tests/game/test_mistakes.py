@@ -58,7 +58,6 @@ TERM = torch.zeros((), requires_grad=True)
         ({"a": torch.zeros(3)}, r"gave a as a tensor of shape \(3,\)"),
         ({5: TERM}, "gave 5 as a tensor"),
     ],
-    ids=str,
 )
 def test_a_loss_that_gives_no_terms(found, words):
     def my_loss():
