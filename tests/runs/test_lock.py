@@ -259,6 +259,7 @@ def refused(args: list[str], capsys: pytest.CaptureFixture[str]) -> str:
     return err
 
 
+@pytest.mark.slow
 def test_without_the_last_checkpoint_it_goes_on_from_the_best(fit, whole, tmp_path, capsys):
     run = tmp_path / "cut"
     with pytest.raises(PowerCut):
