@@ -230,7 +230,10 @@ def draw(stores: dict[str, Decoded], found: dict[str, list[Seen]], out: str) -> 
         of = ", ".join(f"{len(all_):,} of {part}" for part, all_ in found.items())
         told = dict.fromkeys(filter(None, (legend(image.shape[1]) for image in shown)))
         caption = "; ".join([f"images from all over: {of}", *told])
-        save_sheet({"": torch.cat(alike(shown))}, out, caption=caption)
+        images, pictures = torch.cat(alike(shown)), len(next(iter(stores.values())).forms)
+        height, width = images.shape[2:]  # about a square of whole items: pairs stay together
+        columns = pictures * max(1, round((len(images) * height / width) ** 0.5 / pictures))
+        save_sheet({"": images}, out, columns, caption)
         say(f"  {out}")
 
 
