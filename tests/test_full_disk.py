@@ -105,7 +105,11 @@ def test_a_judge_that_can_not_be_kept_judges_all_the_same(tmp_path, monkeypatch)
 def test_an_lmdb_that_can_not_grow_is_an_error_of_the_disk(tmp_path):
     """Which `prepare` says in a line."""
     for size in (0, 20_000):
-        with room(size), pytest.raises(OSError, match="mdb"), LMDBWriter(tmp_path / f"{size}.lmdb", (), 9) as writer:
+        with (
+            room(size),
+            pytest.raises(OSError, match="mdb"),
+            LMDBWriter(tmp_path / f"{size}.lmdb", (3, 60, 50), 9) as writer,
+        ):
             writer.write([b"a" * 9000] * 9, 0)
 
 

@@ -126,7 +126,7 @@ VALUES = [
     ([*GAN, "--data.batch_size", "1498"], "1497 training samples"),
     ([*GAN, "--data.batch_size", "10", "--model.micro_batches", "3"], "3 equal micro-batches"),
     ([*GAN, "--model.shape", "[1, 16, 16]"], "has (1, 32, 32)"),
-    (["fit", "--model", "DCGAN", "--data", "Digits", "--data.image_size", "48"], "16, 28, 32, 64"),
+    (["fit", "--model", "DCGAN", "--data", "Digits", "--data.image_size", "50"], "the nearest is 48x48"),
     (["fit", "--model", "DCGAN", "--data", "Toy2D"], "shape (2,)"),
     (MNIST, "--data.download true"),
     ([*MNIST, "--data.root", "none"], "none is no folder"),
@@ -255,7 +255,7 @@ def test_a_folder_that_holds_a_run_is_not_used_again(refused, run):
 
 def test_a_run_without_a_checkpoint(refused, place):
     (place / "empty" / "config.yaml").write_text("model: GAN\n")
-    assert "has no checkpoints/last.ckpt" in refused("resume", "empty")
+    assert "--data missing" in refused("resume", "empty", status=2)  # it would begin from round 0
     assert "there is no" in refused("fit", "--config", "empty/config.yaml", "--ckpt_path", "last")
 
 

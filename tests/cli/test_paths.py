@@ -161,8 +161,8 @@ def test_every_command_refuses_to_write_to_a_url(place, capsys, args):
 
 
 def whole():
-    loops = {f"{name}_loop": {} for name in ("fit", "validate", "test", "predict")}
-    return {"optimizer_states": [], "callbacks": {}, "pytorch-lightning_version": "2.5", "loops": loops}
+    loops = {f"{name}_loop": {"epoch_loop.batch_progress": {}} for name in ("fit", "validate", "test", "predict")}
+    return {"optimizer_states": [{}, {}], "callbacks": {}, "pytorch-lightning_version": "2.5", "loops": loops}
 
 
 def test_translations_are_not_written_to_a_url(place):

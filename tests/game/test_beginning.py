@@ -121,7 +121,8 @@ def test_a_hostile_checkpoint_gives_numbers_only(tmp_path):
     names = [name for name in state if name.startswith("generator.")]
     state[names[0]] = state[names[0]].long()
     state[names[1]] = torch.zeros(7)
-    checkpoint = {"state_dict": state, "optimizer_states": [], "pytorch-lightning_version": "2.0", "callbacks": {}}
+    loops = {f"{name}_loop": {"epoch_loop.batch_progress": {}} for name in ("fit", "validate", "test", "predict")}
+    checkpoint = {"state_dict": state, "optimizer_states": [{}, {}], "pytorch-lightning_version": "2.0", "loops": loops}
     first.on_save_checkpoint(checkpoint)
     for seen in (-5, 10**400):
         checkpoint["ganzoo"]["images_seen"] = seen

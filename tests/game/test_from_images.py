@@ -279,8 +279,8 @@ def test_pictures_are_rows_of_an_image_and_what_is_made_of_it():
     grids, columns = model.picture(data.val, 13)
     assert list(grids) == ["real a", "generated b", "reconstructed a", "real b", "generated a", "reconstructed b"]
     assert columns == 1  # a row has an image of each
-    rows = torch.stack(list(grids.values()), 1)
-    assert rows.shape == (2, 6, 3, 16, 16)  # two whole rows, the grey ones in colour
+    rows = torch.stack([images.expand(-1, 3, -1, -1) for images in grids.values()], 1)
+    assert rows.shape == (2, 6, 3, 16, 16)  # two whole rows
     a, b = (data.val.tensors[name][:2] / 127.5 - 1 for name in "ab")
     torch.testing.assert_close(rows[:, 0], a.expand(-1, 3, -1, -1))
     torch.testing.assert_close(rows[:, 1], model.translate(a))

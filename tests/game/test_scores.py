@@ -1,5 +1,6 @@
 """Which scores a run reports is known before it has data, networks or a judge; and a batch is looked at once."""
 
+import json
 from types import SimpleNamespace
 
 import pytest
@@ -149,6 +150,17 @@ class Counting(Means):
         return super().forward(images)
 
 
+class Other(FID):
+    """The same figures by other names: two metrics may not give one score."""
+
+    def __init__(self, extractor):
+        super().__init__(extractor)
+        self.scores = {f"other_{name}": higher for name, higher in self.scores.items()}
+
+    def compute(self):
+        return {f"other_{name}": value for name, value in super().compute().items()}
+
+
 @pytest.mark.parametrize(
     ("model", "data", "domains"), [("CycleGAN", FakeDomains, 2), ("CUT", FakeDomains, 1), ("Pix2Pix", FakePairs, 1)]
 )
@@ -156,7 +168,7 @@ def test_features_are_extracted_once_a_batch_and_real_ones_once_a_run(monkeypatc
     """Three validations of three batches of at most 3 of 8 images, by two metrics for each domain."""
     batches, seen = [3, 3, 2], []
     monkeypatch.setattr(Counting, "seen", seen)
-    data = data(extra_metrics=[FID(Counting()), FID(Counting())])
+    data = data(extra_metrics=[FID(Counting()), Other(Counting())])
     data.setup()
     validation = validation_of(getattr(ganzoo.models, model)(), data)
     for _ in range(3):
@@ -173,8 +185,8 @@ def test_features_are_extracted_once_a_batch_and_real_ones_once_a_run(monkeypatc
 def test_a_run_extracts_each_image_once(tmp_path, monkeypatch):
     seen = []
     monkeypatch.setattr(Counting, "seen", seen)
-    extra = '[{"class_path": "FID", "init_args": {"extractor": {"class_path": "game.test_scores.Counting"}}},'
-    extra += ' {"class_path": "FID", "init_args": {"extractor": {"class_path": "game.test_scores.Counting"}}}]'
+    counting = {"extractor": {"class_path": "game.test_scores.Counting"}}
+    extra = json.dumps([{"class_path": name, "init_args": counting} for name in ("FID", "game.test_scores.Other")])
     options = ["--data.extra_metrics", extra, "--checkpoint.monitor", "val/kid_means_a"]
     main(fit_args("CycleGAN", tmp_path / "run", 8, *options))  # two validations of 8 images of each domain
     curves = MetricsCSV(tmp_path / "run").curves()

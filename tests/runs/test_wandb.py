@@ -144,7 +144,10 @@ def test_offline_run_is_that_of_the_folder(fit, capsys):
     for row in pictures:
         (name,) = row["samples/filenames"]
         drawn = run / "samples" / f"{row['trainer/global_step']:07d}.png"
-        assert (row["samples/width"], row["samples/count"]) == (146, 1)  # 8 x 8 images of 16 px, 2 px between them
+        assert (row["samples/width"], row["samples/count"]) == (
+            8 * 146,
+            1,
+        )  # 8 x 8 images of 16 px, 2 px between them, enlarged
         assert (part / "files" / name).is_file()
         assert drawn.is_file()
     axes = {record.metric.glob_name: record.metric.step_metric for record in found if record.HasField("metric")}

@@ -1,5 +1,6 @@
 """A run that goes on knows its data: another file in the set is told or refused, a moved set is the same."""
 
+import re
 import shutil
 
 import fakes
@@ -47,6 +48,12 @@ def layout(cls, root):
     return root
 
 
+def told(capsys):
+    """What was said, but for the lines on what a folder was understood as."""
+    lines = capsys.readouterr().out.splitlines(keepends=True)
+    return "".join(line for line in lines if not re.match(r".*/(set|moved|packed.zip|one|two): ", line))
+
+
 SETS = [ImageFolder, Faces, Horse2Zebra, Paired, UnpairedHalves, Edges2Photo]
 
 
@@ -59,7 +66,7 @@ def test_the_same_set_elsewhere_goes_on_and_another_does_not(cls, tmp_path, caps
     assert loaded(cls, state, root=str(tmp_path / "moved"), **options) == state
     old = {name: state[name] for name in ("position", "n")}  # as an earlier version kept it
     assert loaded(cls, old, root=str(tmp_path / "moved"), **options) == state
-    assert capsys.readouterr().out == ""
+    assert told(capsys) == ""
 
     name = part.relative_to(tmp_path / "set") / "005.png"
     replaced, renamed = tmp_path / "moved" / name, tmp_path / "set" / name
@@ -98,7 +105,7 @@ def test_other_validation_images_are_told_and_nothing_else(tmp_path, capsys):
     state = loaded(ImageFolder, root=str(tmp_path / "set"))
     (tmp_path / "set" / "val" / "007.png").unlink()
     loaded(ImageFolder, state, root=str(tmp_path / "set"))
-    assert capsys.readouterr().out.startswith("The validation samples have changed (other names or labels): scores")
+    assert told(capsys).startswith("The validation samples have changed (other names or labels): scores")
 
 
 def test_a_zip_of_the_folder_and_its_prepared_form_are_the_same_set(tmp_path, capsys):
@@ -106,14 +113,14 @@ def test_a_zip_of_the_folder_and_its_prepared_form_are_the_same_set(tmp_path, ca
     state = loaded(ImageFolder, root=str(tmp_path / "set"), image_size=16)
     shutil.make_archive(str(tmp_path / "packed"), "zip", tmp_path / "set")
     assert loaded(ImageFolder, state, root=str(tmp_path / "packed.zip"), image_size=16) == state
-    assert capsys.readouterr().out == ""
+    assert told(capsys) == ""
     for name in ("one", "two"):
         prepare(str(tmp_path / "set"), str(tmp_path / name), image_size=16, num_workers=0)
     capsys.readouterr()
     prepared = loaded(ImageFolder, state, root=str(tmp_path / "one"), image_size=16)
     assert "By their names, the train images are those of the checkpoint" in capsys.readouterr().out
     assert loaded(ImageFolder, prepared, root=str(tmp_path / "two"), image_size=16) == prepared
-    assert capsys.readouterr().out == ""
+    assert told(capsys) == ""
     images(tmp_path / "set", 1, 5, (16, 20))
     prepare(str(tmp_path / "set"), str(tmp_path / "three"), image_size=16, num_workers=0)
     with pytest.raises(UserError, match="same names and other sizes"):

@@ -105,8 +105,8 @@ def test_real_vs_fake_shows_validation_data_and_samples(fit, monkeypatch):
 
     monkeypatch.setattr(ganzoo.runs.callbacks.pictures, "save_sheet", watched)
     run = fit("GAN", "run", 2, "--pictures.every_n_steps", "100", "--pictures.num", "5")
-    grids, path, columns, caption = seen[-1]
-    assert caption == "GAN, round 2"
+    grids, path, columns, caption, names = seen[-1]
+    assert (caption, names) == ("GAN, round 2", [])
     real, fake = grids.values()
     assert (list(grids), columns) == (["real", "generated"], None)
     data = Digits(image_size=16)
@@ -128,8 +128,9 @@ def test_the_curves_are_those_of_metrics_csv(fit, monkeypatch):
     }
     assert seen[-1]["what D says"] == {name: curves[name] for name in ("D(real)", "D(fake)")}
     scores = {title for title in seen[-1] if title.startswith("val/")}
-    assert scores == {"val/fid_digits", "val/modes", "val/kl", "val/rarest", "val/certainty"}
-    assert [step for step, _ in seen[-1]["val/modes"]["val/modes"]] == [4, 8]
+    names = ("fid_digits", "modes", "kl", "rarest", "certainty")
+    assert scores == {f"val/{name}, 16 samples" for name in names}
+    assert [step for step, _ in seen[-1]["val/modes, 16 samples"]["val/modes"]] == [4, 8]
 
 
 @pytest.mark.usefixtures("samples_only")
