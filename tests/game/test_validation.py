@@ -206,5 +206,5 @@ def test_another_size_than_the_checkpoints_is_one_line(fit, capsys):
         with pytest.raises(SystemExit):
             main([command, "--ckpt_path", ckpt, "--data.image_size", "32"])
         err = capsys.readouterr().err
-        assert "has other networks, made for shape [1, 16, 16], num_classes 10: give the options" in err
+        assert "has other networks, made for shape [1, 16, 16], num_classes 10 (5 of another shape: generator." in err
         assert err.count("\n") == 1

@@ -147,7 +147,7 @@ class Checkpoints(Checkpoint):
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Take it back; of another score no value is the best so far."""
         known = {"best": lambda best: best is None or isinstance(best, float)}
-        if "monitor" in state_dict:  # earlier versions didn't keep it
+        if isinstance(state_dict, dict) and "monitor" in state_dict:  # earlier versions didn't keep it
             known["monitor"] = lambda name: name is None or isinstance(name, str)
         refuse_odd_state(self, state_dict, known)
         self.best = state_dict["best"] if state_dict.get("monitor", self.monitor) == self.monitor else None

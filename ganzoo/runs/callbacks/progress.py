@@ -10,7 +10,7 @@ from lightning.pytorch.callbacks.progress.tqdm_progress import Tqdm
 
 from ganzoo.game import Game
 from ganzoo.game.move import Move, due
-from ganzoo.system.output import say
+from ganzoo.system.output import harmless, say
 from ganzoo.system.waiting import time_in_words
 
 __all__ = ["Progress", "long_rounds"]
@@ -83,7 +83,7 @@ class Progress(TQDMProgressBar):
         now, step = time.monotonic(), trainer.global_step
         if self.long is not None and step - self.long[0] == FIRST:
             left = (now - self.began[0]) / FIRST * (self.long[1] - step)
-            self.print(f"The long rounds take about {time_in_words(left)} more.")
+            self.print(harmless(f"The long rounds take about {time_in_words(left)} more."))
             self.long = None
         if self.is_disabled or (now - self.last[0] < self.refresh_seconds and step != trainer.max_steps):
             return
@@ -117,7 +117,7 @@ class Progress(TQDMProgressBar):
         if self.lines:
             say(sep.join(map(str, args)))
         else:
-            super().print(*args, sep=sep, **kwargs)
+            super().print(harmless(sep.join(map(str, args))), **kwargs)
 
     def on_validation_batch_start(self, *args: Any, **kwargs: Any) -> None:
         """Name the bar of validation plainly."""
