@@ -236,6 +236,7 @@ def test_two_generators_are_a_cyclegan(tmp_path):
         torch.testing.assert_close(model.translate(x, direction), expected, rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.slow  # three commands; each is tried alone elsewhere
 def test_fit_begins_with_it_and_predict_and_resume_take_it(tmp_path, capsys):
     imported(tmp_path, resnet(), "--image_size", "32")
     data = ["--data", "Horse2Zebra", *write_unpaired(tmp_path / "data"), "--data.batch_size=2"]  # at the import's size
