@@ -36,6 +36,10 @@ class SideBySide(Source):
         """Return the image of both."""
         return self.images.read(i)
 
+    def bytes_of(self, i: int) -> int:
+        """Return the bytes of its file."""
+        return self.images.bytes_of(i)
+
     def open(self, i: int) -> list[Picture]:
         """Return the halves; Unreadable if the width is odd."""
         (image,) = self.images.open(i)
