@@ -15,7 +15,6 @@ from ganzoo.system.errors import UserError
 
 __all__ = [
     "average_",
-    "average_buffers_",
     "average_gradients_",
     "gathered_buffers",
     "leave_buffers_alone",
@@ -23,6 +22,7 @@ __all__ = [
     "means",
     "own_buffers",
     "reduced_once",
+    "shared_buffers",
     "total",
 ]
 
@@ -75,10 +75,10 @@ def mean_over_ranks(x: Tensor, world_size: int) -> Tensor:
     return x if world_size == 1 else collective.all_reduce(x) / world_size
 
 
-def average_buffers_(game: Any) -> None:
-    """Give all ranks the mean of a game's shared buffers: each has seen its own part of the batch."""
-    shared = buffers_of(game, "shared").items()
-    average_([value for name, value in shared if not name.startswith("ema.")])
+def shared_buffers(game: Any) -> list[tuple[nn.Module, str]]:
+    """Return the modules of a game that have shared buffers, with the names there; not those of the average."""
+    paths = [path for path in buffers_of(game, "shared") if not path.startswith("ema.")]
+    return [(game.get_submodule(path.rpartition(".")[0]), path.rpartition(".")[2]) for path in paths]
 
 
 def gathered_buffers(module: Any) -> dict[str, Tensor]:

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from ganzoo.game.move import Batch, Move, NonFiniteLoss, due, listed, parts_of
 from ganzoo.game.player import Player, has_scaler
-from ganzoo.game.ranks import average_buffers_, average_gradients_, reduced_once
+from ganzoo.game.ranks import average_, average_gradients_, reduced_once, shared_buffers
 from ganzoo.networks.chance import chance_from
 from ganzoo.system.draws import Draws, mix, run_seed, seed_networks
 from ganzoo.system.errors import UserError
@@ -34,6 +34,7 @@ class Rounds:
         self.game = game
         self.stop_asked = False  # this process was asked to stop
         self.stop_agreed = False  # and all ranks know: they stop after the same round
+        self.shared: list[tuple[nn.Module, str]] | None = None  # buffers whose means all ranks get; looked for once
 
     def play(self, batches: Iterator[Any]) -> None:
         """Play one round."""
@@ -177,8 +178,10 @@ class Rounds:
     def end(self, step: int, players: set[str], batch_size: int) -> None:
         """Finish round `step` after its moves: means over the ranks, rates, the average, logs."""
         game = self.game
-        if game.trainer.world_size > 1:
-            average_buffers_(game)
+        if game.trainer.world_size > 1:  # each rank has seen its own part of the batch
+            if self.shared is None:
+                self.shared = shared_buffers(game)
+            average_([getattr(module, name) for module, name in self.shared])
         else:
             self.stop_agreed = self.stop_asked
         for config in game.trainer.lr_scheduler_configs:
