@@ -26,13 +26,13 @@ litdata = pytest.importorskip("litdata", reason="litdata is not installed: pip i
 
 from litdata.streaming import downloader as litdatas  # noqa: E402
 
-W = 2
+W, BYTES = 2, 8000
 
 
 @pytest.fixture(autouse=True)
 def small(monkeypatch, tmp_path):
     """Chunks of about ten images, in windows of two, cached below tmp_path."""
-    monkeypatch.setattr("ganzoo.data.prepared.chunk_writer.BYTES", 8000)
+    monkeypatch.setattr("ganzoo.data.prepared.chunk_writer.BYTES", BYTES)
     monkeypatch.setattr(streamed, "WINDOW", W)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
 
@@ -74,12 +74,22 @@ def ready(cls, root, world=1, rank=0, **options):
     return data
 
 
-@pytest.fixture
-def classes(tmp_path):
-    """A set of two classes, in chunks: its folder."""
+@pytest.fixture(scope="module")
+def original(tmp_path_factory):
+    """A folder of two classes, `src`, and `set`, the same in chunks: made once."""
+    folder = tmp_path_factory.mktemp("chunks")
     for name, count, first in (("cats", 50, 0), ("dogs", 40, 50)):
-        write_images(tmp_path / "src" / name, count, first)
-    made(tmp_path / "src", tmp_path / "set", store="litdata")
+        write_images(folder / "src" / name, count, first)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("ganzoo.data.prepared.chunk_writer.BYTES", BYTES)
+        made(folder / "src", folder / "set", store="litdata")
+    return folder
+
+
+@pytest.fixture
+def classes(tmp_path, original):
+    """A set of two classes, in chunks: a test's own copy of the folder."""
+    shutil.copytree(original, tmp_path, dirs_exist_ok=True)
     return tmp_path / "set"
 
 
