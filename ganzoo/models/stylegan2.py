@@ -94,6 +94,7 @@ class StyleGAN2(GAN):
     default_discriminator = StyleGAN2Discriminator
     default_objective = NonSaturating()
     path_mean: Tensor
+    generator: StyleGAN2Generator
 
     def __init__(
         self,
@@ -175,6 +176,7 @@ class StyleGAN2(GAN):
         if own // self.micro_batches >= group and self.couples_batch == GROUPED:
             self.couples_batch = ""
         by = self.by_settings(own * world)
+        assert self.shape is not None
         if self.ema_by_settings:
             self.average.halflife = by.ema
         if self.trainer.is_global_zero:

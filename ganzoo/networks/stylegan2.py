@@ -58,6 +58,7 @@ class Mapping(nn.Module):
     """
 
     w_avg: Tensor
+    embed: EqualLinear
 
     def __init__(
         self,
@@ -86,7 +87,7 @@ class Mapping(nn.Module):
         if self.num_classes:
             if y is None:
                 raise UserError("this StyleGAN2 was made with labels: give them.")
-            parts.append(normalized(self.embed(one_hot(y, self.num_classes, self.fc0.weight))))
+            parts.append(normalized(self.embed(one_hot(y, self.num_classes, self.embed.weight))))
         x = torch.cat(parts, 1)
         for i in range(self.layers):
             x = self.get_submodule(f"fc{i}")(x)
@@ -183,7 +184,7 @@ class SynthesisBlock(nn.Module):
         clamp: float | None = None,
     ) -> None:
         super().__init__()
-        self.first, self.half = not in_channels, half
+        self.first, self.in_half = not in_channels, half
         add_buffer(self, "resample_filter", fir(1, 3, 3, 1), "constant")
         if self.first:
             self.const = nn.Parameter(torch.randn(out_channels, side, side))
@@ -197,7 +198,7 @@ class SynthesisBlock(nn.Module):
         styles = list(ws.unbind(1))
         if x is None:
             x = self.const.expand(ws.shape[0], -1, -1, -1)
-        with precision_of(x, self.conv1.weight, self.half) as x:
+        with precision_of(x, self.conv1.weight, self.in_half) as x:
             if not self.first:
                 x = self.conv0(x, styles.pop(0), noise)
             x = self.conv1(x, styles[0], noise)
@@ -253,6 +254,9 @@ class StyleGAN2Generator(nn.Module):
         half_sizes: how many of the largest sizes run in half precision, if the run does.
         clamp: bound of all maps. None: 256 where half precision is used. The authors' own networks have 256 everywhere.
     """
+
+    mapping: Mapping
+    synthesis: Synthesis
 
     def __init__(
         self,

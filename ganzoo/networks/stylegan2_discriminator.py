@@ -31,7 +31,7 @@ class DiscriminatorBlock(nn.Module):
         self, in_channels: int, out_channels: int, colours: int, residual: bool, half: bool, clamp: float | None
     ) -> None:
         super().__init__()
-        self.half, self.is_first = half, colours > 0
+        self.in_half, self.is_first = half, colours > 0
         add_buffer(self, "resample_filter", fir(1, 3, 3, 1), "constant")
         if colours:
             self.fromrgb = EqualConv(colours, in_channels, 1, clamp=clamp)
@@ -46,7 +46,7 @@ class DiscriminatorBlock(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the map."""
-        with precision_of(x, self.conv0.weight, self.half) as x:
+        with precision_of(x, self.conv0.weight, self.in_half) as x:
             if self.is_first:
                 x = self.fromrgb(x)
             out = self.conv1(self.conv0(x))
