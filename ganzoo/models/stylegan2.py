@@ -23,7 +23,7 @@ from ganzoo.system.output import say
 __all__ = ["StyleGAN2"]
 
 PATH_DECAY = 0.01  # how fast the mean path length follows
-GROUPED = "the minibatch standard deviation is of fewer samples where a device has a part of a group"
+GROUPED = "each device has too few samples for a group of the minibatch standard deviation"
 
 
 @dataclass(frozen=True)
@@ -173,8 +173,8 @@ class StyleGAN2(GAN):
         own = getattr(data, "batch_size", 32)
         group = getattr(getattr(self.discriminator, "b4", None), "group", 1)
         grouped(own // self.micro_batches, group, strict=True)
-        if own // self.micro_batches >= group and self.couples_batch == GROUPED:
-            self.couples_batch = ""
+        if own // self.micro_batches < group:
+            self.couples_batch = GROUPED
         by = self.by_settings(own * world)
         assert self.shape is not None
         if self.ema_by_settings:
