@@ -3,8 +3,8 @@
 A cycle has all moves: 16 of D, 16 of G, one R1, four path length regularizations, on batches of 8 at 64 px.
 
 plain   What a reader would write from the paper (Karras et al. 2020): weights of each sample's own, convolved in
-        groups; zeros put between pixels before a filter; weights scaled at each use; torch.optim.Adam. The same networks
-        with the same names of weights, the same losses, a tensor of images in memory.
+        groups; zeros put between pixels before a filter; weights scaled at each use; torch.optim.Adam. The networks and
+        the losses are the same, and so are the names of weights. A tensor of images in memory.
 ganzoo  Lightning's Trainer as `ganzoo fit` sets it up, its average of the weights included.
 
 The loops take turns in one process, a cycle each; the figure is the median of the turns, with (min..max). For bf16 a
