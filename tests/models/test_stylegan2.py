@@ -213,6 +213,14 @@ def test_both_networks_are_told_labels():
     assert not torch.allclose(model.sample(1, label=0), model.sample(1, label=2), atol=1e-6)
 
 
+def test_a_batch_that_makes_no_groups_is_refused_before_the_first_round(tmp_path, monkeypatch):
+    from . import styled_ranks
+
+    monkeypatch.setattr(styled_ranks, "BATCH", 12)  # two micro-batches of 6
+    with pytest.raises(UserError, match=r"a batch of 6 can't be split into groups of 4"):
+        styled_ranks.play(tmp_path, 1)
+
+
 # Two ranks ----------------------------------------------------------------------------------------------------
 
 
