@@ -57,8 +57,9 @@ def quicker(model: str) -> list[str]:
     for player in ("generator", "discriminator"):
         default = getattr(cls, f"default_{player}")
         made = default.func if isinstance(default, partial) else default
-        if "width" in inspect.signature(made).parameters:
+        if "width" in (options_there := inspect.signature(made).parameters):
             given = {"width": 16, **(default.keywords if isinstance(default, partial) else {})}
+            given |= {"group": 2} if "group" in options_there else {}  # a micro-batch of a rank has 2 samples
             options += [f"--model.{player}={made.__name__}", *(f"--model.{player}.{k}={v}" for k, v in given.items())]
     return options
 

@@ -87,3 +87,19 @@ def test_a_loop_alone_tells_its_memory_and_time(loop: str, monkeypatch: pytest.M
     used, took = translation.alone(loop, width=4, rounds=2)
     assert used == 30
     assert took > 0
+
+
+def test_the_plain_stylegan2_is_ganzoos(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(BENCHMARKS)
+    benchmark = importlib.import_module("stylegan2")
+    own = benchmark.model(8, 0.25)
+    own.shape = (3, benchmark.SIDE, benchmark.SIDE)
+    own.configure_model()
+    generator, discriminator = benchmark.rivals(8, 0.25)
+    benchmark.copied(generator, own.generator)
+    benchmark.copied(discriminator, own.discriminator)
+    z = torch.randn(4, own.latent_dim, generator=torch.Generator().manual_seed(0))
+    ws = generator.w(z)[:, None].repeat(1, generator.num_ws, 1)
+    made, expected = generator.images(ws), own.generator(z)  # noise has the strength 0 yet
+    torch.testing.assert_close(made, expected, rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(discriminator(made), own.discriminator(expected), rtol=1e-4, atol=1e-4)

@@ -1,7 +1,9 @@
 """`ganzoo sample`: samples of a trained generator."""
 
+import math
 import os
 import shlex
+from itertools import chain
 from pathlib import Path
 from typing import cast
 
@@ -9,6 +11,7 @@ import torch
 
 from ganzoo.data.files.listing import few
 from ganzoo.game import FromNoise, Game
+from ganzoo.game.styles import need_styles
 from ganzoo.pictures.grids import save_samples
 from ganzoo.pictures.planes import save_points
 from ganzoo.pictures.sheets import save_sheet
@@ -33,6 +36,7 @@ def sample(
     raw: bool = False,
     batch_size: int = 64,
     label: str | None = None,
+    psi: str = "1",
     trust: bool = False,
 ) -> None:
     """Draw samples from a checkpoint: a grid, or a folder of them.
@@ -45,6 +49,8 @@ def sample(
         raw: use the generator's raw weights even if the checkpoint holds their moving average.
         batch_size: samples made at once.
         label: the class of all samples, for a conditional model: its name or number. Unless given: each class in turn.
+        psi: truncation, for a model with a latent space W, such as StyleGAN2: 0.7 gives better and less varied samples,
+            0 the mean image alone. Several, as 0,0.5,0.7,1, give a row each, of the same latents.
         trust: also import classes that are not ganzoo's, such as your own network: their code runs.
     """
     if num < 1 or batch_size < 1:
@@ -59,29 +65,41 @@ def sample(
     if path.suffix in (".npy", ".csv") and not folder and not points:
         raise UserError(f"{type(model).__name__} makes images {model.shape}, not points: give a .png or a folder.")
     model.asked(label)
+    psis = numbers_in(psi)
+    for number in psis:
+        if number != 1:
+            need_styles(model, number)
+    if len(psis) > 1 and folder:
+        raise UserError(f"psi is {psi}: several are rows of one picture, so out is to be a .png, not {out}.")
     model.to("cuda" if torch.cuda.is_available() else "cpu")
-    columns = None
-    if label is None and not folder and not points:
+    order: slice | torch.Tensor = slice(None)
+    columns: int | None = None
+    names: list[str] = []  # of a grid's rows
+    if len(psis) > 1:
+        num = columns = max(1, num // len(psis))
+        names = [f"psi {number:g}" for number in psis]
+    elif label is None and not folder and not points:
         num, order, columns = model.by_class(num)
+        names = model.row_names(columns)
     what = "" if label is None or model.condition is None else f" of {model.condition.caption(label)}"
-    rows = "" if columns is None else ", a row a class"
+    rows = ", a row a class" if columns is not None and len(psis) == 1 else ""
+    rows += "" if psis == [1.0] else f", psi {psi}"
     said = f"{num} samples{what} of {type(model).__name__}, seed {seed}{rows}"
-    batches = model.samples(num, seed, raw, batch_size, label)
+    batches = [model.samples(num, seed, raw, batch_size, label, psi) for psi in psis]
     if folder:
         empty_folder(path)
         start = 0
-        for batch in follow(batches, "Batches of samples", -(-num // batch_size)):
+        for batch in follow(batches[0], "Batches of samples", -(-num // batch_size)):
             save_samples(batch.cpu(), range(start, start + len(batch)), path)
             start += len(batch)
     else:
-        made = follow(batches, "Batches of samples", -(-num // batch_size))
+        made = follow(chain(*batches), "Batches of samples", len(psis) * -(-num // batch_size))
         samples = torch.cat([batch.cpu() for batch in made])
         if points:
             save_points(samples, path)
         else:
-            images, names = samples if columns is None else samples[order], model.row_names(columns)
-            save_sheet({"": images}, path, columns, said, names)
-            said += f": {few(names, MOST_NAMED)}" if names else ""
+            save_sheet({"": samples[order]}, path, columns, said, names)
+            said += f": {few(names, MOST_NAMED)}" if names and len(psis) == 1 else ""
     say(f"{said}: {out}")
 
 
@@ -97,6 +115,21 @@ def that_samples(model: Game, ckpt: str) -> FromNoise:
             f"use `{model.made_by} {shlex.quote(ckpt)}`."
         )
     return cast(FromNoise, model)
+
+
+def numbers_in(psi: str) -> list[float]:
+    """Return the numbers of a text such as 0,0.5,1.
+
+    Raises:
+        UserError: it has none, or something else.
+    """
+    try:
+        numbers = [float(number) for number in psi.split(",")]
+    except ValueError:
+        numbers = []
+    if not numbers or not all(map(math.isfinite, numbers)):
+        raise UserError(f"psi is {psi}: give a number, such as 0.7, or several: 0,0.5,0.7,1.")
+    return numbers
 
 
 def where(out: str) -> tuple[Path, bool]:

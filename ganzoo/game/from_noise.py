@@ -1,6 +1,7 @@
 """From noise to samples: the common part of all models whose generator takes latents."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, ClassVar, Literal
 
 import torch
@@ -12,7 +13,8 @@ from ganzoo.game.fitting import one_by_one
 from ganzoo.game.game import Game
 from ganzoo.game.move import Batch
 from ganzoo.game.real import some_real
-from ganzoo.game.traceable import MANY, Traceable, sizes_in_words
+from ganzoo.game.styles import Styles, need_styles
+from ganzoo.game.traceable import Traceable, traced_from_noise
 from ganzoo.game.trying import draws_by_itself, evaluating, try_from_noise
 from ganzoo.game.validation import VALIDATION_SEED
 from ganzoo.metrics import AskedClass, SampleMetric, metrics_of
@@ -121,14 +123,21 @@ class FromNoise(Game):
 
     # Sampling ---------------------------------------------------------------------------------------------
 
-    def sample_rows(self, rows: Tensor, seed: int = 0, raw: bool | None = None, y: Tensor | None = None) -> Tensor:
+    @property
+    def styles(self) -> Styles | None:
+        """The latent space W, of a model that has it."""
+        return Styles(self) if "w" in self.spaces else None
+
+    def sample_rows(
+        self, rows: Tensor, seed: int = 0, raw: bool | None = None, y: Tensor | None = None, psi: float = 1.0
+    ) -> Tensor:
         """Return the samples with these numbers, (len(rows), *shape), float32, images in [-1, 1].
 
         A conditional model's sample i is of class i mod num_classes, unless `y` (len(rows), ...) asks for others.
         """
         if self.condition is not None and y is None:
             y = self.condition.of_rows(rows, seed)
-        return self.generate(self.latents(rows, seed), raw, y, seed, rows)
+        return self.generate(self.latents(rows, seed), raw, y, seed, rows, psi)
 
     def latents(self, rows: Tensor, seed: int = 0) -> Tensor:
         """Return the latents of the samples with these numbers, (len(rows), latent_dim), float32, on the CPU."""
@@ -142,6 +151,7 @@ class FromNoise(Game):
         y: Tensor | None = None,
         seed: int = 0,
         rows: Tensor | None = None,
+        psi: float = 1.0,
     ) -> Tensor:
         """Return the samples (N, *shape) of latents (N, latent_dim), float32, images in [-1, 1].
 
@@ -152,27 +162,48 @@ class FromNoise(Game):
                 (N, num_classes).
             seed: of the chance inside the network.
             rows: the samples' numbers (N,). None: 0, 1, 2 ...
+            psi: truncation, of a model with a space W: each w is mean + psi (w - mean).
+
+        Raises:
+            UserError: a psi other than 1, and the model has no W.
         """
+        rows = torch.arange(len(z)) if rows is None else rows
+        if psi != 1:
+            return need_styles(self, psi).truncated(z, y, raw, seed, rows, psi)
         network = self.sampler(raw)
         dtype = next(network.parameters()).dtype
         given = [z.to(self.device, dtype), *([] if y is None else [y.to(self.device)])]
-        rows = torch.arange(len(z)) if rows is None else rows
-        with evaluating(network), chance_from(Draws((seed, NETWORKS), rows, self.device, torch.float32)):
+        with self.sampling(network, seed, rows):
             alone = self.draws_by_itself
             samples = one_by_one(lambda *x: network(*x[:-1]), given, rows, seed) if alone else network(*given)
         samples = samples.float()
         return samples.clamp(-1, 1) if samples.ndim == 4 else samples  # not every generator of images ends in tanh
 
+    @contextmanager
+    def sampling(self, network: nn.Module, seed: int, rows: Tensor) -> Iterator[None]:
+        """Evaluate a network; the chance inside it is that of the samples with these numbers."""
+        with evaluating(network), chance_from(Draws((seed, NETWORKS), rows, self.device, torch.float32)):
+            yield
+
     def samples(
-        self, num: int, seed: int = 0, raw: bool | None = None, batch_size: int = 64, label: Any = None
+        self,
+        num: int,
+        seed: int = 0,
+        raw: bool | None = None,
+        batch_size: int = 64,
+        label: Any = None,
+        psi: float = 1.0,
     ) -> Iterator[Tensor]:
         """Yield `num` samples in batches, so that memory need not hold tens of thousands."""
         asked = self.asked(label)
         for start in range(0, num, batch_size):
             rows = torch.arange(start, min(start + batch_size, num))
-            yield self.sample_rows(rows, seed, raw, None if asked is None else asked.expand(len(rows), *asked.shape))
+            y = None if asked is None else asked.expand(len(rows), *asked.shape)
+            yield self.sample_rows(rows, seed, raw, y, psi)
 
-    def sample(self, num: int = 64, seed: int = 0, raw: bool | None = None, label: Any = None) -> Tensor:
+    def sample(
+        self, num: int = 64, seed: int = 0, raw: bool | None = None, label: Any = None, psi: float = 1.0
+    ) -> Tensor:
         """Return `num` samples, (num, *shape), float32, images in [-1, 1]; the same for the same seed.
 
         Args:
@@ -180,11 +211,12 @@ class FromNoise(Game):
             seed: of the latents, and of the chance inside the network.
             raw: use the generator's own weights even if there is an average of them.
             label: what a conditional model is told of all of them. None: each class in turn.
+            psi: truncation, of a model with a space W: 1 is none, 0 makes all of them the mean image.
 
         Raises:
-            UserError: a label that the model does not have.
+            UserError: a label that the model does not have, or a psi other than 1 and it has no W.
         """
-        return torch.cat(list(self.samples(num, seed, raw, label=label)))
+        return torch.cat(list(self.samples(num, seed, raw, label=label, psi=psi)))
 
     def asked(self, label: Any) -> Tensor | None:
         """Return the condition that a user asks for, as the networks take it; None if the user asks for none.
@@ -215,11 +247,7 @@ class FromNoise(Game):
         return [] if columns is None or self.condition is None else self.condition.class_names or []
 
     def predictions(self, direction: str | None) -> dict[str, str]:
-        """Return no way to translate: the model makes samples from noise.
-
-        Raises:
-            UserError: a direction is asked for.
-        """
+        """Return no way to translate: the model makes samples from noise. A direction is refused."""
         if direction is not None:
             raise UserError(
                 f"samples.direction is for models that translate images; {type(self).__name__} makes samples from "
@@ -232,26 +260,10 @@ class FromNoise(Game):
         return self.sample_rows(batch.cpu(), run_seed())
 
     def traced(self, direction: str | None, raw: bool | None) -> list[Traceable]:
-        """Return what `export` writes: the generator, of latents z (N, latent_dim) and of y if it is conditional.
-
-        Raises:
-            UserError: a direction is asked for.
-        """
+        """Return what `export` writes: the generator. A direction is refused."""
         if direction is not None:
             raise UserError(f"{type(self).__name__} makes samples from noise, in no direction: leave {direction} out.")
-        rows = torch.arange(3)
-        inputs = {"z": self.latents(rows)}
-        if self.condition is not None:
-            inputs[self.condition.name] = self.condition.of_rows(rows, 0)
-        tries = [tuple(x[:count] for x in inputs.values()) for count in (1, len(rows))]
-        given = " and ".join(f"{name} {sizes_in_words(*x.shape[1:])}" for name, x in inputs.items())
-        what = f"{given} to {sizes_in_words(*(self.shape or ()))}"
-        free = {name: {0: MANY} for name in inputs}
-
-        def expected(z: Tensor, y: Tensor | None = None) -> Tensor:
-            return self.generate(z, raw, y)
-
-        return [Traceable(self.sampler(raw), tuple(inputs.values()), free, tries, expected, what)]
+        return traced_from_noise(self, raw)
 
     # Playing and validating -------------------------------------------------------------------------------
 

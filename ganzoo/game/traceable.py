@@ -3,10 +3,11 @@
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
+import torch
 from torch import Tensor, nn
 from torch.export import Dim
 
-__all__ = ["MANY", "Traceable", "sizes_in_words"]
+__all__ = ["MANY", "Traceable", "sizes_in_words", "traced_from_noise"]
 
 MANY = Dim("N", min=1)
 
@@ -34,3 +35,20 @@ class Traceable(NamedTuple):
 def sizes_in_words(*shape: int | str) -> str:
     """Return the shape of a batch, in words: (N, 3, H, W)."""
     return f"(N, {', '.join(map(str, shape))})" if shape else "(N,)"
+
+
+def traced_from_noise(model: Any, raw: bool | None) -> list[Traceable]:
+    """Return the generator of a model from noise: of latents z (N, latent_dim), and of y if it is conditional."""
+    rows = torch.arange(3)
+    inputs = {"z": model.latents(rows)}
+    if model.condition is not None:
+        inputs[model.condition.name] = model.condition.of_rows(rows, 0)
+    tries = [tuple(x[:count] for x in inputs.values()) for count in (1, len(rows))]
+    given = " and ".join(f"{name} {sizes_in_words(*x.shape[1:])}" for name, x in inputs.items())
+    what = f"{given} to {sizes_in_words(*(model.shape or ()))}"
+    free = {name: {0: MANY} for name in inputs}
+
+    def expected(z: Tensor, y: Tensor | None = None) -> Tensor:
+        return model.generate(z, raw, y)
+
+    return [Traceable(model.sampler(raw), tuple(inputs.values()), free, tries, expected, what)]

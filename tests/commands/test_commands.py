@@ -2,19 +2,24 @@
 
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from conftest import QUIET, environment
+from conftest import QUIET, environment, kept
 from PIL import Image
 
 import ganzoo
 import ganzoo.data
 import ganzoo.models
 from ganzoo.cli import main
+from ganzoo.cli.main import run
+from ganzoo.models import StyleGAN2
+from ganzoo.networks import StyleGAN2Discriminator, StyleGAN2Generator
 from ganzoo.pictures.grids import to_uint8
+from ganzoo.system.errors import UserError
 
 SHORT = ["--trainer.max_steps", "2", "--trainer.limit_val_batches", "1", "--data.batch_size", "8", *QUIET]
 AVERAGE = ["--model.ema", "1000", "--model.ema_rampup", "null"]  # slow, so that it differs from the weights
@@ -152,3 +157,29 @@ def test_list_prefers_the_experiments_of_the_folder(capsys, tmp_path, monkeypatc
     assert "experiments/mine/run.yaml" in shown
     assert "My own run" in shown
     assert "gan_ring" not in shown
+
+
+def test_truncation_is_a_number_or_a_row_of_each(images, tmp_path, capsys):
+    model = StyleGAN2(
+        generator=partial(StyleGAN2Generator, width=4, w_dim=8, mapping_layers=2),
+        discriminator=partial(StyleGAN2Discriminator, width=4),
+        latent_dim=8,
+        shape=(1, 16, 16),
+    )
+    styled = kept(model, tmp_path / "styled.ckpt")
+    main(["sample", styled, "--num", "9", "--psi", "0,0.5,1", "--out", str(tmp_path / "grid.png")])
+    assert "3 samples of StyleGAN2, seed 0, psi 0,0.5,1: " in capsys.readouterr().out
+    assert Image.open(tmp_path / "grid.png").width > 100
+    main(["sample", styled, "--num", "3", "--psi", "0.5", "--out", str(tmp_path / "half")])
+    expected = to_uint8(model.sample(3, psi=0.5))[:, 0]
+    for i, path in enumerate(sorted((tmp_path / "half").glob("*.png"))):
+        assert (picture(path).int() - expected[i].int()).abs().max() <= 1
+    for given, out, message in (
+        ([styled, "--psi", "0,1"], "folder", "several are rows of one picture"),
+        ([styled, "--psi", "much"], "a.png", "psi is much: give a number"),
+        ([styled, "--psi", "nan"], "a.png", "psi is nan: give a number"),
+        ([str(images), "--psi", "0.7"], "a.png", "DCGAN has no latent space W, so psi 0.7"),
+    ):
+        with pytest.raises(UserError, match=message):
+            run(["sample", *given, "--out", str(tmp_path / out)])
+        assert not (tmp_path / out).exists()
