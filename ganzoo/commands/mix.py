@@ -56,7 +56,7 @@ def mix(
     below = codes_named(model, rows, seed, "rows", raw, label, psi)
     beside = codes_named(model, cols, seed, "cols", raw, label, psi)
     images = mixing_grid(model, below, beside, mixing, raw)
-    of = f"layers {shown(mixing)} of {num_ws} from the top row ({', '.join(beside.names)}), the others from the left column"
+    of = f"layers {shown(mixing)} of {num_ws} of the top row ({', '.join(beside.names)}), the others of the left column"
     truncated = "" if psi == 1 else f", psi {psi:g}"
     save_sheet({"": images}, path, 1 + len(beside), f"{of}{truncated}", ["", *below.names])
     say(f"{len(below)} x {len(beside)} images of {type(model).__name__}, {of}{truncated}: {out}")
