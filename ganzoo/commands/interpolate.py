@@ -176,7 +176,7 @@ def walk_of_codes(
     codes = Codes.read(path, image_model(model, "walk"), raw)
     if len(codes) < 2:
         raise UserError(f"{path} has one code: a walk visits two or more.")
-    way = kind or ("slerp" if codes.space == "z" else "lerp")
+    way: Any = kind or ("slerp" if codes.space == "z" else "lerp")
     values = walk(codes.values[:, None], steps, way, closed)
     maps = {name: walk(value.flatten(1), steps, "slerp", closed) for name, value in codes.maps.items()}
     told: Tensor | None = codes.y

@@ -91,9 +91,15 @@ class Directions:
         whole = whole and all(each.dtype.kind == "f" and np.isfinite(each).all() for each in numbers)
         if not whole or (len(given) and not 0 <= given.min() <= given.max() < layers):
             raise UserError(f"{path} has no directions of this {type(model).__name__}: give {THIS}.")
-        vectors, units, values = (torch.from_numpy(each).float() for each in numbers)
+        tensors = [torch.from_numpy(each).float() for each in numbers]
         names = [str(name) for name in np.atleast_1d(arrays["names"])]
-        return cls(str(arrays["space"]), vectors, units, values, str(arrays["method"]), given.tolist(), names)  # type: ignore[arg-type]
+        return cls(
+            str(arrays["space"]),  # type: ignore[arg-type]
+            *(tensors[0], tensors[1], tensors[2]),
+            str(arrays["method"]),
+            given.tolist(),
+            names,
+        )
 
 
 def moved_along(

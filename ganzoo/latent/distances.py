@@ -17,9 +17,15 @@ SMALLEST = 4  # px, of the coarsest scale
 
 
 class Distance(Protocol):
-    """A distance (N,) of images (N, C, H, W) in [-1, 1] that grows with the square of a small difference."""
+    """A distance (N,) of images (N, C, H, W) in [-1, 1] that grows with the square of a small difference.
+
+    Attributes:
+        name: in words.
+        noise_weight: weight of the regularization of noise maps beside it, in projection.
+    """
 
     name: str
+    noise_weight: float
 
     def __call__(self, a: Tensor, b: Tensor) -> Tensor:
         """Return the distances."""
@@ -29,6 +35,7 @@ class MultiScale(nn.Module):
     """The mean squared difference of pixels, averaged over the image's size, half of it, a quarter ... down to 4 px."""
 
     name = "multi-scale pixel loss"
+    noise_weight = 1.0  # it is far smaller than LPIPS: with more, an image that the model made itself is not found
 
     def forward(self, a: Tensor, b: Tensor) -> Tensor:
         """Return the distances of images."""

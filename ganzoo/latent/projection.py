@@ -21,7 +21,6 @@ TRIED = 64  # samples of which the nearest is where a projection into Z starts
 JITTER = 0.05  # of W's deviation: the noise that the code gets at first
 QUIET_FROM = 0.75  # share of the steps after which it gets none
 RISE, FALL = 0.05, 0.25  # share of the steps in which the rate rises and falls
-REGULARIZATION = 1e5  # of the noise maps
 SMALLEST = 8  # px, of the coarsest scale at which noise maps are looked at
 CHANCE = 9  # sets the chance of a projection apart from other chance
 
@@ -118,10 +117,10 @@ def project(
         optimizer.param_groups[0]["lr"] = rate_at(share, lr)
         jitter = JITTER * deviation * max(0.0, 1 - share / QUIET_FROM) ** 2
         moved = code + jitter * chance.normal(*code.shape[1:])
-        image = render(model, moved, space, y, raw, seed, rows, noise, maps)
+        image = shown(render(model, moved, space, y, raw, seed, rows, noise, maps))
         loss = distance(image, target).sum()
         if maps:
-            loss = loss + REGULARIZATION * noise_regularization(list(maps.values()))
+            loss = loss + distance.noise_weight * noise_regularization(list(maps.values()))
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
@@ -131,7 +130,7 @@ def project(
             if space == "z" and model.latent == "uniform":
                 code.clamp_(-1, 1)
         if step * frames // steps > (step - 1) * frames // steps:
-            way.append(image.detach().float().cpu().clamp(-1, 1)[0])
+            way.append(image.detach().float().cpu()[0])
         watch()
     kept = {name: value.detach()[None].cpu() for name, value in maps.items()}
     codes = Codes(space, code.detach().cpu(), None if space != "z" else y, kept, seed, rows)
@@ -140,6 +139,14 @@ def project(
     with torch.no_grad():
         far = float(distance(here, target))
     return Projection(codes, made[0], far, float((here - target).abs().mean()), torch.stack([*way, made[0]]))
+
+
+def shown(image: Tensor) -> Tensor:
+    """Return an image within [-1, 1], as a file can show it. The gradient is as if it had not been cut off.
+
+    So a white pixel may be whiter than white, and one that should not be white comes back.
+    """
+    return image + (image.clamp(-1, 1) - image).detach()
 
 
 def start_in_w(

@@ -130,10 +130,10 @@ def generator_name(key: str, _: int) -> str | None:
     kind, _, digits = layer.partition(".")
     if layer in ("conv1", "to_rgb1"):
         return f"synthesis.b4.{'conv1' if layer == 'conv1' else 'torgb'}.{inner}"
-    number = int(digits)
+    block = int(digits)
     if kind == "to_rgbs":
-        return f"synthesis.b{8 << number}.torgb.{inner}"
-    return f"synthesis.b{8 << number // 2}.conv{number % 2}.{inner}"
+        return f"synthesis.b{8 << block}.torgb.{inner}"
+    return f"synthesis.b{8 << block // 2}.conv{block % 2}.{inner}"
 
 
 def discriminator_name(key: str, blocks: int) -> str | None:

@@ -14,10 +14,18 @@ from torch import Tensor, nn
 from ganzoo.system.errors import UserError
 from ganzoo.system.weights import plain_contents
 
-__all__ = ["LPIPS", "cached_vgg16"]
+__all__ = ["FILE", "LPIPS", "cached_vgg16"]
 
 FILE = "vgg16-397923af.pth"
 SMALLEST, LARGEST = 64, 256  # px: the patches that it was trained on; larger images are made smaller, as StyleGAN2 does
+
+# VGG16's convolutions, by their numbers among its layers: channels that they read and make
+CONVOLUTIONS = {
+    **{0: (3, 64), 2: (64, 64), 5: (64, 128), 7: (128, 128), 10: (128, 256), 12: (256, 256), 14: (256, 256)},
+    **{17: (256, 512), 19: (512, 512), 21: (512, 512), 24: (512, 512), 26: (512, 512), 28: (512, 512)},
+}
+SHAPES = {f"{number}.weight": (made, read, 3, 3) for number, (read, made) in CONVOLUTIONS.items()}
+SHAPES |= {f"{number}.bias": (made,) for number, (_, made) in CONVOLUTIONS.items()}
 
 
 def cached_vgg16() -> str | None:
@@ -39,14 +47,17 @@ class LPIPS(nn.Module):
     """
 
     name = "LPIPS (VGG16)"
+    noise_weight = 1e5  # StyleGAN2's, in projection
 
     def __init__(self, weights: str) -> None:
         super().__init__()
+        found = features_in(weights)
         from torchmetrics.functional.image.lpips import _LPIPS  # its public form would fetch VGG16 by itself
 
         with torch.random.fork_rng(devices=[]):  # its weights are random at first
             self.network: Any = _LPIPS(pretrained=True, net="vgg", pnet_rand=True)
-        self.network.net.load_state_dict(slices_of(weights, self.network.net.state_dict()))
+        mine = self.network.net.state_dict()
+        self.network.net.load_state_dict({name: found[name.partition(".")[2]] for name in mine})
         self.eval().requires_grad_(False)
 
     def forward(self, a: Tensor, b: Tensor) -> Tensor:
@@ -64,16 +75,16 @@ def seen(x: Tensor) -> Tensor:
     return F.avg_pool2d(x, shorter // LARGEST) if shorter >= 2 * LARGEST else x
 
 
-def slices_of(path: str, mine: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Return torchvision's weights of VGG16 by the names that they have in LPIPS: features.5.weight, slice2.5.weight.
+def features_in(path: str) -> dict[str, Tensor]:
+    """Return the weights of VGG16's convolutions in torchvision's file, by their names in its features: 5.weight.
 
     Raises:
         UserError: the file is another, or can't be read.
     """
     try:
         weights = plain_contents(path)
-        found = {name: weights[f"features.{name.partition('.')[2]}"] for name in mine}
-        if any(found[name].shape != mine[name].shape for name in mine):
+        found = {name: weights[f"features.{name}"] for name in SHAPES}
+        if any(found[name].shape != shape for name, shape in SHAPES.items()):
             raise KeyError("shapes")
     except UserError:
         raise
