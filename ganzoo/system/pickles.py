@@ -112,6 +112,8 @@ class Machine:
             push([])
         elif name == "EMPTY_DICT":
             push({})
+        elif name in ("POP", "POP_MARK"):
+            self.pop() if name == "POP" else self.to_mark()
         elif name == "TUPLE":
             push(tuple(self.to_mark()))
         elif name in ("LIST", "FROZENSET"):

@@ -65,6 +65,9 @@ def module(class_name, weights, buffers=(), options=None, prefix=""):
         else:
             state["_parameters"][name] = nn.Parameter(value)
     for name, value in options.items():
+        first, _, rest = name[len(prefix) :].partition(".") if name.startswith(prefix) else ("", "", "")
+        if rest:
+            inner.setdefault(first, {})  # one without weights
         if name.startswith(prefix) and "." not in name[len(prefix) :]:
             state[name[len(prefix) :]] = value
     for name, own in inner.items():

@@ -37,6 +37,7 @@ def test_the_shapes_are_those_of_torchvision():
     assert {name: tuple(value.shape) for name, value in features.state_dict().items()} == lpips.SHAPES
 
 
+@pytest.mark.slow  # VGG16 is built twice
 def test_lpips_is_that_of_torchmetrics_with_the_same_backbone(weights):
     from torchmetrics.functional.image.lpips import _LPIPS
 

@@ -52,11 +52,12 @@ def import_(
         name for name, value in (("other", other), ("image_size", image_size), ("noise", noise)) if value is not None
     ]:
         raise UserError(f"{src} is a StyleGAN2, whose weights say all: leave --{given[0]} out.")
-    keep(model, dest)
+    discriminator = bool({"D", "d"} & {*has})
+    keep(model, dest, ("generator", "ema", *(["discriminator"] if discriminator else [])))
     assert model.shape is not None
     classes = "" if model.condition is None else f", {model.condition.classes} classes"
     say(f"StyleGAN2, {model.shape[-1]} px, {model.shape[0]} channels{classes}, with {', '.join(has)} of {src}: {dest}")
-    new = "" if "D" in has else "the discriminator and "
+    new = "" if discriminator else "the discriminator and "
     say(f"Not in such files, so new: {new}optimizers. `ganzoo fit --ckpt_path` starts at round 0.")
 
 
