@@ -161,8 +161,6 @@ def by_labels(
         labelled = told(model, num, seed)
     else:
         classifiers = judges(labelled_sets(model, *given))
-        for name, (judge, _) in classifiers.items():
-            say(f"Classifier of {name}: {judge.recipe}.")
         labelled = label(model, classifiers, num, seed, raw)
     codes = drawn(model, num, seed, raw)
     vectors, right, names = of_labels(codes, labelled)

@@ -76,14 +76,12 @@ def disentanglement(
     model.to("cuda" if torch.cuda.is_available() else "cpu")
     assert model.shape is not None
     distance = distance_for(lpips, model.device, model.shape[0])
+    seen = label(model, judges(sets), labelled, seed, raw) if sets else None
     rows = path_rows(model, distance, num, epsilon, seed, raw)
-    if sets:
-        classifiers = judges(sets)
-        for name, (judge, _) in classifiers.items():
-            say(f"Classifier of {name}: {judge.recipe}.")
-        rows += separability_rows(model, label(model, classifiers, labelled, seed, raw), raw)
-    else:
+    if seen is None:
         say("Separability needs labels: --data NAME --root DIR, of CelebA --attributes Smiling Male.")
+    else:
+        rows += separability_rows(model, seen, raw)
     show(rows, type(model).__name__)
     if path is not None:
         text = io.StringIO()

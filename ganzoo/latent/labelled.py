@@ -11,12 +11,14 @@ from ganzoo.data import DataModule
 from ganzoo.game import FromNoise
 from ganzoo.metrics import Judge, judge_of
 from ganzoo.system.errors import UserError
+from ganzoo.system.output import say
 from ganzoo.system.waiting import follow
 
 __all__ = ["Labelled", "judges", "label", "separated", "told"]
 
 MOST, HELD_OUT = 20_000, 1000  # images that a judge learns from, and that it is tried on
 BATCH = 32
+FEWEST = 5  # samples on each side of a plane
 
 
 @dataclass
@@ -39,7 +41,9 @@ class Labelled:
 
 
 def judges(sets: Iterable[DataModule]) -> dict[str, tuple[Judge, int]]:
-    """Return a judge for each attribute in sets of labelled images, by name, with the number of the class that it is.
+    """Return a judge for each attribute in sets of labelled images, by name, with the number of its class.
+
+    How good it is, is said.
 
     A set of two classes has one attribute, whether an image is of the second; of more classes, each is one.
 
@@ -50,13 +54,14 @@ def judges(sets: Iterable[DataModule]) -> dict[str, tuple[Judge, int]]:
     for data in sets:
         data.setup("fit")
         count = data.num_classes
-        if not count or count < 2:
-            raise UserError(f"{type(data).__name__} has no labels: give data with classes, or attributes of CelebA.")
+        if not count or count < 2 or len(data.shape) != 3:
+            raise UserError(f"{type(data).__name__} has no labels of images: give data with classes, or attributes of CelebA.")
         names = list(data.class_names or map(str, range(count)))
         judge = judge_of(*grey(data.train, MOST), count)
         images, labels = grey(data.val, HELD_OUT)
         right = (seen_by(judge, images.float().div(127.5).sub(1)).argmax(1) == labels).float().mean()
-        judge.recipe = f"right on {float(right):.1%} of {len(labels):,} held-out images"
+        of = names[1] if count == 2 else f"{count} classes"
+        say(f"Classifier of {of}: right on {float(right):.1%} of {len(labels):,} held-out images.")
         found |= {names[number]: (judge, number) for number in (range(count) if count > 2 else [1])}
     return found
 
@@ -85,8 +90,10 @@ def label(
 
     Karras et al. 2019, section 4.2 and appendix C.
 
+    An attribute that (nearly) all of them show, or none, is left out with a message.
+
     Raises:
-        UserError: samples show one side of an attribute only.
+        UserError: that holds for all attributes.
     """
     rows = torch.arange(num)
     images = []
@@ -94,20 +101,21 @@ def label(
         images.append(model.sample_rows(part, seed, raw).mean(1, keepdim=True).cpu())
     x = torch.cat(images)
     y = None if model.condition is None else model.condition.of_rows(rows, seed)
-    labels, kept = [], []
+    labels, kept, names = [], [], []
     for name, (judge, number) in found.items():
         probability = seen_by(judge, x)[:, number]
         sure = (probability - 0.5).abs()
-        keep = sure >= sure.median()
-        labels.append(probability > 0.5)
+        keep, there = sure >= sure.median(), probability > 0.5
+        count, here = int(keep.sum()), int((there & keep).sum())
+        if not FEWEST <= here <= count - FEWEST:
+            say(f"Left out: {name}, which {here:,} of the {count:,} samples that its classifier is surest of show.")
+            continue
+        labels.append(there)
         kept.append(keep)
-        here = int((labels[-1] & keep).sum())
-        if not 2 <= here <= int(keep.sum()) - 2:
-            raise UserError(
-                f"of the {int(keep.sum()):,} samples that its judge is surest of, {here:,} show {name}: too few differ "
-                "to tell them apart. Leave it out, or give a larger num."
-            )
-    return Labelled(model.latents(rows, seed), y, torch.stack(labels, 1), torch.stack(kept, 1), list(found))
+        names.append(name)
+    if not names:
+        raise UserError("the samples differ in no label that is asked for: give others, or make more samples.")
+    return Labelled(model.latents(rows, seed), y, torch.stack(labels, 1), torch.stack(kept, 1), names)
 
 
 def told(model: FromNoise, num: int, seed: int = 0) -> Labelled:

@@ -8,6 +8,7 @@ from ganzoo.game import FromNoise
 from ganzoo.game.record import options_of
 from ganzoo.system.discovery import publish
 from ganzoo.system.errors import UserError
+from ganzoo.system.source import classes_below
 
 __all__ = ["labelled_sets"]
 
@@ -27,7 +28,7 @@ def labelled_sets(
         UserError: there is no such class.
     """
     name = data or ("Faces" if attributes else "ImageFolder")
-    known = publish("ganzoo.data")
+    known = publish("ganzoo.data").keys() & classes_below("DataModule", "ganzoo.data").keys()
     if name not in known:
         raise UserError(f"data is {name}: there are {', '.join(sorted(known))}.")
     cls: Any = getattr(import_module("ganzoo.data"), name)
