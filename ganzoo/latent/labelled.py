@@ -55,7 +55,9 @@ def judges(sets: Iterable[DataModule]) -> dict[str, tuple[Judge, int]]:
         data.setup("fit")
         count = data.num_classes
         if not count or count < 2 or len(data.shape) != 3:
-            raise UserError(f"{type(data).__name__} has no labels of images: give data with classes, or attributes of CelebA.")
+            raise UserError(
+                f"{type(data).__name__} has no labels of images: give data with classes, or attributes of CelebA."
+            )
         names = list(data.class_names or map(str, range(count)))
         judge = judge_of(*grey(data.train, MOST), count)
         images, labels = grey(data.val, HELD_OUT)
