@@ -114,7 +114,7 @@ def refuse_other_filter(key: str, value: Tensor, path: str) -> None:
         raise UserError(f"{path} has another filter than (1, 3, 3, 1), {key}: it can't be imported.")
 
 
-def generator_name(key: str, _: int) -> str | None:
+def generator_name(key: str, blocks: int) -> str | None:
     """Return NVIDIA's name of a generator's weight."""
     if key == MARK:
         return "synthesis.b4.const"
@@ -127,10 +127,10 @@ def generator_name(key: str, _: int) -> str | None:
     if found is None or found[2] not in LAYER:
         return None
     layer, inner = found[1], LAYER[found[2]]
-    kind, _, digits = layer.partition(".")
+    kind, _, digit = layer.partition(".")
     if layer in ("conv1", "to_rgb1"):
         return f"synthesis.b4.{'conv1' if layer == 'conv1' else 'torgb'}.{inner}"
-    block = int(digits)
+    block = int(digit)
     if kind == "to_rgbs":
         return f"synthesis.b{8 << block}.torgb.{inner}"
     return f"synthesis.b{8 << block // 2}.conv{block % 2}.{inner}"

@@ -146,7 +146,7 @@ def layers_in(weights: Mapping[str, Tensor]) -> int:
 def clamp_in(options: Mapping[str, Any], name: str) -> float | None:
     """Return the bound of a network's maps, if it has one."""
     value = options.get(name)
-    return float(value) if type(value) in (int, float) else None
+    return float(value) if isinstance(value, (int, float)) else None
 
 
 def widths(channels: dict[int, int], shape: tuple[int, int, int], path: str) -> dict[str, Any]:
@@ -158,11 +158,11 @@ def widths(channels: dict[int, int], shape: tuple[int, int, int], path: str) -> 
     width = max(channels.values())
     fewer = [side for side, count in channels.items() if count < width]
     base = channels[min(fewer)] * min(fewer) if fewer else width * shape[1]
-    made = {"fmaps": base / BASE, "width": width}
-    if sizes(shape, **made) != channels:
+    fmaps = base / BASE
+    if sizes(shape, fmaps, width) != channels:
         said = ", ".join(f"{count} at {side} px" for side, count in channels.items())
         raise UserError(f"{path} has channels by no rule of the authors' code ({said}): it can't be imported.")
-    return made
+    return {"fmaps": fmaps, "width": width}
 
 
 def fill(network: nn.Module, weights: dict[str, Tensor], path: str) -> None:

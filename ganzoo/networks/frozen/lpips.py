@@ -24,7 +24,9 @@ CONVOLUTIONS = {
     **{0: (3, 64), 2: (64, 64), 5: (64, 128), 7: (128, 128), 10: (128, 256), 12: (256, 256), 14: (256, 256)},
     **{17: (256, 512), 19: (512, 512), 21: (512, 512), 24: (512, 512), 26: (512, 512), 28: (512, 512)},
 }
-SHAPES = {f"{number}.weight": (made, read, 3, 3) for number, (read, made) in CONVOLUTIONS.items()}
+SHAPES: dict[str, tuple[int, ...]] = {
+    f"{number}.weight": (made, read, 3, 3) for number, (read, made) in CONVOLUTIONS.items()
+}
 SHAPES |= {f"{number}.bias": (made,) for number, (_, made) in CONVOLUTIONS.items()}
 
 
