@@ -144,6 +144,7 @@ def test_a_hostile_or_broken_file_is_refused_in_a_line(tmp_path, model, kind):
         Codes.read(path, model)
     assert "\n" not in str(refusal.value)
     assert str(path) in str(refusal.value)
+    assert {"bomb": "claims", "packed": "is packed", "objects": "holds objects"}.get(kind, "") in str(refusal.value)
 
 
 def test_a_good_one_of_the_same_kind_is_read(tmp_path, model):

@@ -15,9 +15,9 @@ from latent.small import LATENT, plain, styled, told
 
 
 def test_sefa_is_the_eigenvectors_by_hand():
-    """A^T A = [[13, 12], [12, 13]]: 25 along (1, 1), and 1 along (1, -1)."""
-    vectors, values = sefa(torch.tensor([[3.0, 2.0], [2.0, 3.0]]), 2)
-    torch.testing.assert_close(values, torch.tensor([25.0, 1.0]))
+    """A^T A = [[25, 20], [20, 25]]: 45 along (1, 1), and 5 along (1, -1)."""
+    vectors, values = sefa(torch.tensor([[3.0, 0.0], [4.0, 5.0]]), 2)
+    torch.testing.assert_close(values, torch.tensor([45.0, 5.0]))
     half = math.sqrt(0.5)
     torch.testing.assert_close(vectors[0], torch.tensor([half, half]))
     torch.testing.assert_close(vectors[1].abs(), torch.tensor([half, half]))
