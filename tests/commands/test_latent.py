@@ -84,15 +84,6 @@ def test_mix_draws_the_sources_and_the_mixtures(ckpt, tmp_path, capsys):
     assert "2 x 3 images of StyleGAN2, layers 4-5 of 6 of the top row (3, 4, 5)" in capsys.readouterr().out
 
 
-def test_truncation_goes_from_the_mean_to_the_sample(ckpt, tmp_path):
-    run("truncation", ckpt, "--samples", "3,4", "--psi", "[0,0.5,1]", "--out", tmp_path / "t.png")
-    found, model = cells(tmp_path / "t.png", 2, 3), ganzoo.load(ckpt)
-    for column, psi in enumerate((0.0, 0.5, 1.0)):
-        images = model.sample_rows(torch.tensor([3, 4]), psi=psi)
-        for row in range(2):
-            assert np.array_equal(found[row][column], pixels(images[row])), (row, psi)
-
-
 def test_noise_draws_images_and_their_deviation(ckpt, tmp_path, capsys):
     run("noise", ckpt, "--samples", "3", "--count", "4", "--out", tmp_path / "n.png")
     (row,) = cells(tmp_path / "n.png", 1, 4)
@@ -203,7 +194,6 @@ def test_disentanglement_is_a_table(ckpt, without, tmp_path, capsys, monkeypatch
     ("args", "words"),
     [
         (["mix"], "no space W, so there is no style mixing"),
-        (["truncation"], "no space W, so there is no truncation"),
         (["noise", "--count", "2"], "do not depend on any noise"),
         (["noise", "--psi", "0.5"], "no truncation (psi)"),
         (["interpolate", "--space", "w"], "no walk in W"),
@@ -232,7 +222,7 @@ def test_what_a_model_without_w_can_not_do(without, tmp_path, monkeypatch, capsy
         (["disentanglement", "--out", "t.txt"], "give a .csv"),
         (["interpolate", "--codes", "none.npz"], "there is no file none.npz"),
         (["sample", "--codes", "none.npz", "--out", "s.png"], "there is no file none.npz"),
-        (["truncation", "--psi", "[]"], "some degrees"),
+        (["sample", "--codes", "x.npz", "--psi", "0.5", "--out", "s.png"], "leave --label and --psi out"),
         (["mix", "--label", "1"], "takes no labels"),
     ],
 )
