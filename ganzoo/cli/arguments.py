@@ -219,6 +219,12 @@ def flags(args: list[str], command: Callable[..., None] | dict[str, Any]) -> lis
     names = {f"--{parameter.name}" for parameter in parameters if parameter.annotation is bool}
     said = [*(value.lower() in ("true", "false") for value in args[1:]), False]  # what follows each argument
     args = [f"{arg}=true" if arg in names and not value else arg for arg, value in zip(args, said, strict=True)]
+    required = [parameter for parameter in parameters if parameter.default is inspect.Parameter.empty]
+    if required and required[-1].annotation == list[str]:  # the files that stand after the checkpoint
+        given = list(itertools.takewhile(lambda arg: not arg.startswith("-"), args[1:]))
+        alone = len(required) - 1
+        if len(given) > alone:
+            args = [*args[: 1 + alone], json.dumps(given[alone:]), *args[1 + len(given) :]]
     for parameter in parameters:
         if parameter.annotation == list[str] | None and (name := f"--{parameter.name}") in args:
             start = args.index(name) + 1

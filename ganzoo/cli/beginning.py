@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from torch import Tensor
+
 from ganzoo.game import Game
 from ganzoo.runs.checkpoint_file import read
 from ganzoo.runs.wellformed import refuse_unplayable
@@ -22,23 +24,36 @@ def begin_with(model: Game, path: str) -> None:
     checkpoint = read(path)
     refuse_unplayable(checkpoint, path)
     weights: dict[str, Any] = checkpoint["state_dict"]
-    if "optimizer_states" not in checkpoint:  # an import: what is beside its generator was never trained
-        weights = {name: value for name, value in weights.items() if name.startswith("generator.")}
+    if "optimizer_states" not in checkpoint:
+        weights = imported(checkpoint)
     seen = min(max(0, checkpoint["ganzoo"]["images_seen"]), MOST_SEEN)
     model.begin_with(weights, partly=True, images_seen=seen)
 
 
 def begin_as_import(model: Game, checkpoint: dict[str, Any], path: str) -> None:
-    """Start a run at round 0 with the generator of a checkpoint that `ganzoo import` made.
+    """Start a run at round 0 with the networks of a checkpoint that `ganzoo import` made.
 
     Raises:
         UserError: it is another model's.
     """
     model.on_load_checkpoint(checkpoint)
-    made = {name: value for name, value in checkpoint["state_dict"].items() if name.startswith("generator.")}
-    model.begin_with(made)  # the discriminators beside them were never trained
+    model.begin_with(imported(checkpoint))
     if rank() == 0:
-        say(f"The generator begins as in {path}; discriminator and optimizers are new.")
+        discriminator = "discriminator" in networks_in(checkpoint)
+        begins = "The generator and the discriminator begin" if discriminator else "The generator begins"
+        say(f"{begins} as in {path}; {'' if discriminator else 'discriminator and '}optimizers are new.")
+
+
+def imported(checkpoint: dict[str, Any]) -> dict[str, Tensor]:
+    """Return the weights of an import that its file had; the others beside them were never trained."""
+    starts = tuple(f"{name}." for name in networks_in(checkpoint))
+    return {name: value for name, value in checkpoint["state_dict"].items() if name.startswith(starts)}
+
+
+def networks_in(checkpoint: dict[str, Any]) -> list[str]:
+    """Return which networks the file of an import had; a checkpoint of an earlier version does not say so."""
+    names = checkpoint["ganzoo"].get("imported", ["generator"])
+    return [name for name in ("generator", "discriminator", "ema") if isinstance(names, list) and name in names]
 
 
 def tell_going_on(checkpoint: dict[str, Any], path: str, seed: int) -> None:

@@ -1,13 +1,15 @@
 """`ganzoo interpolate`: walks through a trained generator's latent space."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, Literal
 
 import torch
 from torch import Tensor
 
 from ganzoo.game import FromNoise
-from ganzoo.latent import walk
+from ganzoo.latent import Codes, walk
+from ganzoo.latent.spaces import image_model, need_w
 from ganzoo.pictures.films import save_film, save_video
 from ganzoo.pictures.grids import save_picture
 from ganzoo.pictures.planes import plane_of_walks
@@ -23,10 +25,12 @@ from ganzoo.system.waiting import follow
 
 __all__ = ["interpolate"]
 
+Frame = Callable[[], Tensor]
+
 
 def interpolate(
     ckpt: str,
-    kind: Literal["slerp", "lerp"] = "slerp",
+    kind: Literal["slerp", "lerp"] | None = None,
     out: str = "walk.gif",
     num: int = 16,
     stops: int = 5,
@@ -34,13 +38,17 @@ def interpolate(
     seed: int = 0,
     raw: bool = False,
     labels: list[str] | None = None,
+    space: Literal["z", "w"] = "z",
+    psi: float = 1.0,
+    codes: str | None = None,
     trust: bool = False,
 ) -> None:
     """Walk through a checkpoint's latent space: a film, or a strip of pictures.
 
     Args:
         ckpt: a .ckpt file, which knows its model, or a run's folder: its last checkpoint.
-        kind: along great arcs, which keep the latents' length, or along straight lines.
+        kind: along great arcs, which keep the latents' length, or along straight lines. Unless given: arcs in Z, lines
+            in W.
         out: a .gif or .mp4 of walks that come back to their start, side by side; or a .png with one walk a row, from
             its first stop to its last (for points in the plane: each walk is a line).
         num: how many walks.
@@ -49,6 +57,10 @@ def interpolate(
         seed: the same seed gives the same walks.
         raw: use the generator's raw weights even if the checkpoint holds their moving average.
         labels: for a conditional model, walk from class to class with fixed noise: two names or numbers or more.
+        space: walk in Z, or in W of a style-based model.
+        psi: truncation, of a style-based model: 1 is none, 0 the mean image.
+        codes: an .npz file of two codes or more, such as `ganzoo project` writes: one walk, which visits them, in
+            their space.
         trust: also import classes that are not ganzoo's, such as your own network: their code runs.
     """
     if num < 1 or stops < 2 or steps < 1:
@@ -73,9 +85,16 @@ def interpolate(
     numbers = None if labels is None else [int(label) for label in asked if label is not None]
     model.to("cuda" if torch.cuda.is_available() else "cpu")
     film = path.suffix != ".png"
-    latents, classes = stations(model, num, stops, steps, seed, kind, film, numbers)
-    frames_of = follow(list(zip(latents, classes, strict=True)), "Pictures of the walk")
-    samples = torch.stack([model.generate(z, raw, y, seed).cpu() for z, y in frames_of])
+    if codes is not None:
+        if labels or psi != 1 or space != "z":
+            raise UserError("codes have a class, a truncation and a space already: leave --labels, --psi, --space out.")
+        frames_of, space, num = walk_of_codes(model, codes, steps, kind, film, raw)
+    elif space == "w":
+        frames_of = walk_in_w(model, num, stops, steps, seed, kind or "lerp", film, numbers, psi, raw)
+    else:
+        latents, classes = stations(model, num, stops, steps, seed, kind or "slerp", film, numbers)
+        frames_of = [partial(model.generate, z, raw, y, seed, psi=psi) for z, y in zip(latents, classes, strict=True)]
+    samples = torch.stack([frame().cpu() for frame in follow(frames_of, "Pictures of the walk")])
     if samples.ndim == 3:
         frames = plane_of_walks(samples, film)
     elif film:
@@ -88,7 +107,11 @@ def interpolate(
         save_film(frames, path, seconds=1 / 12)
     else:
         save_picture(frames[0], path)
+    kind = kind or ("slerp" if space == "z" else "lerp")
     between = kind if labels is None else f"labels {', '.join(labels)}"
+    between += "" if space == "z" else f" in {space.upper()}"
+    between += "" if psi == 1 else f", psi {psi:g}"
+    between += "" if codes is None else f" between the codes of {codes}"
     say(f"{num} walks ({between}) of {type(model).__name__}, seed {seed}: {out}")
 
 
@@ -108,3 +131,62 @@ def stations(
     one_hot = torch.eye(model.num_classes or 0)[labels]  # (stops, classes)
     mixtures = walk(one_hot[:, None].expand(-1, num, -1), steps, "lerp", closed)
     return model.latents(torch.arange(num), seed).expand(len(mixtures), -1, -1), list(mixtures)
+
+
+def walk_in_w(
+    model: FromNoise,
+    num: int,
+    stops: int,
+    steps: int,
+    seed: int,
+    kind: Any,
+    closed: bool,
+    labels: list[int] | None,
+    psi: float,
+    raw: bool,
+) -> list[Frame]:
+    """Return what makes the pictures (num, C, H, W) of walks between styles: of latents, or of one latent in classes.
+
+    Each walk keeps its noise.
+
+    Raises:
+        UserError: the model has no W.
+    """
+    styles, rows = need_w(model, "walk in W"), torch.arange(num)
+    if labels is None:
+        visited = torch.arange(num * stops).view(stops, num)
+        told = [None if model.condition is None else model.condition.of_rows(rows, seed)] * stops
+    else:
+        visited = rows.expand(len(labels), num)
+        told = [torch.full((num,), number) for number in labels]
+    ws = [styles.of(model.latents(z, seed), y, raw, psi) for z, y in zip(visited, told, strict=True)]
+    return [partial(styles.images, frame, raw, seed, rows) for frame in walk(torch.stack(ws), steps, kind, closed)]
+
+
+def walk_of_codes(
+    model: FromNoise, path: str, steps: int, kind: Any, closed: bool, raw: bool
+) -> tuple[list[Frame], Any, int]:
+    """Return what makes the pictures (1, C, H, W) of a walk that visits codes, their space, and how many walks it is.
+
+    Noise maps go along arcs, which keep their spread.
+
+    Raises:
+        UserError: there are no two of them.
+    """
+    codes = Codes.read(path, image_model(model, "walk"), raw)
+    if len(codes) < 2:
+        raise UserError(f"{path} has one code: a walk visits two or more.")
+    way: Any = kind or ("slerp" if codes.space == "z" else "lerp")
+    values = walk(codes.values[:, None], steps, way, closed)
+    maps = {name: walk(value.flatten(1), steps, "slerp", closed) for name, value in codes.maps.items()}
+    told: Tensor | None = codes.y
+    if told is not None:
+        if not told.is_floating_point():
+            told = torch.nn.functional.one_hot(told, model.num_classes or 0).float()
+        told = walk(told[:, None], steps, "lerp", closed)
+    frames: list[Frame] = []
+    for i, value in enumerate(values):
+        own = {name: way[i].view(1, *codes.maps[name].shape[1:]) for name, way in maps.items()}
+        one = Codes(codes.space, value, None if told is None else told[i], own, codes.seed, codes.rows[:1])
+        frames.append(partial(one.images, model, raw))
+    return frames, codes.space, 1

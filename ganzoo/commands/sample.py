@@ -12,6 +12,8 @@ import torch
 from ganzoo.data.files.listing import few
 from ganzoo.game import FromNoise, Game
 from ganzoo.game.styles import need_styles
+from ganzoo.latent.codes import Codes
+from ganzoo.latent.spaces import image_model
 from ganzoo.pictures.grids import save_samples
 from ganzoo.pictures.planes import save_points
 from ganzoo.pictures.sheets import save_sheet
@@ -37,6 +39,7 @@ def sample(
     batch_size: int = 64,
     label: str | None = None,
     psi: str = "1",
+    codes: str | None = None,
     trust: bool = False,
 ) -> None:
     """Draw samples from a checkpoint: a grid, or a folder of them.
@@ -51,6 +54,7 @@ def sample(
         label: the class of all samples, for a conditional model: its name or number. Unless given: each class in turn.
         psi: truncation, for a model with a latent space W, such as StyleGAN2: 0.7 gives better and less varied samples,
             0 the mean image alone. Several, as 0,0.5,0.7,1, give a row each, of the same latents.
+        codes: an .npz file of codes, such as `ganzoo project` and `edit` write: their images are drawn, all of them.
         trust: also import classes that are not ganzoo's, such as your own network: their code runs.
     """
     if num < 1 or batch_size < 1:
@@ -72,6 +76,11 @@ def sample(
     if len(psis) > 1 and folder:
         raise UserError(f"psi is {psi}: several are rows of one picture, so out is to be a .png, not {out}.")
     model.to("cuda" if torch.cuda.is_available() else "cpu")
+    if codes is not None:
+        if label is not None or psis != [1.0]:
+            raise UserError("codes have a class and a truncation already: leave --label and --psi out.")
+        draw_codes(model, codes, raw, path, folder)
+        return
     order: slice | torch.Tensor = slice(None)
     columns: int | None = None
     names: list[str] = []  # of a grid's rows
@@ -101,6 +110,17 @@ def sample(
             save_sheet({"": samples[order]}, path, columns, said, names)
             said += f": {few(names, MOST_NAMED)}" if names and len(psis) == 1 else ""
     say(f"{said}: {out}")
+
+
+def draw_codes(model: FromNoise, file: str, raw: bool, path: Path, folder: bool) -> None:
+    """Draw the images of codes in a file: a grid, or a folder of them."""
+    codes = Codes.read(file, image_model(model, "codes"), raw)
+    images, said = codes.images(model, raw), f"{len(codes)} codes in {codes.space.upper()} of {type(model).__name__}"
+    if folder:
+        save_samples(images, range(len(codes)), empty_folder(path))
+    else:
+        save_sheet({"": images}, path, None, said)
+    say(f"{said}, {file}: {path}")
 
 
 def that_samples(model: Game, ckpt: str) -> FromNoise:

@@ -116,7 +116,7 @@ def refuse_other_shapes(game: Any, checkpoint: dict[str, Any]) -> None:
     if "optimizer_states" not in checkpoint:
         wanted = {name: value for name, value in ours.items() if name in theirs or name.startswith("generator.")}
     reason = misfit(wanted, theirs)
-    if not ours or not reason:
+    if not game.players or not reason:  # its networks may not be built yet
         return
     known = checkpoint["ganzoo"]["init_args"]
     sizes = [f"{size} {known[size]}" for size in game.sizes if size in known]

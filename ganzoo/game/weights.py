@@ -55,6 +55,8 @@ class Beginning:
         if self.partly and game.ema is not None and has:
             self.fill(game.ema, AVERAGE)
             game.images_seen = self.images_seen  # or the first rounds, in which an average is short, would replace it
+        elif game.ema is not None and has:
+            self.fill(game.ema, AVERAGE)
         elif self.partly and game.ema is not None:
             self.told.append("the average begins as the generator")
         elif self.partly and has:

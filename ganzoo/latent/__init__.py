@@ -1,5 +1,9 @@
-"""The latent space of a trained generator: walks in it."""
+"""What one does in the latent space of a trained generator: walks, mixing, projection, directions, measures."""
 
+from ganzoo.latent.codes import Codes
+from ganzoo.latent.directions import Directions
+from ganzoo.latent.mixing import mixed
+from ganzoo.latent.projection import project
 from ganzoo.latent.walks import lerp, slerp, walk
 
-__all__ = ["lerp", "slerp", "walk"]
+__all__ = ["Codes", "Directions", "lerp", "mixed", "project", "slerp", "walk"]

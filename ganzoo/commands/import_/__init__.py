@@ -1,5 +1,5 @@
-"""`ganzoo import`: generators that the authors of CycleGAN, pix2pix and CUT trained."""
+"""`ganzoo import`: what others trained, as checkpoints: NVIDIA's StyleGAN2, rosinality's, CycleGAN, pix2pix, CUT."""
 
-from ganzoo.commands.import_.translators import import_
+from ganzoo.commands.import_.command import import_
 
 __all__ = ["import_"]

@@ -1,24 +1,22 @@
-"""`ganzoo import`: generators of the authors' pytorch-CycleGAN-and-pix2pix, and of CUT's code, as checkpoints."""
+"""Generators of the authors' pytorch-CycleGAN-and-pix2pix, and of CUT's code, as checkpoints."""
 
 import os
 import re
 from functools import partial
 from typing import Any
 
-import lightning as L
 import torch
 from torch import Tensor, nn
 
+from ganzoo.commands.import_.keeping import keep
 from ganzoo.game import FromImages
 from ganzoo.models import CUT, CycleGAN, Pix2Pix
 from ganzoo.networks import PatchGAN, ResNetTranslator, UNet
-from ganzoo.runs.checkpoint_file import SafeCheckpointIO
 from ganzoo.system.errors import UserError
-from ganzoo.system.files import writable
 from ganzoo.system.output import say
 from ganzoo.system.weights import plain_contents
 
-__all__ = ["import_"]
+__all__ = ["import_translators"]
 
 Weights = dict[str, Tensor]
 STATISTICS = ("running_mean", "running_var", "num_batches_tracked")  # of a norm: not used, even at test time
@@ -27,36 +25,15 @@ THIS = "a generator of pytorch-CycleGAN-and-pix2pix or of CUT's code, such as la
 FILTER = ".filt"  # ends the keys of CUT's antialiasing, which has no weights
 
 
-def import_(src: str, dest: str, other: str | None = None, image_size: int = 256, noise: bool | None = None) -> None:
-    """Make a checkpoint of a generator of pytorch-CycleGAN-and-pix2pix or CUT (latest_net_G.pth, horse2zebra.pth ...).
-
-    Blocks, width, norm and channels are found by the weights. A single generator translates AtoB, whatever its authors
-    called the two domains. A residual one with instance norm, as in CycleGAN, becomes a CUT; any other one becomes a
-    Pix2Pix. Two generators become a CycleGAN. Such files have no discriminators: they are new.
-
-    Args:
-        src: the generator.
-        dest: the .ckpt to write.
-        other: the generator of the way back, such as latest_net_G_B.pth beside latest_net_G_A.pth.
-        image_size: side in pixels of the images that it was trained on.
-        noise: whether the generator has dropout. Unless given: the numbers of a residual network's layers tell; a U-Net
-            has it if it has batch norm, as in pix2pix.
-    """
-    if image_size < 1:
-        raise UserError(f"image_size is {image_size}: give 1 or more.")
-    writable(dest)
+def import_translators(src: str, dest: str, other: str | None, image_size: int, noise: bool | None) -> None:
+    """Make a checkpoint of one generator, or of two that are each other's way back; see `import_`."""
     found = [Generator(path, noise) for path in (src, other) if path is not None]
     model = model_of(found, image_size)
     with torch.random.fork_rng(devices=[]):
         model.configure_model()
     for way, generator in zip(model.ways, found, strict=True):
         generator.put_into(model.generator[way.name])
-    checkpoint: dict[str, Any] = {
-        **{"state_dict": model.state_dict(), "global_step": 0, "epoch": 0},
-        "pytorch-lightning_version": L.__version__,
-    }
-    model.on_save_checkpoint(checkpoint)
-    SafeCheckpointIO().save_checkpoint(checkpoint, dest)
+    keep(model, dest)
     say(f"{type(model).__name__}, {' and '.join(way.name for way in model.ways)}, of {found[0]}: {dest}")
     if any(generator.has_statistics for generator in found):
         say("Left out: running statistics; the norms take those of the image at hand, as the authors' test does.")

@@ -1,0 +1,135 @@
+"""The latent spaces of a model, and the way from their points to images.
+
+z is what the generator is given. In a style-based model the mapping network makes w of it (Karras et al. 2019): W has
+one w for all layers, W+ a w for each of them.
+"""
+
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+from torch.func import functional_call
+
+from ganzoo.game import FromNoise, Game
+from ganzoo.game.from_noise import NETWORKS
+from ganzoo.game.trying import evaluating
+from ganzoo.networks.chance import chance_from
+from ganzoo.system.draws import Draws
+from ganzoo.system.errors import UserError
+
+__all__ = ["Noise", "Space", "image_model", "layers_of", "need_w", "numbers_in", "render", "space_of"]
+
+Space = Literal["z", "w", "w+"]
+Noise = Literal["random", "const", "none"]
+MOST_NUMBERS = 1000
+
+
+def image_model(model: Game, what: str) -> FromNoise:
+    """Return a model that makes images from latents.
+
+    Raises:
+        UserError: it makes something else, or from something else.
+    """
+    name = type(model).__name__
+    if "z" not in model.spaces or not isinstance(model, FromNoise):
+        raise UserError(f"{name} has no latent space: it makes images from images, so there is no {what}.")
+    if model.shape is None or len(model.shape) != 3:
+        raise UserError(f"{name} makes points, not images, so there is no {what}.")
+    return model
+
+
+def need_w(model: Game, what: str) -> Any:
+    """Return the styles of a model.
+
+    Raises:
+        UserError: it has none.
+    """
+    styles = getattr(model, "styles", None)
+    if "w" not in model.spaces or styles is None:
+        raise UserError(
+            f"{type(model).__name__} has no space W, so there is no {what}: use a style-based model, such as StyleGAN2."
+        )
+    return styles
+
+
+def space_of(model: Game, asked: str | None, what: str) -> Space:
+    """Return the space that is asked for; unless one is, W where there is one, and otherwise Z.
+
+    Raises:
+        UserError: the model does not have it.
+    """
+    if asked is None:
+        return "w" if "w" in model.spaces else "z"
+    if asked in ("w", "w+"):
+        need_w(model, f"{what} in {asked.upper()}")
+    return asked  # type: ignore[return-value]
+
+
+def numbers_in(text: str, option: str, most: int = MOST_NUMBERS) -> list[int]:
+    """Return the numbers that a text such as `1,2` or `4-7` or `0,4-7` names.
+
+    Raises:
+        UserError: it names none, or over `most`.
+    """
+    found: list[int] = []
+    for word in text.split(","):
+        first, dash, last = word.strip().partition("-")
+        if not first.isdecimal() or len(first + last) > 18 or (dash and not last.isdecimal()):
+            raise UserError(f"{option} is {text}: give numbers and ranges, such as 1,2 or 4-7.")
+        numbers = range(int(first), int(last or first) + 1)
+        if not numbers or len(found) + len(numbers) > most:
+            raise UserError(f"{option} is {text}: {word.strip()} has {'no' if not numbers else 'too many'} numbers.")
+        found += numbers
+    return found
+
+
+def layers_of(text: str | None, num_ws: int) -> list[int]:
+    """Return the layers that a text such as `4-7` names, from 0 at the coarsest; all of them without a text.
+
+    Raises:
+        UserError: the model does not have them.
+    """
+    if text is None:
+        return list(range(num_ws))
+    layers = sorted(set(numbers_in(text, "layers")))
+    if layers[-1] >= num_ws:
+        raise UserError(f"layers is {text}, and the model has layers 0 to {num_ws - 1}: give some of these.")
+    return layers
+
+
+def render(
+    model: FromNoise,
+    codes: Tensor,
+    space: Space,
+    y: Tensor | None = None,
+    raw: bool | None = None,
+    seed: int = 0,
+    rows: Tensor | None = None,
+    noise: Noise = "random",
+    maps: dict[str, Tensor] | None = None,
+) -> Tensor:
+    """Return the images (N, C, H, W) of codes, with gradients; they may leave [-1, 1] a little.
+
+    Args:
+        model: what makes them.
+        codes: (N, D) in Z or W, (N, layers, D) in W+.
+        space: where the codes are.
+        y: what a conditional model is told, (N, ...); only in Z, since W knows it already.
+        raw: use the raw weights even if there is an average of them.
+        seed: of the chance inside the network.
+        rows: the samples' numbers (N,), which that chance belongs to. None: 0, 1, 2 ...
+        noise: what the noise inputs get, in W and W+: random numbers, the constant maps, or nothing.
+        maps: noise in place of the constant maps, by the buffers' names in the synthesis network.
+    """
+    network: Any = model.sampler(raw)
+    parameter = next(network.parameters())
+    codes = codes.to(model.device, parameter.dtype)
+    rows = torch.arange(len(codes)) if rows is None else rows
+    with evaluating(network), chance_from(Draws((seed, NETWORKS), rows, model.device, torch.float32)):
+        if space == "z":
+            made: Tensor = network(codes, *([] if y is None else [y.to(model.device)]))
+            return made
+        ws = codes if space == "w+" else codes[:, None].expand(-1, need_w(model, "styles").num_ws, -1)
+        given = {name: value.to(model.device, parameter.dtype) for name, value in (maps or {}).items()}
+        made = functional_call(network.synthesis, given, (ws,), {"noise": noise})
+        return made
