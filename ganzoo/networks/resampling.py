@@ -70,16 +70,16 @@ class Spread(torch.autograd.Function):
 
 def read(
     x: Tensor,
-    places: Tensor,
+    across: Tensor,
+    down: Tensor,
     mode: Literal["bilinear", "nearest"] = "bilinear",
     outside: Literal["zeros", "border"] = "border",
 ) -> Tensor:
-    """Return images (N, C, H, W) read at places (N, h, w, 2), (across, down) in pixels: (N, C, h, w).
+    """Return images (N, C, H, W) read at places in pixels, each (N, h, w): (N, C, h, w).
 
     It can be differentiated by x, any number of times, and not by the places.
     """
-    across, down = places.unbind(3)
-    grid = torch.stack([2 * across / (x.shape[3] - 1) - 1, 2 * down / (x.shape[2] - 1) - 1], 3)
+    grid = torch.stack([across * (2 / (x.shape[3] - 1)) - 1, down * (2 / (x.shape[2] - 1)) - 1], 3)
     return Read.apply(x, grid, MODES[mode], OUTSIDE[outside])  # type: ignore[no-any-return]
 
 
@@ -147,7 +147,7 @@ def doubling(size: int, device: torch.device, dtype: torch.dtype) -> Tensor:
         return columns.index_add_(1, origin, long.T)
 
 
-def reflected(place: Tensor, size: int) -> Tensor:
-    """Return the places in [0, size - 1] that an image shows at any places if mirrors stand on its outer pixels."""
+def reflected(places: Tensor, size: int) -> Tensor:
+    """Return the places in [0, size - 1] that are seen at any places if mirrors stand on an image's outer pixels."""
     period = 2 * (size - 1)
-    return (place - period * (place / period).round()).abs()
+    return places.sub((places / period).round_(), alpha=period).abs_()

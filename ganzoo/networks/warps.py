@@ -7,8 +7,6 @@ from ganzoo.networks.resampling import MARGIN, doubled, halved, read, reflected
 
 __all__: list[str] = []
 
-BEYOND = (MARGIN + 0.5) / 2  # pixels that a doubled image has beyond the outer ones of the image
-
 # Matrices (N, 3, 3) of places (across, down, 1), in pixels from the centre of the image ---------------------------
 
 
@@ -36,18 +34,16 @@ def translation(offset: Tensor) -> Tensor:
     return matrix([one, zero, across], [zero, one, down], [zero, zero, one])
 
 
-def origins(inverse: Tensor, x: Tensor, places: list[Tensor]) -> list[Tensor]:
-    """Return where pixels come from, across and down, each (N, h, w).
+def origins(inverse: Tensor, across: Tensor, down: Tensor) -> list[Tensor]:
+    """Return where pixels come from, across and down, each (N, h, w), in pixels from the centre.
 
     Args:
         inverse: matrices from the new image to the old one.
-        x: the old images (N, C, H, W).
-        places: of the new image, across (w,) and down (h,), as the numbers of its pixels.
+        across: places (w,) of the new image, in pixels from its centre.
+        down: the same, (h,).
     """
-    middle = [(size - 1) / 2 for size in (x.shape[3], x.shape[2])]
-    across, down = (place.to(x) - half for place, half in zip(places, middle, strict=True))
-    a = inverse[:, :, :, None, None]
-    return [a[:, i, 0] * across + a[:, i, 1] * down[:, None] + a[:, i, 2] + middle[i] for i in range(2)]
+    a = inverse[:, :, :, None]
+    return [(a[:, i, 0] * across + a[:, i, 2])[:, None] + (a[:, i, 1] * down)[:, :, None] for i in range(2)]
 
 
 # Warps: outside of an image is its reflection ---------------------------------------------------------------------
@@ -55,18 +51,21 @@ def origins(inverse: Tensor, x: Tensor, places: list[Tensor]) -> list[Tensor]:
 
 def moved_whole(x: Tensor, inverse: Tensor) -> Tensor:
     """Return images (N, C, H, W) whose pixels are pixels of the old ones, to the bit."""
-    sizes = (x.shape[3], x.shape[2])
-    found = origins(inverse, x, [torch.arange(size, device=x.device) for size in sizes])
-    places = [reflected(place.round(), size) for place, size in zip(found, sizes, strict=True)]
-    return read(x, torch.stack(places, -1), "nearest")
+    sizes = x.shape[:1:-1]  # width, height
+    across, down = (torch.arange(size, device=x.device, dtype=x.dtype) - (size - 1) / 2 for size in sizes)
+    found = origins(inverse, across, down)
+    places = [reflected((place + (size - 1) / 2).round(), size) for place, size in zip(found, sizes, strict=True)]
+    return read(x, *places, "nearest")
 
 
 def warped(x: Tensor, inverse: Tensor) -> Tensor:
     """Return images (N, C, H, W) read bilinearly at twice the resolution, between low-pass filters."""
-    sizes = (x.shape[3], x.shape[2])
-    found = origins(inverse, x, [torch.arange(2 * (size + MARGIN), device=x.device) / 2 - BEYOND for size in sizes])
+    sizes = x.shape[:1:-1]
+    numbers = [torch.arange(2 * (size + MARGIN), device=x.device, dtype=x.dtype) for size in sizes]
+    across, down = (number / 2 - (len(number) - 1) / 4 for number in numbers)
     places = []
-    for place, size in zip(found, sizes, strict=True):
-        far = (place < -BEYOND - 0.01) | (place > size - 1 + BEYOND + 0.01)  # nearer there are pixels to read
-        places.append(2 * (torch.where(far, reflected(place, size), place) + BEYOND))
-    return halved(read(doubled(x), torch.stack(places, -1)))
+    for place, size in zip(origins(inverse, across, down), sizes, strict=True):
+        near = place.abs() <= (size + MARGIN) / 2  # the doubled image has these pixels
+        place += (size - 1) / 2
+        places.append(2 * torch.where(near, place, reflected(place, size)) + (MARGIN + 0.5))
+    return halved(read(doubled(x), *places))
