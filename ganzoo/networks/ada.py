@@ -8,9 +8,8 @@ from torch import Tensor
 
 from ganzoo.networks.augment import Augment, Augmentation
 from ganzoo.networks.chance import for_all
-from ganzoo.networks.filter_bank import filtered
-from ganzoo.networks.resampling import constant
 from ganzoo.networks.warps import moved_whole, rotation, scaling, translation, warped
+from ganzoo.networks.wavelets import constant, filtered
 from ganzoo.system.buffers import add_buffer
 from ganzoo.system.draws import Draws
 from ganzoo.system.errors import UserError

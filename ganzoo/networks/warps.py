@@ -1,11 +1,69 @@
 """Images moved, turned and scaled, each by a matrix of its own, all in one pass."""
 
+from typing import Any, Literal
+
 import torch
 from torch import Tensor
 
-from ganzoo.networks.resampling import MARGIN, doubled, halved, read, reflected
+from ganzoo.networks.wavelets import MARGIN, doubled, halved, reflected
 
 __all__: list[str] = []
+
+MODES = {"bilinear": 0, "nearest": 1}
+OUTSIDE = {"zeros": 0, "border": 1}
+
+
+class Read(torch.autograd.Function):
+    """An image read at a grid of places. torch's own `grid_sample` has no second derivative; this has, by the image.
+
+    Reading is linear in the image, so its derivative is its transpose, `Spread`, and the derivative of that is reading.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, grid: Tensor, mode: int, outside: int) -> Tensor:
+        """Return x (N, C, H, W) read at a grid (N, h, w, 2) in [-1, 1]: (N, C, h, w)."""
+        ctx.save_for_backward(grid)
+        ctx.options = x.shape, mode, outside
+        return torch.ops.aten.grid_sampler_2d(x, grid, mode, outside, True)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> Any:
+        """Return the derivative by x."""
+        return Spread.apply(gradient, *ctx.saved_tensors, *ctx.options), None, None, None
+
+
+class Spread(torch.autograd.Function):
+    """The transpose of `Read`."""
+
+    @staticmethod
+    def forward(ctx: Any, y: Tensor, grid: Tensor, shape: torch.Size, mode: int, outside: int) -> Tensor:
+        """Return y (N, C, h, w) added up where it was read: (N, C, H, W)."""
+        ctx.save_for_backward(grid)
+        ctx.options = mode, outside
+        x = y.new_zeros(()).expand(shape)  # its values have no part in this
+        found = torch.ops.aten.grid_sampler_2d_backward(y, x, grid, mode, outside, True, [True, False])
+        return found[0]
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> Any:
+        """Return the derivative by y."""
+        return Read.apply(gradient, *ctx.saved_tensors, *ctx.options), None, None, None, None
+
+
+def read(
+    x: Tensor,
+    across: Tensor,
+    down: Tensor,
+    mode: Literal["bilinear", "nearest"] = "bilinear",
+    outside: Literal["zeros", "border"] = "border",
+) -> Tensor:
+    """Return images (N, C, H, W) read at places in pixels, each (N, h, w): (N, C, h, w).
+
+    It can be differentiated by x, any number of times, and not by the places.
+    """
+    grid = torch.stack([across * (2 / (x.shape[3] - 1)) - 1, down * (2 / (x.shape[2] - 1)) - 1], 3)
+    return Read.apply(x, grid, MODES[mode], OUTSIDE[outside])
+
 
 # Matrices (N, 3, 3) of places (across, down, 1), in pixels from the centre of the image ---------------------------
 
@@ -54,8 +112,8 @@ def moved_whole(x: Tensor, inverse: Tensor) -> Tensor:
     sizes = x.shape[:1:-1]  # width, height
     across, down = (torch.arange(size, device=x.device, dtype=x.dtype) - (size - 1) / 2 for size in sizes)
     found = origins(inverse, across, down)
-    places = [reflected((place + (size - 1) / 2).round(), size) for place, size in zip(found, sizes, strict=True)]
-    return read(x, *places, "nearest")
+    left, top = (reflected((place + (size - 1) / 2).round(), size) for place, size in zip(found, sizes, strict=True))
+    return read(x, left, top, "nearest")
 
 
 def warped(x: Tensor, inverse: Tensor) -> Tensor:
@@ -68,4 +126,4 @@ def warped(x: Tensor, inverse: Tensor) -> Tensor:
         near = place.abs() <= (size + MARGIN) / 2  # the doubled image has these pixels
         place += (size - 1) / 2
         places.append(2 * torch.where(near, place, reflected(place, size)) + (MARGIN + 0.5))
-    return halved(read(doubled(x), *places))
+    return halved(read(doubled(x), places[0], places[1]))

@@ -1,8 +1,8 @@
-"""Reading images at any place: bilinear and nearest sampling that can be differentiated twice, and wavelet filters."""
+"""Filters of images made of wavelets: twice and half the resolution, and bands of frequencies."""
 
 import functools
-from typing import Any, Literal
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -26,61 +26,8 @@ SYM6 = (
     -0.007800708325034148,
 )
 MARGIN = 5  # pixels on each side that a doubled image is reflected by: what its filter reaches
+POWER = (10 / 13, 1 / 13, 1 / 13, 1 / 13)  # of natural images in each band, the lowest first
 MATRIX = 256  # px up to which a product with a matrix is quicker than a convolution with so few channels
-MODES = {"bilinear": 0, "nearest": 1}
-OUTSIDE = {"zeros": 0, "border": 1}
-
-
-class Read(torch.autograd.Function):
-    """An image read at a grid of places. torch's own `grid_sample` has no second derivative; this has, by the image.
-
-    Reading is linear in the image, so its derivative is its transpose, `Spread`, and the derivative of that is reading.
-    """
-
-    @staticmethod
-    def forward(ctx: Any, x: Tensor, grid: Tensor, mode: int, outside: int) -> Tensor:
-        """Return x (N, C, H, W) read at a grid (N, h, w, 2) in [-1, 1]: (N, C, h, w)."""
-        ctx.save_for_backward(grid)
-        ctx.options = x.shape, mode, outside
-        return torch.ops.aten.grid_sampler_2d(x, grid, mode, outside, True)
-
-    @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> Any:
-        """Return the derivative by x."""
-        return Spread.apply(gradient, *ctx.saved_tensors, *ctx.options), None, None, None
-
-
-class Spread(torch.autograd.Function):
-    """The transpose of `Read`."""
-
-    @staticmethod
-    def forward(ctx: Any, y: Tensor, grid: Tensor, shape: torch.Size, mode: int, outside: int) -> Tensor:
-        """Return y (N, C, h, w) added up where it was read: (N, C, H, W)."""
-        ctx.save_for_backward(grid)
-        ctx.options = mode, outside
-        x = y.new_zeros(()).expand(shape)  # its values have no part in this
-        found = torch.ops.aten.grid_sampler_2d_backward(y, x, grid, mode, outside, True, [True, False])
-        return found[0]
-
-    @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> Any:
-        """Return the derivative by y."""
-        return Read.apply(gradient, *ctx.saved_tensors, *ctx.options), None, None, None, None
-
-
-def read(
-    x: Tensor,
-    across: Tensor,
-    down: Tensor,
-    mode: Literal["bilinear", "nearest"] = "bilinear",
-    outside: Literal["zeros", "border"] = "border",
-) -> Tensor:
-    """Return images (N, C, H, W) read at places in pixels, each (N, h, w): (N, C, h, w).
-
-    It can be differentiated by x, any number of times, and not by the places.
-    """
-    grid = torch.stack([across * (2 / (x.shape[3] - 1)) - 1, down * (2 / (x.shape[2] - 1)) - 1], 3)
-    return Read.apply(x, grid, MODES[mode], OUTSIDE[outside])  # type: ignore[no-any-return]
 
 
 @functools.cache
@@ -91,9 +38,9 @@ def constant(numbers: tuple[float, ...], device: torch.device, dtype: torch.dtyp
 
 
 def doubled(x: Tensor) -> Tensor:
-    """Return images (N, C, H, W) at twice the resolution by sym6, reflected at their borders, (N, C, 2 H + 10, 2 W + 10).
+    """Return images (N, C, H, W) at twice the resolution by sym6, (N, C, 2 H + 10, 2 W + 10).
 
-    Its pixel j lies at place (j - 5.5) / 2 of x, and there is a margin, so `halved(doubled(x))` is x.
+    Pixel j lies at place (j - 5.5) / 2 of x. The margin is a reflection, and with it `halved(doubled(x))` is x.
     """
     if max(x.shape[2:]) <= MATRIX:
         down, across = (doubling(size, x.device, x.dtype) for size in x.shape[2:])
@@ -151,3 +98,41 @@ def reflected(places: Tensor, size: int) -> Tensor:
     """Return the places in [0, size - 1] that are seen at any places if mirrors stand on an image's outer pixels."""
     period = 2 * (size - 1)
     return places.sub((places / period).round_(), alpha=period).abs_()
+
+
+@functools.cache
+def bank() -> np.ndarray:
+    """Return filters (4, 43) of the bands [0, 1/8], [1/8, 1/4], [1/4, 1/2] and [1/2, 1] of the highest frequency.
+
+    A low-pass and a high-pass filter that add up to 1 split the highest band off; the same filters with zeros between
+    their numbers split what is left. So the bands add up to the image.
+    """
+    low = np.convolve(SYM2, SYM2[::-1]) / 2
+    bands, rest = [], np.ones(1)
+    for octave in (1, 2, 4):
+        spread = np.zeros((len(low) - 1) * octave + 1)
+        spread[::octave] = low
+        high = -spread
+        high[len(high) // 2] += 1
+        bands.append(np.convolve(rest, high))
+        rest = np.convolve(rest, spread)
+    length = len(rest)
+    return np.stack([np.pad(band, (length - len(band)) // 2) for band in (rest, *reversed(bands))])
+
+
+def filtered(x: Tensor, gains: Tensor) -> Tensor:
+    """Return images (N, C, H, W) with gains (N, 4) of their bands, along both sides; reflected at the borders.
+
+    Each gain is for one change, after which an image is scaled to the power that it had.
+    """
+    power = constant(POWER, x.device, x.dtype)
+    scale = (1 + power * (gains.square() - 1)).rsqrt()  # of each of the four changes
+    lines = (gains * scale.prod(1, keepdim=True)) @ constant(tuple(bank().flatten().tolist()), x.device, x.dtype).view(
+        len(POWER), -1
+    )
+    shape, (num, channels) = x.shape, x.shape[:2]
+    kernels = lines.repeat_interleave(channels, 0)[:, None]
+    reach = lines.shape[1] // 2
+    x = F.pad(x.reshape(1, num * channels, *x.shape[2:]), [reach] * 4, mode="reflect")
+    x = F.conv2d(x, kernels[..., None], groups=num * channels)
+    return F.conv2d(x, kernels[:, :, None], groups=num * channels).view(shape)
