@@ -33,7 +33,7 @@ MATRIX = 256  # px up to which a product with a matrix is quicker than a convolu
 @functools.cache
 def constant(numbers: tuple[float, ...], device: torch.device, dtype: torch.dtype) -> Tensor:
     """Return numbers on a device: copied once, since a copy waits for the device."""
-    with torch.inference_mode(False):
+    with torch.inference_mode(False):  # it is kept for training too
         return torch.tensor(numbers, device=device, dtype=dtype)
 
 
@@ -127,9 +127,8 @@ def filtered(x: Tensor, gains: Tensor) -> Tensor:
     """
     power = constant(POWER, x.device, x.dtype)
     scale = (1 + power * (gains.square() - 1)).rsqrt()  # of each of the four changes
-    lines = (gains * scale.prod(1, keepdim=True)) @ constant(tuple(bank().flatten().tolist()), x.device, x.dtype).view(
-        len(POWER), -1
-    )
+    bands = constant(tuple(bank().flatten().tolist()), x.device, x.dtype).view(len(POWER), -1)
+    lines = (gains * scale.prod(1, keepdim=True)) @ bands
     shape, (num, channels) = x.shape, x.shape[:2]
     kernels = lines.repeat_interleave(channels, 0)[:, None]
     reach = lines.shape[1] // 2
