@@ -5,7 +5,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from ganzoo.networks.wavelets import MARGIN, doubled, halved, reflected
+from ganzoo.networks.wavelets import MARGIN, doubled, halved, number_of, place_of, reflected
 
 __all__: list[str] = []
 
@@ -120,10 +120,13 @@ def warped(x: Tensor, inverse: Tensor) -> Tensor:
     """Return images (N, C, H, W) read bilinearly at twice the resolution, between low-pass filters."""
     sizes = x.shape[:1:-1]
     numbers = [torch.arange(2 * (size + MARGIN), device=x.device, dtype=x.dtype) for size in sizes]
-    across, down = (number / 2 - (len(number) - 1) / 4 for number in numbers)
-    places = []
+    across, down = (place_of(number) - (size - 1) / 2 for number, size in zip(numbers, sizes, strict=True))
+    found = []
     for place, size in zip(origins(inverse, across, down), sizes, strict=True):
-        near = place.abs() <= (size + MARGIN) / 2  # the doubled image has these pixels
         place += (size - 1) / 2
-        places.append(2 * torch.where(near, place, reflected(place, size)) + (MARGIN + 0.5))
-    return halved(read(doubled(x), places[0], places[1]))
+        number, last = number_of(place), 2 * (size + MARGIN) - 1
+        is_there = (
+            number - last / 2
+        ).abs() <= last / 2 + 0.01  # the doubled image has a margin, which is read as it is
+        found.append(torch.where(is_there, number, number_of(reflected(place, size))))
+    return halved(read(doubled(x), found[0], found[1]))

@@ -25,6 +25,7 @@ SYM6 = (
     0.0017677118642428036,
     -0.007800708325034148,
 )
+DELAY = sum(number * weight for number, weight in enumerate(SYM6)) / sum(SYM6)  # pixels by which sym6 moves a ramp
 MARGIN = 5  # pixels on each side that a doubled image is reflected by: what its filter reaches
 POWER = (10 / 13, 1 / 13, 1 / 13, 1 / 13)  # of natural images in each band, the lowest first
 MATRIX = 256  # px up to which a product with a matrix is quicker than a convolution with so few channels
@@ -40,7 +41,7 @@ def constant(numbers: tuple[float, ...], device: torch.device, dtype: torch.dtyp
 def doubled(x: Tensor) -> Tensor:
     """Return images (N, C, H, W) at twice the resolution by sym6, (N, C, 2 H + 10, 2 W + 10).
 
-    Pixel j lies at place (j - 5.5) / 2 of x. The margin is a reflection, and with it `halved(doubled(x))` is x.
+    The margin is a reflection, and with it `halved(doubled(x))` is x.
     """
     if max(x.shape[2:]) <= MATRIX:
         down, across = (doubling(size, x.device, x.dtype) for size in x.shape[2:])
@@ -49,6 +50,19 @@ def doubled(x: Tensor) -> Tensor:
     for kernel, stride, cut in sides(x):
         x = F.conv_transpose2d(x, kernel, stride=stride, padding=cut, groups=x.shape[1])
     return x
+
+
+def place_of(number: Tensor) -> Tensor:
+    """Return where the pixels of these numbers of a doubled side lie on the side itself.
+
+    sym6 is not quite symmetric: with its middle in place of its delay, a mirrored image would be 0.4 pixels off.
+    """
+    return (number - DELAY) / 2
+
+
+def number_of(place: Tensor) -> Tensor:
+    """Return the inverse of `place_of`."""
+    return 2 * place + DELAY
 
 
 def halved(x: Tensor) -> Tensor:
