@@ -3,9 +3,10 @@
     ganzoo data prepare DIR faces32 --kind faces --image-size 32
     python experiments/benchmarks/low_data.py --root faces32 --out low_data
 
-Each run is `ganzoo fit --config experiments/faces/dcgan_low_data.yaml`. Without ADA means with its p at 0, so that r_t is
-measured there too, and what D sees is unchanged to the bit. A run that is done has a row in OUT/runs.csv and is not made
-again. At the end there are OUT/low_data.png, with r_t, p and the score of validation over the images seen, and a table.
+Each run is `ganzoo fit --config experiments/faces/dcgan_low_data.yaml`. Without ADA means with its p at 0: r_t is
+measured there too, and what D sees is unchanged to the bit. A run that is done has a row in OUT/runs.csv, and is not
+made again. At the end there are OUT/low_data.png, with r_t, p and the score of validation over the images seen, and a
+table.
 
 swd      the sliced Wasserstein distance of as many generated images from held-out faces, those that no run trains on.
 frechet  the Fréchet distance of the same images in 448 features of VGG-11 with random weights (He et al. 2015, seed 0):
