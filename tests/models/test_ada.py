@@ -100,10 +100,10 @@ def test_points_are_refused():
 
 
 def test_stopped_and_resumed_equals_uninterrupted_and_p_moves(fit):
-    whole = fit("GAN", "whole", 14, *FAST)
+    whole = fit("GAN", "whole", 9, *FAST)
     parts = fit("GAN", "parts", 6, *FAST)  # between two changes of p: signs are kept
     assert float(last(parts)["state_dict"]["augmentation.signs"][1]) == 2 * 2 * 2
-    main(["resume", str(parts), "--max_steps", "14"])
+    main(["resume", str(parts), "--max_steps", "9"])
     assert_same_run(whole, parts)
     assert float(last(whole)["state_dict"]["augmentation.p"]) > 0
     head = (whole / "metrics.csv").read_text().splitlines()[0]
@@ -111,11 +111,3 @@ def test_stopped_and_resumed_equals_uninterrupted_and_p_moves(fit):
     model = ganzoo.load(whole / "checkpoints" / "last.ckpt")
     assert model.augment == ADA(speed=0.1)
     assert model.sample(2).shape[0] == 2
-
-
-def test_another_target_goes_on_from_p(fit, capsys):
-    run = fit("GAN", "run", 5, *FAST)
-    before = float(last(run)["state_dict"]["augmentation.p"])
-    main(["resume", str(run), "--max_steps", "8", "--model.augment.target", "-0.9", "--model.augment.speed", "1000"])
-    after = float(last(run)["state_dict"]["augmentation.p"])
-    assert abs(after - before) == pytest.approx(32 / 1e6)
