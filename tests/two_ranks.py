@@ -22,6 +22,7 @@ GROUPS = {  # each is a pair of processes, so that none takes too long
     "expensive": EXPENSIVE,
 }
 FID_TOO = ("--data.extra_metrics", '[{"class_path": "FID", "init_args": {"extractor": {"class_path": "fakes.Means"}}}]')
+ADAPTIVE = ("--model.augment", "ADA", "--model.augment.speed", "0.1")  # p moves by 0.32 in four rounds
 IN_BOTH = ("GAN", "DCGAN")  # models that are tried in float32 too
 
 
@@ -43,12 +44,13 @@ class SpoiledOnRank1(GAN):
         return terms
 
 
-def args_for(model: str, folder: Path, precision: str, devices: int) -> list[str]:
+def args_for(model: str, folder: Path, precision: str, devices: int, *more: str) -> list[str]:
     return fit_args(
         *(model, folder, 12, "--trainer.devices", str(devices), "--trainer.precision", precision),
         *("--data.batch_size", str(8 // devices), "--trainer.limit_val_batches", "1.0"),
         *("--trainer.callbacks", "two_ranks.KeepRank"),
         *(FID_TOO if model == "DCGAN" else ()),
+        *more,
     )
 
 
@@ -58,6 +60,7 @@ def main(folder: Path, group: str) -> None:
             run(args_for(model, folder / f"{model}-{precision}", precision, 2))
     if group != "noise":
         return
+    run(args_for("GAN", folder / "ADA-64-true", "64-true", 2, *ADAPTIVE))
     try:
         run(args_for("two_ranks.SpoiledOnRank1", folder / "spoiled", "32-true", 2))
     except NonFiniteLoss as error:

@@ -139,7 +139,7 @@ class Game(L.LightningModule):
         self.beginning: Beginning | None = None
         self.checkpoint_of_run: dict[str, Any] | None = None  # that goes on: it is about to be loaded
         self.helpers_of_run: dict[str, Any] | None = None  # as that checkpoint recorded them
-        self.images_seen, self.round = 0, 0  # the round that is played
+        self.images_seen, self.images_in_round, self.round = 0, 0, 0  # the round that is played
         self.image_forms: dict[str, Any] = {}  # how the data's images became pixels, by name, as a checkpoint keeps it
         self.draws_by_itself = self.scores_are_known = False  # a network draws from torch's own chance; they are raw
 

@@ -187,6 +187,7 @@ class Rounds:
         for config in game.trainer.lr_scheduler_configs:
             if self.player_of(config.scheduler.optimizer).name in players:  # one that has no move keeps its rate
                 config.scheduler.step()
+        game.images_in_round = batch_size
         game.images_seen += batch_size
         if game.ema is not None:
             game.average.update(game.ema, game.generator, game.images_seen, batch_size)

@@ -12,7 +12,7 @@ from ganzoo.game import Batch, Move, Player, Terms
 from ganzoo.game.from_noise import FromNoise
 from ganzoo.game.move import due
 from ganzoo.networks import JoinedGenerator, MinibatchDiscriminator, MLPDiscriminator, MLPGenerator
-from ganzoo.networks.augment import Augment
+from ganzoo.networks.augment import Augment, Augmentation
 from ganzoo.networks.labels import need_features
 from ganzoo.objectives import NonSaturating, Objective
 from ganzoo.penalties import Bound, Penalty, WeightClip
@@ -38,7 +38,7 @@ class GAN(FromNoise):
             its section 3; Minimax is its equation 1 as written.)
         penalties: what keeps D smooth: terms such as `R1` or `GradientPenalty`, bounds of the weights such as
             `SpectralNorm`. None: the paper's own.
-        augment: a change of all samples that D sees, such as `InstanceNoise`. None: nothing.
+        augment: a change of all samples that D sees, such as `ADA` or `InstanceNoise`. None: nothing.
         minibatch: (in_features) -> a statistic of the batch that D sees too: `MinibatchDiscrimination` or
             `MinibatchStdDev`. None: each sample is seen by itself.
         game: the options of every variant; see `ganzoo.game.from_noise.FromNoise`.
@@ -65,6 +65,7 @@ class GAN(FromNoise):
         self.objective = objective or self.default_objective
         self.penalties = list(self.default_penalties if penalties is None else penalties)
         self.augment, self.minibatch = augment, minibatch
+        self.augmentation: Augmentation | None = None
         reasons = [self.objective.couples_batch, *(penalty.couples_batch for penalty in self.penalties)]
         if minibatch is not None:
             reasons.append("each device compares the samples of its own part of the batch")
@@ -90,6 +91,12 @@ class GAN(FromNoise):
             )
 
     # The networks -----------------------------------------------------------------------------------------
+
+    def build_players(self) -> tuple[nn.Module, nn.Module]:
+        """Return the generator and the discriminator; make the augmentation."""
+        assert self.shape is not None
+        self.augmentation = None if self.augment is None else self.augment.build(self.shape)
+        return super().build_players()
 
     def build_generator(self, shape: tuple[int, ...]) -> nn.Module:
         """Return the generator. In a conditional model the condition is joined to its noise."""
@@ -167,7 +174,7 @@ class GAN(FromNoise):
 
     def shown(self, x: Tensor) -> Tensor:
         """Return samples as D is shown them."""
-        return x if self.augment is None else self.augment(x, self.draws, self.round)
+        return x if self.augmentation is None else self.augmentation(x, self.draws, self.round)
 
     def scores_alone(self, x: Tensor, *y: Tensor) -> Tensor:
         """Return the discriminator's raw scores (N,) of samples (N, *shape), a few at a time if it sees the batch."""
@@ -201,6 +208,18 @@ class GAN(FromNoise):
         look, y = self.features if self.objective.on_features else self.scores, self.told(batch)
         real = look(batch["image"], *y, **options) if self.objective.relativistic else None
         return self.objective.generator(real, look(x_fake, *y, **options))
+
+    def note_scores(self, real: Tensor, fake: Tensor) -> None:
+        """Log figures on D's scores; an augmentation sees by how much D is right about real samples."""
+        super().note_scores(real, fake)
+        if self.augmentation is not None:
+            self.augmentation.saw(real if self.objective.probability else real - fake)
+
+    def after_round(self, step: int) -> None:
+        """Let the augmentation follow."""
+        super().after_round(step)
+        if self.augmentation is not None:
+            self.notes |= self.augmentation.after_round(step, self.images_in_round)
 
     # Penalties --------------------------------------------------------------------------------------------
 

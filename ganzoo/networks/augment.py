@@ -3,12 +3,12 @@
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
-from torch import Tensor
+from torch import Tensor, nn
 
 from ganzoo.system.draws import Draws
 from ganzoo.system.errors import UserError
 
-__all__ = ["Augment", "InstanceNoise"]
+__all__ = ["Augment", "Augmentation", "InstanceNoise"]
 
 
 @dataclass(frozen=True)
@@ -17,6 +17,14 @@ class Augment(ABC):
 
     A frozen dataclass, so that a checkpoint can record it as a class path and its fields.
     """
+
+    def build(self, shape: tuple[int, ...]) -> "Augmentation":
+        """Return the augmentation of a game with samples of this shape, (C, H, W) or (D,).
+
+        Raises:
+            UserError: it can't change such samples.
+        """
+        return Augmentation(self)
 
     @abstractmethod
     def __call__(self, x: Tensor, draws: Draws, step: int) -> Tensor:
@@ -27,6 +35,33 @@ class Augment(ABC):
             draws: chance, which belongs to the sample.
             step: the round, from 0.
         """
+
+
+class Augmentation(nn.Module):
+    """An augmentation in a game. What it keeps lies in its buffers, and so in checkpoints: this one keeps nothing.
+
+    Args:
+        augment: its options.
+    """
+
+    def __init__(self, augment: Augment) -> None:
+        super().__init__()
+        self.augment = augment
+
+    def forward(self, x: Tensor, draws: Draws, step: int) -> Tensor:
+        """Return samples (N, *shape) as D is to see them."""
+        return self.augment(x, draws, step)
+
+    def saw(self, margins: Tensor) -> None:
+        """Take in by how much D is right about the real samples of a loss: (N,), below 0 where it is wrong."""
+
+    def after_round(self, step: int, images: int) -> dict[str, Tensor]:
+        """Do what round `step` ends with, in which there were so many real images over all ranks.
+
+        Returns:
+            Values to log, by name.
+        """
+        return {}
 
 
 @dataclass(frozen=True)

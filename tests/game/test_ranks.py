@@ -11,7 +11,7 @@ import pytest
 import torch
 from conftest import MODELS_OR_SLOW, assert_equal, data_of, environment, last
 from torch.nn.modules.batchnorm import _BatchNorm
-from two_ranks import GROUPS, IN_BOTH, args_for
+from two_ranks import ADAPTIVE, GROUPS, IN_BOTH, args_for
 
 import ganzoo
 from ganzoo.cli import main
@@ -60,6 +60,16 @@ def test_two_ranks_equal_one_process(folder_of, tmp_path, model):
         assert len(rows[0]) == len(rows[1]) > 8
         for a, b in zip(*rows, strict=True):
             assert numbers(a) == pytest.approx(numbers(b), abs=1e-5)
+
+
+def test_adas_p_follows_the_scores_of_all_ranks(folder_of, tmp_path):
+    pair = folder_of("GAN")
+    main(args_for("GAN", tmp_path / "one", "64-true", 1, *ADAPTIVE))
+    one, two = (last(run)["state_dict"] for run in (tmp_path / "one", pair / "ADA-64-true"))
+    assert max(float((one[name] - two[name]).abs().max()) for name in one) < 1e-9
+    assert float(one["augmentation.p"]) == pytest.approx(0.32)
+    ranks = [torch.load(pair / "ADA-64-true" / f"rank{r}.pt", weights_only=True) for r in (0, 1)]
+    assert_equal(ranks[0], ranks[1], "rank 0 and 1")
 
 
 @pytest.mark.parametrize("model", MODELS_OR_SLOW)
