@@ -16,8 +16,11 @@ CLAMP = 256.0
 
 
 def bounded(x: Tensor, clamp: float | None, gain: float = 1.0) -> Tensor:
-    """Return x within -clamp to clamp, times the gain. Without a clamp it is 256, and in half precision only."""
-    if clamp is None and x.dtype in (torch.float16, torch.bfloat16):
+    """Return x within -clamp to clamp, times the gain.
+
+    Without a clamp it is 256 in float16, whose numbers end at 65,504. bfloat16 has the range of float32.
+    """
+    if clamp is None and x.dtype == torch.float16:
         clamp = CLAMP
     return x if clamp is None else x.clamp(-clamp * gain, clamp * gain)
 

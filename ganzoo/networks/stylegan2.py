@@ -252,7 +252,7 @@ class StyleGAN2Generator(nn.Module):
         width: the largest number of channels.
         mapping_layers: layers of the mapping network.
         half_sizes: how many of the largest sizes run in half precision, if the run does.
-        clamp: bound of all maps. None: 256 where half precision is used. The authors' own networks have 256 everywhere.
+        clamp: bound of all maps. None: 256 in float16. The authors' own networks have 256 everywhere.
     """
 
     mapping: Mapping

@@ -121,7 +121,7 @@ class StyleGAN2Discriminator(nn.Module):
         residual: residual blocks. Without: the plain ones of Karras et al. 2018 (`orig`), which the authors take for
             CIFAR-10.
         half_sizes: how many of the largest sizes run in half precision, if the run does.
-        clamp: bound of all maps. None: 256 where half precision is used. The authors' own networks have 256 everywhere.
+        clamp: bound of all maps. None: 256 in float16. The authors' own networks have 256 everywhere.
     """
 
     def __init__(

@@ -58,3 +58,10 @@ def test_a_ramp_stays_where_it_is():
     f, ramp = fir(1, 3, 3, 1), torch.arange(8.0).expand(1, 1, 8, 8)
     torch.testing.assert_close(doubled(ramp, f)[0, 0, 4, 2:-2], torch.arange(2, 14) / 2 - 0.25)
     torch.testing.assert_close(halved(ramp, f)[0, 0, 2, 1:-1], torch.tensor([2.5, 4.5]))
+
+
+def test_bfloat16_is_halved_in_the_same_way():
+    f, x = fir(1, 3, 3, 1), normal(0, 2, 3, 8, 8).float()
+    made = halved(x.bfloat16(), f)
+    assert made.dtype == torch.bfloat16
+    torch.testing.assert_close(made.float(), halved(x, f), rtol=0, atol=0.02)

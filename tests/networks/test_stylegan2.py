@@ -183,8 +183,10 @@ def test_clamps_bound_what_a_layer_gives():
     layer.clamp = 256.0
     assert layer(x, w, "none").max() == 256
     layer.clamp = None
+    with torch.autocast("cpu", torch.float16):
+        assert layer(x.half(), w, "none").max() == 256
     with torch.autocast("cpu", torch.bfloat16):
-        assert layer(x.bfloat16(), w, "none").max() == 256
+        assert layer(x.bfloat16(), w, "none").max() > 256  # it has the range of float32
 
 
 # The generator ------------------------------------------------------------------------------------------------
