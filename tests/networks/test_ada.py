@@ -118,6 +118,7 @@ def test_where_a_point_goes(changes, new):
         ({"luma": 0.2}, torch.eye(3), 0.0),
         ({"hue": 5 / 6}, torch.eye(3)[[2, 0, 1]], 0.0),  # a third of a turn: red becomes green
         ({"saturation": 1.0}, 2 * torch.eye(3) - 1 / 3, 0.0),
+        ({"hue": 5 / 6, "saturation": 1.0}, (2 * torch.eye(3) - 1 / 3)[[2, 0, 1]], 0.0),
         ({"saturation": -30.0}, torch.full((3, 3), 1 / 3), 0.0),
         ({"brightness": 1.5, "contrast": 2.0, "luma": 0.8}, 2 * (torch.eye(3) - 2 / 3), 0.3),
     ],
