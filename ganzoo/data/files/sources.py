@@ -195,17 +195,23 @@ class ZipSource(Opened):
         """Open the zip."""
         self.file = zipfile.ZipFile(self.where)
 
+    def key(self, i: int) -> str:
+        """Return what the zip calls image i."""
+        name = f"{self.folder}{self.names[i]}"
+        return self.keys.get(name, name)
+
     def bytes_of(self, i: int) -> int:
-        """Return the bytes of the member, unpacked: as of the file that it was."""
+        """Return the bytes of the member, unpacked: as of the file that it was; 0 if it is no longer there."""
         self.ready()
-        return self.file.getinfo(self.names[i]).file_size
+        with suppress(KeyError):
+            return self.file.getinfo(self.key(i)).file_size
+        return 0
 
     def read(self, i: int) -> bytes:
         """Return the member's content."""
         self.ready()
         try:
-            name = f"{self.folder}{self.names[i]}"
-            return member(self.file, self.keys.get(name, name))
+            return member(self.file, self.key(i))
         except (zipfile.BadZipFile, zlib.error, EOFError, KeyError, RuntimeError, NotImplementedError) as error:
             raise OSError(f"{error}") from error  # damaged, encrypted, or of a rare compression
 

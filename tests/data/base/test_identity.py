@@ -2,6 +2,7 @@
 
 import re
 import shutil
+import zipfile
 
 import fakes
 import numpy as np
@@ -125,6 +126,24 @@ def test_a_zip_of_the_folder_and_its_prepared_form_are_the_same_set(tmp_path, ca
     prepare(str(tmp_path / "set"), str(tmp_path / "three"), image_size=16, num_workers=0)
     with pytest.raises(UserError, match="same names and other sizes"):
         loaded(ImageFolder, prepared, root=str(tmp_path / "three"), image_size=16)
+
+
+@pytest.mark.parametrize("form", ["windows", "no encoding"])
+@pytest.mark.parametrize("cls", [ImageFolder, Paired, Horse2Zebra])
+def test_a_zip_is_the_same_set_whatever_it_calls_its_files(cls, form, tmp_path):
+    for folder in ("trainA", "trainB") if cls is not ImageFolder else ("für",):
+        images(tmp_path / "set" / folder)
+    options = {"image_size": 16, "num_val": 3}
+    state = loaded(cls, root=str(tmp_path / "set"), **options)
+    with zipfile.ZipFile(tmp_path / "packed.zip", "w") as archive:
+        for file in (tmp_path / "set").rglob("*.png"):
+            name = f"set/{file.relative_to(tmp_path / 'set').as_posix()}"
+            name = name.replace("/", "\\") if form == "windows" else name.encode().decode("cp437")
+            info = zipfile.ZipInfo("x")
+            info.filename = name  # not made a path of this system
+            archive.writestr(info, file.read_bytes())
+    now = loaded(cls, root=str(tmp_path / "packed.zip"), **options)
+    assert [part["sizes"] for part in now["samples"].values()] == [part["sizes"] for part in state["samples"].values()]
 
 
 def test_no_image_is_read_and_of_a_large_set_some_are_asked_for_their_size(tmp_path, monkeypatch):
