@@ -176,12 +176,42 @@ def test_without_labels_the_parts_of_all_sets_go_together(tmp_path):
 
 
 def test_pictures_and_films_that_are_not_read_are_named_with_a_remedy(tmp_path):
-    laid(tmp_path, "a.JPG", *(f"IMG_{i}.HEIC" for i in range(5)), "b.mov", "lost+found/x.jpg", "notes.txt", "raw")
+    laid(
+        tmp_path,
+        "a.JPG",
+        *(f"IMG_{i}.HEIC" for i in range(5)),
+        "b.mov",
+        "lost+found/x.jpg",
+        "notes.txt",
+        "raw",
+        "c.zip",
+    )
     parts = folder_or_zip(tmp_path)
     assert len(parts["all"]) == 1
     said = parts.remarks[1]
-    assert said.startswith("Left out: 5 .heic (IMG_0.HEIC, IMG_1.HEIC, IMG_2.HEIC, ...), 1 .mov (b.mov)")
-    assert all(text in said for text in ("1 .txt", "without a suffix (raw)", "lost+found", "save pictures as .jpg"))
+    assert said == (
+        "Left out: 5 .heic (IMG_0.HEIC, IMG_1.HEIC, IMG_2.HEIC, ...): save pictures as .jpg or .png; 1 .mov (b.mov); "
+        "1 archive: c.zip; 2 other files: raw, notes.txt; thumbnails and system files: 1 in lost+found."
+    )
+    laid(tmp_path, "a.json", "b.json", "lost+found/y/z")
+    said = folder_or_zip(tmp_path).remarks[1]
+    assert "4 other files (.json, without a suffix, .txt); thumbnails and system files: 2 in lost+found" in said
+
+
+def test_what_ganzoo_made_among_the_images_is_no_part_of_them(tmp_path):
+    laid(tmp_path, "1.png", "2.png")
+    before = folder_or_zip(tmp_path)
+    for run in ("runs/image_folder/dcgan/one", "runs/two"):
+        laid(tmp_path / run, "config.yaml", "checkpoints/last.ckpt", "samples/1.png")
+    laid(tmp_path / "starting", "config.yaml", ".lock", "1.png")
+    laid(tmp_path / "set64", "manifest.json", "all.images.npy", "all.names.text.npy", "all.names.ends.npy")
+    parts = folder_or_zip(tmp_path)
+    assert contents(parts) == contents(before)
+    assert (
+        "3 runs of ganzoo: runs/image_folder/dcgan/one, runs/two, starting; 1 prepared set: set64" in parts.remarks[1]
+    )
+    laid(tmp_path / "mine", "config.yaml", "3.png")
+    assert len(folder_or_zip(tmp_path)["all"]) == 3
 
 
 def test_a_folder_of_nothing_but_these_says_so(tmp_path):
