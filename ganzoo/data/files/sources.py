@@ -28,6 +28,7 @@ __all__ = [
     "source_of",
 ]
 
+HEAD = 1 << 16  # bytes of a file by which it is known again
 LARGEST = 1 << 30  # bytes of a file in a zip: an honest one does not unpack to more
 
 
@@ -125,6 +126,10 @@ class Source(ABC):
         """Return the bytes of the encoded image; 0 if they are not known without reading it."""
         return 0
 
+    def head(self, i: int) -> bytes:
+        """Return the first HEAD bytes of the encoded image; OSError if that fails."""
+        return self.read(i)[:HEAD]
+
     def encoded(self, i: int) -> list[bytes]:
         """Return the files of image i: one, or two of a pair in two files; OSError if that fails."""
         return [self.read(i)]
@@ -143,6 +148,10 @@ class FolderSource(Source):
     def read(self, i: int) -> bytes:
         """Return the file's content."""
         return read_regular(Path(self.where, self.names[i]))
+
+    def head(self, i: int) -> bytes:
+        """Return the beginning of the file."""
+        return read_regular(Path(self.where, self.names[i]), HEAD)
 
     def bytes_of(self, i: int) -> int:
         """Return the bytes of the file; 0 if it is no longer there, which whoever reads it says."""

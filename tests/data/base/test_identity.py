@@ -143,7 +143,25 @@ def test_a_zip_is_the_same_set_whatever_it_calls_its_files(cls, form, tmp_path):
             info.filename = name  # not made a path of this system
             archive.writestr(info, file.read_bytes())
     now = loaded(cls, root=str(tmp_path / "packed.zip"), **options)
-    assert [part["sizes"] for part in now["samples"].values()] == [part["sizes"] for part in state["samples"].values()]
+    for kept in ("sizes", "contents"):
+        assert [part[kept] for part in now["samples"].values()] == [part[kept] for part in state["samples"].values()]
+
+
+@pytest.mark.parametrize("zipped", [False, True], ids=["folder", "zip"])
+def test_other_images_of_the_same_sizes_are_another_set(tmp_path, zipped):
+    def write(low):
+        (tmp_path / "set").mkdir(exist_ok=True)
+        for i in range(30):
+            Image.new("RGB", (16, 16), (low, i, 0)).save(tmp_path / "set" / f"{i:02d}.bmp")
+        return shutil.make_archive(str(tmp_path / "packed"), "zip", tmp_path / "set") if zipped else tmp_path / "set"
+
+    state = loaded(ImageFolder, root=str(write(0)), image_size=16)
+    write(1)
+    with pytest.raises(UserError, match="same names and other contents"):
+        loaded(ImageFolder, state, root=str(tmp_path / ("packed.zip" if zipped else "set")), image_size=16)
+    for part in state["samples"].values():
+        del part["contents"]  # as an earlier version kept it
+    loaded(ImageFolder, state, root=str(tmp_path / ("packed.zip" if zipped else "set")), image_size=16)
 
 
 def test_no_image_is_read_and_of_a_large_set_some_are_asked_for_their_size(tmp_path, monkeypatch):
