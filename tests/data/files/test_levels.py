@@ -204,6 +204,14 @@ def test_arrays_that_are_no_pictures_have_a_reason(raw, why):
         Form(SIZE, 1, (0, 1)).pixels(open_image(raw))
 
 
+def test_an_empty_array_is_one_unreadable_image(tmp_path):
+    for i in range(4):
+        np.save(tmp_path / f"{i}.npy", np.zeros((0, 16) if i == 2 else (16, 16), np.float32))
+    ready(ImageFolder, tmp_path, channels=1, num_val=1)
+    with pytest.raises(Unreadable, match="has no pixels"):
+        open_image((tmp_path / "2.npy").read_bytes())
+
+
 def test_an_array_that_claims_to_be_huge_takes_no_memory():
     header = io.BytesIO()
     described = {"descr": "|u1", "fortran_order": False, "shape": (10**6, 10**6)}
