@@ -11,8 +11,8 @@ __all__ = ["REMEDY", "identity_of", "problem_with"]
 
 PARTS = ("train", "val")
 REMEDY = (
-    "give the data as they were (--data.root, if they moved), or begin another run with this one's weights: "
-    "--begin_with CKPT in place of --ckpt_path"
+    "give the data as they were (--data.root, if they moved), or begin a new run from these weights: "
+    "`ganzoo fit --begin_with RUN/checkpoints/last.ckpt --data ...`"
 )
 
 

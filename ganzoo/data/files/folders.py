@@ -105,7 +105,8 @@ def parts_of(names: list[str], labelled: bool = False) -> dict[str, Part]:
         folders = [folder for parts in sets.values() for several in parts.values() for folder in several]
         raise UserError(
             f"--data.root: several sets lie side by side in {', '.join(sorted(folders))}: choose data of two domains "
-            "(--data Horse2Zebra or Paired), give a folder with one of them, or all as one without classes: "
+            "(--data Horse2Zebra or Paired; of check and prepare --kind unpaired or paired), "
+            "give a folder with one of them, or all as one without classes: "
             "--data.labels false."
         )
     if not sets:

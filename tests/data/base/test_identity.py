@@ -75,7 +75,7 @@ def test_the_same_set_elsewhere_goes_on_and_another_does_not(cls, tmp_path, caps
     images(replaced.parent, 1, 5, size)  # under the same name
     renamed.rename(renamed.with_name("zzz.png"))  # as many as before
     for root, what in ((tmp_path / "moved", "same names and other sizes"), (tmp_path / "set", "other names or labels")):
-        with pytest.raises(UserError, match=rf"{what}.*deleted, added or replaced.*--begin_with CKPT"):
+        with pytest.raises(UserError, match=rf"{what}.*deleted, added or replaced.*--begin_with RUN"):
             loaded(cls, state, root=str(root), **options)
 
 
@@ -87,8 +87,16 @@ def test_one_image_deleted_is_refused_though_as_many_are_left_to_train(tmp_path)
         loaded(ImageFolder, state, root=str(tmp_path / "set"))
     assert state["n"] == 54
     state["n"] = 999
-    with pytest.raises(UserError, match=r"trained on 999 samples, this training set has 54.*--begin_with"):
+    with pytest.raises(UserError, match=r"945 training samples fewer .*999, now 54.*ganzoo fit --begin_with"):
         loaded(ImageFolder, state, root=str(tmp_path / "set"))
+
+
+def test_a_batch_larger_than_the_set_is_told_with_one_that_works(tmp_path):
+    images(tmp_path / "set", 30)
+    data = ImageFolder(root=str(tmp_path / "set"), batch_size=64, num_workers=0)
+    data.setup()
+    with pytest.raises(UserError, match=r"27 training samples \(3 others .*give --data.batch_size 27"):
+        data.train_dataloader()
 
 
 def test_another_split_or_other_labels_are_another_set(tmp_path):

@@ -151,7 +151,7 @@ def test_numbers_of_classes_are_spread_and_transparency_is_not(tmp_path, capsys)
     check(str(tmp_path / "grey"), channels=1, image_size=list(SIZE), num_workers=0, out=str(tmp_path / "s.png"))
     said = capsys.readouterr().out
     assert "0 to 18" in said
-    assert "levels [0,18] spread them" in said
+    assert "--levels [0,18] spread them" in said
     rgba = np.dstack([ramp(18, 3).astype(np.uint8), np.full(SIZE, 77, np.uint8)])
     write(tmp_path / "rgba", 4, lambda i: encoded(Image.fromarray(rgba), "PNG"))
     made = ready(ImageFolder, tmp_path / "rgba", channels=4, levels=[0, 18]).train[0]["image"]
