@@ -69,6 +69,11 @@ class UnpairedSet(SampleSet):
         for domain in self.domains.values():
             yield from domain.sizes()
 
+    def contents(self) -> Iterator[bytes]:
+        """Yield how some of the files of both begin."""
+        for domain in self.domains.values():
+            yield from domain.contents()
+
 
 class UnpairedStream(Stream):
     """The endless stream of pairs, int64 (batch_size, 2), drawn anew in each epoch, which the longer domain decides.

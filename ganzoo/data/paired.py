@@ -40,6 +40,10 @@ class SideBySide(Source):
         """Return the bytes of its file."""
         return self.images.bytes_of(i)
 
+    def head(self, i: int) -> bytes:
+        """Return the beginning of its file."""
+        return self.images.head(i)
+
     def open(self, i: int) -> list[Picture]:
         """Return the halves; Unreadable if the width is odd."""
         (image,) = self.images.open(i)
@@ -68,6 +72,10 @@ class Parallel(Source):
     def bytes_of(self, i: int) -> int:
         """Return the bytes of both files."""
         return sum(folder.bytes_of(i) for folder in self.both)
+
+    def head(self, i: int) -> bytes:
+        """Return the beginnings of both files."""
+        return b"".join(folder.head(i) for folder in self.both)
 
     def encoded(self, i: int) -> list[bytes]:
         """Return both files."""

@@ -16,6 +16,7 @@ from ganzoo.data.base.looking import is_own, loading, look_at
 from ganzoo.data.base.sets import Numbered, SampleSet
 from ganzoo.data.base.streams import Blocks, Rows, Stream
 from ganzoo.data.base.tensors import to_float
+from ganzoo.data.files.listing import counted
 from ganzoo.metrics import Judge, SampleMetric, SlicedWassersteinDistance
 from ganzoo.system.errors import UserError
 from ganzoo.system.workers import Loader
@@ -197,8 +198,9 @@ class DataModule(L.LightningDataModule, ABC):
         n, size = len(self.train), self.world * self.batch_size
         if size > n:
             raise UserError(
-                f"--data.batch_size {self.batch_size} on {self.world} device(s) makes batches of {size}, more"
-                f" than the {n} training samples; lower it"
+                f"--data.batch_size {self.batch_size} on {self.world} device(s) makes batches of {size}, more than the"
+                f" {n} training samples ({len(self.val)} others are to validate with): "
+                + (f"give --data.batch_size {n // self.world}, or less" if n >= self.world else "use fewer devices")
             )
         if len(self.val) < self.world:
             raise UserError(
@@ -206,9 +208,10 @@ class DataModule(L.LightningDataModule, ABC):
                 " use fewer devices"
             )
         if self._n_of_checkpoint not in (None, n):
+            before = self._n_of_checkpoint or 0
             raise UserError(
-                f"the checkpoint was trained on {self._n_of_checkpoint} samples, this training set has {n}:"
-                f" its place in the data means nothing here; {REMEDY}"
+                f"{counted(abs(n - before), 'training sample')} {'fewer' if n < before else 'more'} than the run was"
+                f" trained on so far ({before:,}, now {n:,}): {REMEDY}"
             )
         if problem := self.on_rank_0(self._other_set):
             raise UserError(problem)

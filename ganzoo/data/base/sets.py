@@ -25,7 +25,7 @@ class SampleSet(Dataset[dict[str, Tensor]], ABC):
         return None
 
     def form(self) -> str:
-        """Return how the samples are stored; `sizes` compare only in the same form."""
+        """Return how the samples are stored; `sizes` and `contents` compare only in the same form."""
         return "tensors"
 
     def listing(self) -> Iterator[bytes]:
@@ -36,6 +36,10 @@ class SampleSet(Dataset[dict[str, Tensor]], ABC):
 
     def sizes(self) -> Iterator[bytes]:
         """Yield the sizes of the files, or their checksum where there is one."""
+        yield from ()
+
+    def contents(self) -> Iterator[bytes]:
+        """Yield how some of the files begin."""
         yield from ()
 
     @property

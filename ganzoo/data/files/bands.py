@@ -235,6 +235,8 @@ def refuse_sizes(shape: tuple[int, ...], dtype: Any) -> None:
     if dtype is None or np.dtype(dtype).kind not in "buif" or len(shape) not in (2, 3):
         sizes = " x ".join(map(str, shape))
         raise Unreadable(f"is an array of {dtype}, {sizes}: a picture has numbers, (H, W), (H, W, C) or (C, H, W)")
+    if math.prod(shape) == 0:
+        raise Unreadable("has no pixels")
     most = 2 * (Image.MAX_IMAGE_PIXELS or math.inf)
     sides = sorted(shape)[-2:]
     if math.prod(sides) > most or math.prod(shape) > most * MOST_BANDS or (len(shape) == 3 and min(shape) > MOST_BANDS):

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ganzoo.data.files.listing import Listing, wrapper
-from ganzoo.data.files.part_names import FILLERS, parsed
+from ganzoo.data.files.part_names import FILLERS, WHOLE, parsed
 from ganzoo.data.files.sources import Source, source_of
 from ganzoo.system.errors import UserError
 
@@ -100,8 +100,19 @@ def choose(root: Path, there: set[str], chosen: Sequence[str] | None) -> tuple[s
         return known["a"], known["b"]
     if len(there) != 2:
         return None
-    first, second = sorted(there, key=lambda name: (name.lower() in SECOND, name.lower() not in FIRST, name.lower()))
+    first, second = sorted(there, key=lambda name: (told(name) in SECOND, told(name) not in FIRST, name.lower()))
+    begins = {name for name in there if name.lower().startswith("train")}
+    if len(begins) == 1 and (there - begins).pop().lower().startswith(("val", "test")):
+        raise UserError(
+            f"--data.root: {root} has {first} and {second}, which look like parts of one set, not A and B: call them "
+            f"train and test, with A and B in each, or say that they are A and B, --data.folders [{first},{second}]."
+        )
     return first, second
+
+
+def told(name: str) -> str:
+    """Return the word of a domain's name that may say whether it is A or B: the last one."""
+    return name.lower().rpartition("_")[2]
 
 
 def folders_of(images: list[str]) -> dict[tuple[str, str], dict[str, list[str]]]:
@@ -124,7 +135,7 @@ def placed(steps: list[str]) -> tuple[str, str, int]:
     if not steps:
         return "all", "", 0
     part, rest = parsed(steps[0])
-    if part and rest:
+    if part and rest.lower() not in WHOLE:
         return part, rest, 1
     second = steps[1] if len(steps) > 1 else ""
     if part:

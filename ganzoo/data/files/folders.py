@@ -105,7 +105,8 @@ def parts_of(names: list[str], labelled: bool = False) -> dict[str, Part]:
         folders = [folder for parts in sets.values() for several in parts.values() for folder in several]
         raise UserError(
             f"--data.root: several sets lie side by side in {', '.join(sorted(folders))}: choose data of two domains "
-            "(--data Horse2Zebra or Paired), give a folder with one of them, or all as one without classes: "
+            "(--data Horse2Zebra or Paired; of check and prepare --kind unpaired or paired), "
+            "give a folder with one of them, or all as one without classes: "
             "--data.labels false."
         )
     if not sets:
@@ -173,6 +174,12 @@ def classes_of(root: Path, parts: dict[str, Part]) -> list[str]:
         raise UserError(
             f"--data.root: the classes to train on are {known}, but {val.where} has {min(wrong)}: go without classes, "
             f"--data.labels false, or give {rooted(root, train.where)} alone, a part of which is held out then."
+        )
+    told = {name: part for name in sorted(classes) if (part := parsed(name)[0])}
+    if "train" in told.values() and len(set(told.values())) > 1:
+        raise UserError(
+            f"--data.root: {', '.join(told)} look like parts of a set, and would be classes: call them train and test "
+            "if they are parts, otherwise if they are classes; or go without classes, --data.labels false."
         )
     return sorted(classes)
 

@@ -189,5 +189,5 @@ def dark(name: str, form: Form, values: Sequence[tuple[float, float]]) -> list[s
         return []
     return [
         f"{name}: the largest value is {most} of 255, so all are dark; if they are numbers of classes, "
-        f"levels [0,{most}] spread them."
+        f"--levels [0,{most}] spread them, and --resize nearest makes no others between them."
     ]

@@ -42,7 +42,8 @@ class Listing:
         root: the folder or the zip.
         images: those to be read, sorted. A broken one is among them: the suffix decides.
         others: other files of the user's.
-        of_systems: how many folders and files of systems there are, by name.
+        of_systems: how many files of systems there are, by name: of a folder, those in it.
+        own: the folders that ganzoo has made, by kind: its runs and prepared sets, which are no part of the set.
         keys: what a zip calls a file, where that is not its path: backslashes, or letters in another encoding.
     """
 
@@ -50,6 +51,7 @@ class Listing:
     images: list[str] = field(default_factory=list)
     others: list[str] = field(default_factory=list)
     of_systems: Counter[str] = field(default_factory=Counter)
+    own: dict[str, list[str]] = field(default_factory=dict)
     keys: dict[str, str] = field(default_factory=dict)
 
     def add(self, name: str) -> None:
@@ -62,19 +64,27 @@ class Listing:
         return [name for name in self.others if suffix_of(name) in wanted]
 
     def left_out(self) -> str:
-        """Return in a line what is left out: pictures and films with names first; nothing if all is read."""
+        """Return in a line what is left out: pictures, films and archives with names first; nothing if all is read."""
         kinds: dict[str, list[str]] = {}
         for name in self.others:
             kinds.setdefault(suffix_of(name), []).append(name)
-        first = PICTURES | MOVIES
-        order = sorted(kinds, key=lambda kind: (kind not in first, -len(kinds[kind]), kind))
-        said = [f"{len(kinds[kind]):,} {kind or 'without a suffix'} ({few(kinds[kind])})" for kind in order]
-        if len(said) > 8:
-            said = [*said[:8], f"{sum(len(kinds[kind]) for kind in order[8:]):,} of {len(order) - 8} other kinds"]
+        said = []
+        for known, remedy in ((PICTURES, ": save pictures as .jpg or .png"), (MOVIES, "")):
+            order = sorted(kinds.keys() & known, key=lambda kind: (-len(kinds[kind]), kind))
+            some = ", ".join(f"{len(kinds[kind]):,} {kind} ({few(kinds[kind])})" for kind in order)
+            said += [f"{some}{remedy}"] if some else []
+        if packed := self.unread(ARCHIVES):
+            said.append(f"{counted(len(packed), 'archive')}: {few(packed)}")
+        said += [f"{counted(len(folders), kind)}: {few(folders)}" for kind, folders in self.own.items()]
+        rest = sorted(kinds.keys() - PICTURES - MOVIES - ARCHIVES, key=lambda kind: (-len(kinds[kind]), kind))
+        if names := [name for kind in rest for name in kinds[kind]]:
+            all_kinds = few([kind or "without a suffix" for kind in rest], 8)
+            what = f": {', '.join(names)}" if len(names) <= NAMED else f" ({all_kinds})"
+            said.append(f"{counted(len(names), 'other file')}{what}")
         if self.of_systems:
-            said.append("of a system " + ", ".join(f"{name} ({count:,})" for name, count in self.of_systems.items()))
-        remedy = ": save pictures as .jpg or .png" if kinds.keys() & PICTURES else ""
-        return f"{', '.join(said)}{remedy}" if said else ""
+            counts = ", ".join(f"{count:,} in {name}" for name, count in self.of_systems.items())
+            said.append(f"thumbnails and system files: {counts}")
+        return "; ".join(said)
 
     def nothing(self) -> str:
         """Return, for a message, why there are no images."""
@@ -134,13 +144,26 @@ def in_folder(root: Path) -> Listing:
             subfolders.clear()
             continue
         seen.add((status.st_dev, status.st_ino))
-        listing.of_systems.update(known_as for name in (*subfolders, *files) if (known_as := system_name(name)))
-        subfolders[:] = sorted(name for name in subfolders if not system_name(name))
         place = os.path.relpath(folder, root).replace(os.sep, "/")
+        if place != "." and (kind := made_by_ganzoo(subfolders, files)):
+            listing.own.setdefault(kind, []).append(place)
+            subfolders.clear()
+            continue
+        listing.of_systems.update(known_as for name in files if (known_as := system_name(name)))
+        for name in filter(system_name, subfolders):
+            listing.of_systems[system_name(name)] += sum(len(inner[2]) for inner in os.walk(Path(folder, name)))
+        subfolders[:] = sorted(name for name in subfolders if not system_name(name))
         for name in files:
             if not system_name(name):
                 listing.add(name if place == "." else f"{place}/{name}")
     return listing
+
+
+def made_by_ganzoo(subfolders: list[str], files: list[str]) -> str:
+    """Return what ganzoo has made a folder as, by what lies in it; nothing if it is the user's."""
+    if "config.yaml" in files and ("checkpoints" in subfolders or ".lock" in files):
+        return "run of ganzoo"
+    return "prepared set" if any(name.endswith(".names.text.npy") for name in files) else ""
 
 
 def in_zip(path: Path) -> Listing:
@@ -196,5 +219,6 @@ def few(names: Iterable[str], most: int = NAMED) -> str:
 
 
 def counted(count: int, what: str = "image") -> str:
-    """Return a count with its word: 1 image, 20 images."""
-    return f"{count:,} {what}{'s' * (count != 1)}"
+    """Return a count with its word: 1 image, 20 images, 2 runs of ganzoo."""
+    word, space, more = what.partition(" of ")
+    return f"{count:,} {word}{'s' * (count != 1)}{space}{more}"

@@ -68,15 +68,16 @@ FORMATS = tuple(sorted(set(KINDS.values())))
 SMALLEST = 8  # pixels of the shorter side, unless less is asked for: smaller ones are no pictures
 
 
-def read_regular(path: Path) -> bytes:
-    """Return a file's content.
+def read_regular(path: Path, most: int = -1) -> bytes:
+    """Return a file's content, or its first `most` bytes.
 
     Raises:
         OSError: it can't be read, or is a device or a pipe, which may have no end.
     """
     if not stat.S_ISREG(path.stat().st_mode):
         raise OSError(errno.EINVAL, "no regular file")
-    return path.read_bytes()
+    with path.open("rb") as file:
+        return file.read(most)
 
 
 def open_image(raw: bytes) -> Picture:

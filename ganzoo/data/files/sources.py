@@ -28,6 +28,7 @@ __all__ = [
     "source_of",
 ]
 
+HEAD = 1 << 16  # bytes of a file by which it is known again
 LARGEST = 1 << 30  # bytes of a file in a zip: an honest one does not unpack to more
 
 
@@ -125,6 +126,10 @@ class Source(ABC):
         """Return the bytes of the encoded image; 0 if they are not known without reading it."""
         return 0
 
+    def head(self, i: int) -> bytes:
+        """Return the first HEAD bytes of the encoded image; OSError if that fails."""
+        return self.read(i)[:HEAD]
+
     def encoded(self, i: int) -> list[bytes]:
         """Return the files of image i: one, or two of a pair in two files; OSError if that fails."""
         return [self.read(i)]
@@ -143,6 +148,10 @@ class FolderSource(Source):
     def read(self, i: int) -> bytes:
         """Return the file's content."""
         return read_regular(Path(self.where, self.names[i]))
+
+    def head(self, i: int) -> bytes:
+        """Return the beginning of the file."""
+        return read_regular(Path(self.where, self.names[i]), HEAD)
 
     def bytes_of(self, i: int) -> int:
         """Return the bytes of the file; 0 if it is no longer there, which whoever reads it says."""
@@ -195,17 +204,23 @@ class ZipSource(Opened):
         """Open the zip."""
         self.file = zipfile.ZipFile(self.where)
 
+    def key(self, i: int) -> str:
+        """Return what the zip calls image i."""
+        name = f"{self.folder}{self.names[i]}"
+        return self.keys.get(name, name)
+
     def bytes_of(self, i: int) -> int:
-        """Return the bytes of the member, unpacked: as of the file that it was."""
+        """Return the bytes of the member, unpacked: as of the file that it was; 0 if it is no longer there."""
         self.ready()
-        return self.file.getinfo(self.names[i]).file_size
+        with suppress(KeyError):
+            return self.file.getinfo(self.key(i)).file_size
+        return 0
 
     def read(self, i: int) -> bytes:
         """Return the member's content."""
         self.ready()
         try:
-            name = f"{self.folder}{self.names[i]}"
-            return member(self.file, self.keys.get(name, name))
+            return member(self.file, self.key(i))
         except (zipfile.BadZipFile, zlib.error, EOFError, KeyError, RuntimeError, NotImplementedError) as error:
             raise OSError(f"{error}") from error  # damaged, encrypted, or of a rare compression
 

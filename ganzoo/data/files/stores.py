@@ -3,6 +3,7 @@
 import os
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,7 @@ from ganzoo.data.files.sources import Names, Source, mapped
 
 __all__ = ["Decoded", "ImageSet", "Mapped", "Store"]
 
+HEADS = 64  # files that are looked into, to know a set again
 MOST_SIZES = 100_000  # files that are asked for their sizes: half a second on a disk of the machine
 
 
@@ -49,6 +51,10 @@ class Store(ABC):
     def bytes_of(self, row: int) -> int:
         """Return the bytes of an item's file; 0 if it is not known without reading it."""
         return 0
+
+    def head(self, row: int) -> bytes:
+        """Return the beginning of an item's file; nothing if there is none, or it can't be read."""
+        return b""
 
 
 class Decoded(Store):
@@ -101,6 +107,12 @@ class Decoded(Store):
     def bytes_of(self, row: int) -> int:
         """Return the bytes of an item's file."""
         return self.source.bytes_of(row)
+
+    def head(self, row: int) -> bytes:
+        """Return the beginning of an item's file."""
+        with suppress(OSError):
+            return self.source.head(row)
+        return b""
 
 
 class Mapped(Store):
@@ -214,6 +226,13 @@ class ImageSet(SampleSet):
         else:
             for row in self.rows[:: 1 + len(self.rows) // MOST_SIZES].tolist():
                 yield self.store.bytes_of(row).to_bytes(8, "little")
+
+    def contents(self) -> Iterator[bytes]:
+        """Yield how some of the files begin, evenly chosen."""
+        if not self.store.checksum:
+            count = len(self.rows)
+            for place in np.unique(np.linspace(0, count - 1, min(count, HEADS)).round().astype(int)):
+                yield self.store.head(int(self.rows[place]))
 
     @property
     def labels(self) -> Tensor | None:

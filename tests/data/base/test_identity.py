@@ -2,6 +2,7 @@
 
 import re
 import shutil
+import zipfile
 
 import fakes
 import numpy as np
@@ -74,7 +75,7 @@ def test_the_same_set_elsewhere_goes_on_and_another_does_not(cls, tmp_path, caps
     images(replaced.parent, 1, 5, size)  # under the same name
     renamed.rename(renamed.with_name("zzz.png"))  # as many as before
     for root, what in ((tmp_path / "moved", "same names and other sizes"), (tmp_path / "set", "other names or labels")):
-        with pytest.raises(UserError, match=rf"{what}.*deleted, added or replaced.*--begin_with CKPT"):
+        with pytest.raises(UserError, match=rf"{what}.*deleted, added or replaced.*--begin_with RUN"):
             loaded(cls, state, root=str(root), **options)
 
 
@@ -86,8 +87,16 @@ def test_one_image_deleted_is_refused_though_as_many_are_left_to_train(tmp_path)
         loaded(ImageFolder, state, root=str(tmp_path / "set"))
     assert state["n"] == 54
     state["n"] = 999
-    with pytest.raises(UserError, match=r"trained on 999 samples, this training set has 54.*--begin_with"):
+    with pytest.raises(UserError, match=r"945 training samples fewer .*999, now 54.*ganzoo fit --begin_with"):
         loaded(ImageFolder, state, root=str(tmp_path / "set"))
+
+
+def test_a_batch_larger_than_the_set_is_told_with_one_that_works(tmp_path):
+    images(tmp_path / "set", 30)
+    data = ImageFolder(root=str(tmp_path / "set"), batch_size=64, num_workers=0)
+    data.setup()
+    with pytest.raises(UserError, match=r"27 training samples \(3 others .*give --data.batch_size 27"):
+        data.train_dataloader()
 
 
 def test_another_split_or_other_labels_are_another_set(tmp_path):
@@ -125,6 +134,42 @@ def test_a_zip_of_the_folder_and_its_prepared_form_are_the_same_set(tmp_path, ca
     prepare(str(tmp_path / "set"), str(tmp_path / "three"), image_size=16, num_workers=0)
     with pytest.raises(UserError, match="same names and other sizes"):
         loaded(ImageFolder, prepared, root=str(tmp_path / "three"), image_size=16)
+
+
+@pytest.mark.parametrize("form", ["windows", "no encoding"])
+@pytest.mark.parametrize("cls", [ImageFolder, Paired, Horse2Zebra])
+def test_a_zip_is_the_same_set_whatever_it_calls_its_files(cls, form, tmp_path):
+    for folder in ("trainA", "trainB") if cls is not ImageFolder else ("für",):
+        images(tmp_path / "set" / folder)
+    options = {"image_size": 16, "num_val": 3}
+    state = loaded(cls, root=str(tmp_path / "set"), **options)
+    with zipfile.ZipFile(tmp_path / "packed.zip", "w") as archive:
+        for file in (tmp_path / "set").rglob("*.png"):
+            name = f"set/{file.relative_to(tmp_path / 'set').as_posix()}"
+            name = name.replace("/", "\\") if form == "windows" else name.encode().decode("cp437")
+            info = zipfile.ZipInfo("x")
+            info.filename = name  # not made a path of this system
+            archive.writestr(info, file.read_bytes())
+    now = loaded(cls, root=str(tmp_path / "packed.zip"), **options)
+    for kept in ("sizes", "contents"):
+        assert [part[kept] for part in now["samples"].values()] == [part[kept] for part in state["samples"].values()]
+
+
+@pytest.mark.parametrize("zipped", [False, True], ids=["folder", "zip"])
+def test_other_images_of_the_same_sizes_are_another_set(tmp_path, zipped):
+    def write(low):
+        (tmp_path / "set").mkdir(exist_ok=True)
+        for i in range(30):
+            Image.new("RGB", (16, 16), (low, i, 0)).save(tmp_path / "set" / f"{i:02d}.bmp")
+        return shutil.make_archive(str(tmp_path / "packed"), "zip", tmp_path / "set") if zipped else tmp_path / "set"
+
+    state = loaded(ImageFolder, root=str(write(0)), image_size=16)
+    write(1)
+    with pytest.raises(UserError, match="same names and other contents"):
+        loaded(ImageFolder, state, root=str(tmp_path / ("packed.zip" if zipped else "set")), image_size=16)
+    for part in state["samples"].values():
+        del part["contents"]  # as an earlier version kept it
+    loaded(ImageFolder, state, root=str(tmp_path / ("packed.zip" if zipped else "set")), image_size=16)
 
 
 def test_no_image_is_read_and_of_a_large_set_some_are_asked_for_their_size(tmp_path, monkeypatch):

@@ -62,6 +62,9 @@ def contents(parts):
             for name in ("trainA", "TrainA", "TRAINA", "traina", "train_A", "A-train", "training A")
         ),
         *(("seg_train", "train", "seg"), ("training_set", "train", "set"), ("train_images", "train", "images")),
+        *((name, "train", "") for name in ("train2017", "trainset", "traindata", "train_1", "trainval", "trainset2")),
+        *(("holdout", "val", ""), ("val2017", "val", ""), ("testlabels", "test", "labels")),
+        *(("DIV2K_train_HR", "train", "DIV2K_HR"), ("DIV2K_valid_HR", "val", "DIV2K_HR")),
         *(
             (name, None, name)
             for name in ("horse", "restrain", "trainer", "contest", "valve", "train_test", "strain_x")
@@ -80,6 +83,10 @@ FORMS = [  # train with cat and dog, validation with both
     ("archive/dataset/train/{}/a{}.png", "archive/dataset/valid/{}/a{}.png"),
     ("seg_train/seg_train/{}/a{}.png", "seg_test/seg_test/{}/a{}.png"),
     ("training_set/training_set/{}/a{}.png", "test_set/test_set/{}/a{}.png"),
+    ("trainset/{}/a{}.png", "testset/{}/a{}.png"),
+    ("DIV2K_train_HR/{}/a{}.png", "DIV2K_valid_HR/{}/a{}.png"),
+    ("trainval/{}/a{}.png", "test/{}/a{}.png"),
+    ("train/{}/a{}.png", "holdout/{}/a{}.png"),
     ("set/{}/train/a{}.png", "set/{}/test/a{}.png"),  # parts below the classes
 ]
 
@@ -136,6 +143,8 @@ def test_words_of_parts_may_be_classes(tmp_path):
         (["trainA/1.png", "trainB/1.png", "testA/2.png", "testB/2.png"], "several sets lie side by side"),
         (["train/1.png", "Train/2.png", "val/3.png"], "several sets lie side by side"),
         (["train_images/1.png", "test_images/1.png", "train_masks/1.png", "test_masks/1.png"], "several sets"),
+        (["train_1/1.png", "train_2/2.png", "test_1/3.png"], "several sets lie side by side"),
+        (["cats_train/1.png", "dogs_test/2.png"], "cats_train, dogs_test look like parts"),
         (["pets/train/1.png", "pets/val/2.png", "cover.png"], "folders to train and to validate in pets"),
     ],
 )
@@ -148,6 +157,15 @@ def test_what_can_be_understood_in_two_ways_is_refused_with_the_option(tmp_path,
     assert 0 < sum(map(len, parts.values())) <= len(names)
 
 
+def test_without_labels_all_folders_to_train_on_are_taken(tmp_path):
+    laid(tmp_path, "train_1/1.png", "train_2/2.png", "test_1/3.png")
+    parts = contents(folder_or_zip(tmp_path, labelled=False))
+    assert {part: set(names) for part, names in parts.items()} == {
+        "train": {"train_1/1.png", "train_2/2.png"},
+        "val": {"test_1/3.png"},
+    }
+
+
 def test_without_labels_the_parts_of_all_sets_go_together(tmp_path):
     laid(tmp_path, "trainA/1.png", "trainB/1.png", "testA/2.png", "testB/2.png")
     parts = contents(Grey2Colour(root=str(tmp_path)).sources())
@@ -158,12 +176,42 @@ def test_without_labels_the_parts_of_all_sets_go_together(tmp_path):
 
 
 def test_pictures_and_films_that_are_not_read_are_named_with_a_remedy(tmp_path):
-    laid(tmp_path, "a.JPG", *(f"IMG_{i}.HEIC" for i in range(5)), "b.mov", "lost+found/x.jpg", "notes.txt", "raw")
+    laid(
+        tmp_path,
+        "a.JPG",
+        *(f"IMG_{i}.HEIC" for i in range(5)),
+        "b.mov",
+        "lost+found/x.jpg",
+        "notes.txt",
+        "raw",
+        "c.zip",
+    )
     parts = folder_or_zip(tmp_path)
     assert len(parts["all"]) == 1
     said = parts.remarks[1]
-    assert said.startswith("Left out: 5 .heic (IMG_0.HEIC, IMG_1.HEIC, IMG_2.HEIC, ...), 1 .mov (b.mov)")
-    assert all(text in said for text in ("1 .txt", "without a suffix (raw)", "lost+found", "save pictures as .jpg"))
+    assert said == (
+        "Left out: 5 .heic (IMG_0.HEIC, IMG_1.HEIC, IMG_2.HEIC, ...): save pictures as .jpg or .png; 1 .mov (b.mov); "
+        "1 archive: c.zip; 2 other files: raw, notes.txt; thumbnails and system files: 1 in lost+found."
+    )
+    laid(tmp_path, "a.json", "b.json", "lost+found/y/z")
+    said = folder_or_zip(tmp_path).remarks[1]
+    assert "4 other files (.json, without a suffix, .txt); thumbnails and system files: 2 in lost+found" in said
+
+
+def test_what_ganzoo_made_among_the_images_is_no_part_of_them(tmp_path):
+    laid(tmp_path, "1.png", "2.png")
+    before = folder_or_zip(tmp_path)
+    for run in ("runs/image_folder/dcgan/one", "runs/two"):
+        laid(tmp_path / run, "config.yaml", "checkpoints/last.ckpt", "samples/1.png")
+    laid(tmp_path / "starting", "config.yaml", ".lock", "1.png")
+    laid(tmp_path / "set64", "manifest.json", "all.images.npy", "all.names.text.npy", "all.names.ends.npy")
+    parts = folder_or_zip(tmp_path)
+    assert contents(parts) == contents(before)
+    assert (
+        "3 runs of ganzoo: runs/image_folder/dcgan/one, runs/two, starting; 1 prepared set: set64" in parts.remarks[1]
+    )
+    laid(tmp_path / "mine", "config.yaml", "3.png")
+    assert len(folder_or_zip(tmp_path)["all"]) == 3
 
 
 def test_a_folder_of_nothing_but_these_says_so(tmp_path):
@@ -226,6 +274,10 @@ DOMAINS = [
     (["train/A", "train/B"], ["test/A", "test/B"]),
     (["x/x/trainA", "x/x/trainB"], ["x/x/testA", "x/x/testB"]),
     (["train/input", "train/target"], ["val/input", "val/target"]),
+    (["train2017/input", "train2017/target"], ["val2017/input", "val2017/target"]),
+    (["training_set/A", "training_set/B"], ["test_set/A", "test_set/B"]),
+    (["trainimages", "trainlabels"], ["testimages", "testlabels"]),
+    (["DIV2K_train_LR", "DIV2K_train_HR"], ["DIV2K_valid_LR", "DIV2K_valid_HR"]),
     (["Photos", "paintings"], []),
     (["before", "after"], []),
 ]
@@ -254,6 +306,14 @@ def test_two_domains_in_the_folders_that_people_have(tmp_path, train, val, zippe
     told = pairs.remarks[0]
     named = {name for name in ("Photos", "paintings", "before", "after", "input", "target") if name in str(train)}
     assert all(f" is {name}" in told for name in named)
+
+
+@pytest.mark.parametrize("cls", [Paired, Horse2Zebra])
+def test_two_parts_are_no_two_domains(tmp_path, cls):
+    laid(tmp_path, "trainphotos/1.png", "testphotos/1.png")
+    assert "look like parts of one set" in refused(cls(root=str(tmp_path)).sources)
+    parts = cls(root=str(tmp_path), folders=["trainphotos", "testphotos"]).sources()
+    assert "A is trainphotos" in parts.remarks[0]
 
 
 def test_of_three_folders_two_are_chosen(tmp_path):

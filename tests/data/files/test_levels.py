@@ -151,7 +151,7 @@ def test_numbers_of_classes_are_spread_and_transparency_is_not(tmp_path, capsys)
     check(str(tmp_path / "grey"), channels=1, image_size=list(SIZE), num_workers=0, out=str(tmp_path / "s.png"))
     said = capsys.readouterr().out
     assert "0 to 18" in said
-    assert "levels [0,18] spread them" in said
+    assert "--levels [0,18] spread them" in said
     rgba = np.dstack([ramp(18, 3).astype(np.uint8), np.full(SIZE, 77, np.uint8)])
     write(tmp_path / "rgba", 4, lambda i: encoded(Image.fromarray(rgba), "PNG"))
     made = ready(ImageFolder, tmp_path / "rgba", channels=4, levels=[0, 18]).train[0]["image"]
@@ -202,6 +202,14 @@ def test_a_set_of_other_channels_is_refused_at_the_start(tmp_path, raw, channels
 def test_arrays_that_are_no_pictures_have_a_reason(raw, why):
     with pytest.raises(Unreadable, match=why):
         Form(SIZE, 1, (0, 1)).pixels(open_image(raw))
+
+
+def test_an_empty_array_is_one_unreadable_image(tmp_path):
+    for i in range(4):
+        np.save(tmp_path / f"{i}.npy", np.zeros((0, 16) if i == 2 else (16, 16), np.float32))
+    ready(ImageFolder, tmp_path, channels=1, num_val=1)
+    with pytest.raises(Unreadable, match="has no pixels"):
+        open_image((tmp_path / "2.npy").read_bytes())
 
 
 def test_an_array_that_claims_to_be_huge_takes_no_memory():
