@@ -3,6 +3,7 @@
 import difflib
 import importlib
 import re
+import traceback
 from argparse import ArgumentError
 from collections.abc import Iterable, Sequence
 from typing import Any, NoReturn
@@ -16,7 +17,7 @@ from ganzoo.system.output import say
 from ganzoo.system.own_modules import dotted_in, let_import
 from ganzoo.system.reading import Refused, bounded, check_files
 
-__all__ = ["CommandParser", "OneLine", "import_class", "mistyped", "nearest", "user_error_in"]
+__all__ = ["CommandParser", "OneLine", "import_class", "mistyped", "nearest", "unmade", "user_error_in"]
 
 # What an option's value must be, in words, by the name of its Python type.
 WORDS = {"int": "a whole number", "float": "a number", "bool": "true or false", "str": "text", "list": "a list"}
@@ -193,6 +194,17 @@ def user_error_in(error: BaseException | None) -> UserError | None:
     while error is not None and not isinstance(error, UserError):
         error = error.__cause__ or error.__context__
     return error
+
+
+def unmade(error: BaseException) -> str:
+    """Say that a class can't be made with its options, and why and where it failed."""
+    owner = re.search(r"class_path='[\w.]*?(\w+)'", str(error))
+    while (cause := error.__cause__ or error.__context__) is not None:
+        error = cause
+    where = traceback.extract_tb(error.__traceback__)[-1:]
+    place = f" ({where[0].filename}, line {where[0].lineno})" if where else ""
+    reason = (str(error).splitlines() or [""])[0]
+    return f"{owner[1] if owner else 'this'} can't be made with these options: {type(error).__name__}: {reason}{place}"
 
 
 def load_option(text: str) -> Any:
