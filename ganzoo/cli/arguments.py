@@ -10,6 +10,7 @@ from typing import Any
 
 from ganzoo.cli.early import refuse_missing_checkpoints, refuse_missing_configs, refuse_unknown_names
 from ganzoo.cli.paths import at_home_in
+from ganzoo.cli.sections import refuse_odd_sections
 from ganzoo.runs.chosen import chosen
 from ganzoo.runs.experiments import DEMO, find_experiment
 from ganzoo.system.errors import UserError
@@ -180,10 +181,11 @@ def channels_of(shapes: dict[str, list[int]], args: list[str]) -> list[str]:
 
 
 def refuse_another_model(args: list[str]) -> None:
-    """Refuse a model with the config of another one: jsonargparse would silently keep the other's settings."""
+    """Refuse a config of an odd form, and one of another model: jsonargparse would silently keep its settings."""
     asked = values_of(args, "--model", "--model.class_path")
     for file in values_of(args, "--config", "-c"):
         config = read_mapping(file) if os.path.isfile(file) else parse_yaml(file) if file.startswith("{") else {}
+        refuse_odd_sections(file, config)
         model = config.get("model")
         named = model.get("class_path") if isinstance(model, dict) else model
         if isinstance(named, str):  # otherwise the parser's message is better
