@@ -218,6 +218,9 @@ def flags(args: list[str], command: Callable[..., None] | dict[str, Any]) -> lis
     if function is None:  # --help
         return args
     parameters = inspect.signature(function).parameters.values()
+    if "--label" in args[:-1] and not args[args.index("--label") + 1].startswith("--"):  # it may begin with a dash
+        at = args.index("--label")
+        args = [*args[:at], f"--label={args[at + 1]}", *args[at + 2 :]]
     names = {f"--{parameter.name}" for parameter in parameters if parameter.annotation is bool}
     said = [*(value.lower() in ("true", "false") for value in args[1:]), False]  # what follows each argument
     args = [f"{arg}=true" if arg in names and not value else arg for arg, value in zip(args, said, strict=True)]

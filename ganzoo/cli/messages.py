@@ -254,6 +254,14 @@ class OneLine:
 class CommandParser(OneLine, ArgumentParser):  # type: ignore[misc]  # its overloads of parse_args
     """The parser of ganzoo's own commands."""
 
+    def parse_args(self, args: Sequence[str] | None = None, *more: Any, **options: Any) -> Any:
+        """Parse; a label is the text that is written, be it `null`."""
+        parsed = super().parse_args(args, *more, **options)
+        labels = [arg.removeprefix("--label=") for arg in args or [] if arg.startswith("--label=")]
+        if labels and "label" in (given := parsed.get(parsed.get("subcommand")) or {}):
+            given["label"] = labels[-1]
+        return parsed
+
     def format_help(self, *args: Any) -> str:
         """Return the help, with a usage line that is short."""
         arguments = [action.dest.upper() for action in self._actions if not action.option_strings]

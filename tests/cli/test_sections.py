@@ -14,7 +14,10 @@ ODD = [
     ({"model": {"class_path": 5}}, "model.class_path is 5"),
     ({"model": {"class_path": "GAN", "init_args": [1]}}, "model.init_args is [1]"),
     ({"model": {"class_path": "GAN", "init_args": None}}, "model.init_args is null"),
-    ({"model": {"class_path": "GAN", "init_args": {"generator": {"class_path": 5}}}}, "model.generator.class_path is 5"),
+    (
+        {"model": {"class_path": "GAN", "init_args": {"generator": {"class_path": 5}}}},
+        "model.generator.class_path is 5",
+    ),
     ({"model": {"class_path": "GAN", "init_args": {"penalties": [None]}}}, "model.penalties is [None]"),
     ({"trainer": {"callbacks": [5]}}, "trainer.callbacks is [5]"),
 ]
