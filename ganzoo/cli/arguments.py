@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ganzoo.cli.early import refuse_missing_checkpoints, refuse_missing_configs, refuse_unknown_names
+from ganzoo.cli.order import names_first, with_networks
 from ganzoo.cli.paths import at_home_in
 from ganzoo.cli.sections import refuse_odd_sections
 from ganzoo.runs.chosen import chosen
@@ -41,7 +42,9 @@ def complete(args: list[str]) -> list[str]:
         for before, arg in zip(["", *args[:-1]], args, strict=True)
     ]
     args = [f"--config={find_experiment(arg[9:])}" if arg.startswith("--config=") else arg for arg in args]
-    args = configs_first(args)
+    args = names_first(configs_first(args))
+    if not values_of(args, "--config", "-c") and (models := values_of(args, "--model", "--model.class_path")):
+        args = with_networks(args, models[-1].removeprefix("ganzoo.models."))
     refuse_missing_configs(values_of(args, "--config", "-c"))
     args = [chosen(arg) if before == "--ckpt_path" else arg for before, arg in zip(["", *args[:-1]], args, strict=True)]
     args = [f"--ckpt_path={chosen(arg[12:])}" if arg.startswith("--ckpt_path=") else arg for arg in args]

@@ -1,4 +1,4 @@
-"""null for an option that takes none: the parser lets it pass, and a class would fail with it in some way of its own."""
+"""null for an option that takes none: the parser lets it pass, and a class would fail with it in its own way."""
 
 import inspect
 from collections.abc import Callable, Mapping
