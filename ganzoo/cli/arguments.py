@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from ganzoo.cli.early import refuse_missing_checkpoints, refuse_missing_configs, refuse_unknown_names
+from ganzoo.cli.order import names_first, with_networks
 from ganzoo.cli.paths import at_home_in
+from ganzoo.cli.sections import refuse_odd_sections
 from ganzoo.runs.chosen import chosen
 from ganzoo.runs.experiments import DEMO, find_experiment
 from ganzoo.system.errors import UserError
@@ -40,7 +42,9 @@ def complete(args: list[str]) -> list[str]:
         for before, arg in zip(["", *args[:-1]], args, strict=True)
     ]
     args = [f"--config={find_experiment(arg[9:])}" if arg.startswith("--config=") else arg for arg in args]
-    args = configs_first(args)
+    args = names_first(configs_first(args))
+    if not values_of(args, "--config", "-c") and (models := values_of(args, "--model", "--model.class_path")):
+        args = with_networks(args, models[-1].removeprefix("ganzoo.models."))
     refuse_missing_configs(values_of(args, "--config", "-c"))
     args = [chosen(arg) if before == "--ckpt_path" else arg for before, arg in zip(["", *args[:-1]], args, strict=True)]
     args = [f"--ckpt_path={chosen(arg[12:])}" if arg.startswith("--ckpt_path=") else arg for arg in args]
@@ -180,10 +184,11 @@ def channels_of(shapes: dict[str, list[int]], args: list[str]) -> list[str]:
 
 
 def refuse_another_model(args: list[str]) -> None:
-    """Refuse a model with the config of another one: jsonargparse would silently keep the other's settings."""
+    """Refuse a config of an odd form, and one of another model: jsonargparse would silently keep its settings."""
     asked = values_of(args, "--model", "--model.class_path")
     for file in values_of(args, "--config", "-c"):
         config = read_mapping(file) if os.path.isfile(file) else parse_yaml(file) if file.startswith("{") else {}
+        refuse_odd_sections(file, config)
         model = config.get("model")
         named = model.get("class_path") if isinstance(model, dict) else model
         if isinstance(named, str):  # otherwise the parser's message is better
@@ -216,6 +221,9 @@ def flags(args: list[str], command: Callable[..., None] | dict[str, Any]) -> lis
     if function is None:  # --help
         return args
     parameters = inspect.signature(function).parameters.values()
+    if "--label" in args[:-1] and not args[args.index("--label") + 1].startswith("--"):  # it may begin with a dash
+        at = args.index("--label")
+        args = [*args[:at], f"--label={args[at + 1]}", *args[at + 2 :]]
     names = {f"--{parameter.name}" for parameter in parameters if parameter.annotation is bool}
     said = [*(value.lower() in ("true", "false") for value in args[1:]), False]  # what follows each argument
     args = [f"{arg}=true" if arg in names and not value else arg for arg, value in zip(args, said, strict=True)]

@@ -13,7 +13,8 @@ from ganzoo.cli.beginning import begin_as_import, begin_with, tell_going_on
 from ganzoo.cli.catalogue import LIGHTNING
 from ganzoo.cli.config_parser import LightningParser
 from ganzoo.cli.help import usage_of
-from ganzoo.cli.messages import user_error_in
+from ganzoo.cli.messages import unmade, user_error_in
+from ganzoo.cli.nulls import refuse_nulls
 from ganzoo.cli.paths import as_given, settle
 from ganzoo.cli.restoring import say_what_is_odd
 from ganzoo.cli.slurm import plugins_of_slurm
@@ -31,6 +32,7 @@ from ganzoo.runs.read_again import has_own_parts
 from ganzoo.runs.wellformed import held_by, refuse_unplayable
 from ganzoo.system.discovery import import_all
 from ganzoo.system.errors import UserError
+from ganzoo.system.files import FULL
 from ganzoo.system.foreign import hush
 from ganzoo.system.machine import rank
 from ganzoo.system.output import say
@@ -91,6 +93,8 @@ class GanzooCLI(LightningCLI):
         """Parse; settle the paths; refuse a seed that NumPy would refuse."""
         super().parse_arguments(parser, args)
         settle(self.config[self.config.subcommand])
+        for part in ("model", "data"):
+            refuse_nulls(part, self.config[self.config.subcommand].get(part))
         seed = self.config[self.config.subcommand].seed_everything
         if not isinstance(seed, bool) and not 0 <= seed < 2**32:
             raise UserError(f"--seed_everything is {seed}: give a whole number from 0 to {2**32 - 1}.")
@@ -104,10 +108,10 @@ class GanzooCLI(LightningCLI):
             super().instantiate_classes()
         except ImportError as error:
             raise UserError(f"something asked for is not installed: {str(error).splitlines()[0]}") from error
-        except ValueError as error:
-            if (user_error := user_error_in(error)) is None:
+        except Exception as error:
+            if isinstance(error, OSError) and error.errno in FULL:
                 raise
-            raise user_error from error
+            raise user_error_in(error) or UserError(unmade(error)) from error
 
     def instantiate_trainer(self, **kwargs: Any) -> L.Trainer:
         """Return a trainer that writes metrics.csv, whatever other loggers there are."""

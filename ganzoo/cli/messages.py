@@ -3,6 +3,7 @@
 import difflib
 import importlib
 import re
+import traceback
 from argparse import ArgumentError
 from collections.abc import Iterable, Sequence
 from typing import Any, NoReturn
@@ -16,7 +17,7 @@ from ganzoo.system.output import say
 from ganzoo.system.own_modules import dotted_in, let_import
 from ganzoo.system.reading import Refused, bounded, check_files
 
-__all__ = ["CommandParser", "OneLine", "import_class", "mistyped", "nearest", "user_error_in"]
+__all__ = ["CommandParser", "OneLine", "import_class", "mistyped", "nearest", "unmade", "user_error_in"]
 
 # What an option's value must be, in words, by the name of its Python type.
 WORDS = {"int": "a whole number", "float": "a number", "bool": "true or false", "str": "text", "list": "a list"}
@@ -195,6 +196,17 @@ def user_error_in(error: BaseException | None) -> UserError | None:
     return error
 
 
+def unmade(error: BaseException) -> str:
+    """Say that a class can't be made with its options, and why and where it failed."""
+    owner = re.search(r"class_path='[\w.]*?(\w+)'", str(error))
+    while (cause := error.__cause__ or error.__context__) is not None:
+        error = cause
+    where = traceback.extract_tb(error.__traceback__)[-1:]
+    place = f" ({where[0].filename}, line {where[0].lineno})" if where else ""
+    reason = (str(error).splitlines() or [""])[0]
+    return f"{owner[1] if owner else 'this'} can't be made with these options: {type(error).__name__}: {reason}{place}"
+
+
 def load_option(text: str) -> Any:
     """Return what the text of an option, or of a file that it names, says in YAML.
 
@@ -241,6 +253,14 @@ class OneLine:
 
 class CommandParser(OneLine, ArgumentParser):  # type: ignore[misc]  # its overloads of parse_args
     """The parser of ganzoo's own commands."""
+
+    def parse_args(self, args: Sequence[str] | None = None, *more: Any, **options: Any) -> Any:
+        """Parse; a label is the text that is written, be it `null`."""
+        parsed = super().parse_args(args, *more, **options)
+        labels = [arg.removeprefix("--label=") for arg in args or [] if arg.startswith("--label=")]
+        if labels and "label" in (given := parsed.get(parsed.get("subcommand")) or {}):
+            given["label"] = labels[-1]
+        return parsed
 
     def format_help(self, *args: Any) -> str:
         """Return the help, with a usage line that is short."""

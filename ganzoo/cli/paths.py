@@ -10,13 +10,18 @@ from ganzoo.system.places import at_home, local
 __all__ = ["as_given", "at_home_in", "settle"]
 
 PLACES = {"root", "file", "folder", "dir", "path"}  # the last word of the name of an option that takes a path
+NAMES = ("--label", "--labels")  # of classes, as they are written
 WRITTEN = ("run_dir", "trainer.default_root_dir")
 
 
 def at_home_in(args: list[str]) -> list[str]:
-    """Return arguments with ~ expanded, also after `=`, where a shell leaves it."""
-    parts = [arg.partition("=") if arg.startswith("--") else (at_home(arg), "", "") for arg in args]
-    return [name + sign + at_home(value) for name, sign, value in parts]
+    """Return arguments with ~ expanded, also after `=`, where a shell leaves it; names of classes stay."""
+    home, before = [], ""
+    for arg in args:
+        name, sign, value = arg.partition("=") if arg.startswith("--") else ("", "", arg)
+        home.append(arg if name in NAMES or before in NAMES else name + sign + at_home(value))
+        before = arg if arg.startswith("--") or before != "--labels" else before
+    return home
 
 
 def settle(config: Any) -> None:

@@ -7,12 +7,13 @@ import numpy as np
 import pytest
 import torch
 from conftest import QUIET, kept
-from jsonargparse import Namespace
+from jsonargparse import Namespace, auto_cli
 from PIL import Image
 
 import ganzoo
 from ganzoo.cli import main
-from ganzoo.cli.arguments import complete
+from ganzoo.cli.arguments import complete, flags
+from ganzoo.cli.messages import CommandParser
 from ganzoo.cli.paths import as_given, at_home_in, settle
 from ganzoo.cli.resume import own_options
 from ganzoo.commands.translate.command import outputs_for
@@ -232,3 +233,13 @@ def test_to_begin_with_a_hostile_checkpoint_is_refused(place):
     torch.save(checkpoint, "x.ckpt")
     with pytest.raises(UserError, match=r"would import os\.system"):
         complete(["fit", "--begin_with", "x.ckpt", "--data", "Toy2D"])
+
+
+@pytest.mark.parametrize("text", ["null", "~", "-dog", "~/dog", "7"])
+def test_a_label_is_taken_as_it_is_written(text):
+    def sample(ckpt: str, label: str | None = None, labels: list[str] | None = None) -> tuple[str | None, ...]:
+        return (label, *(labels or []))
+
+    for args, wanted in ((["--label", text], (text,)), (["--labels", "a", text], (None, "a", text))):
+        given = flags(at_home_in(["sample", "x", *args]), sample)
+        assert auto_cli({"sample": sample}, args=given, parser_class=CommandParser) == wanted
