@@ -9,6 +9,7 @@ file, so that the clocks of machines don't matter.
 import os
 import secrets
 import socket
+import stat
 import tempfile
 import threading
 import time
@@ -69,7 +70,7 @@ class FolderLock:
         """Take the folder, and clear what a process that was killed has left unfinished in it.
 
         Raises:
-            UserError: another process holds it.
+            UserError: another process holds it, or `.lock` is no regular file.
         """
         watched: Holder | str | None = "nobody yet"
         first, since, told = 0, 0.0, False
@@ -111,7 +112,7 @@ class FolderLock:
     def release(self) -> None:
         """Let go of the folder."""
         self.ended.set()
-        with self.one, suppress(OSError):
+        with self.one, suppress(OSError, UserError):
             if self._read()[0] == self.own:
                 self.path.unlink()
 
@@ -172,7 +173,13 @@ class FolderLock:
             return False
 
     def _read(self) -> tuple[Holder | None, int]:
-        """Return who holds the folder, None if the file doesn't say, and the time of its last sign of life."""
+        """Return who holds the folder, None if the file doesn't say, and the time of its last sign of life.
+
+        Raises:
+            UserError: it is no regular file.
+        """
+        if not stat.S_ISREG(os.lstat(self.path).st_mode):  # to open a pipe would wait for ever
+            raise UserError(f"{self.path} is no file of a run: remove it.")
         with open(self.path, "rb") as file:  # to open it asks a network's file system anew
             beat, text = os.fstat(file.fileno()).st_mtime_ns, file.read(MOST)
         try:

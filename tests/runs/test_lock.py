@@ -56,6 +56,18 @@ def taken(folder: Path) -> None:
     assert not mine.path.exists()
 
 
+@pytest.mark.parametrize(
+    "make", [lambda path: path.symlink_to("nowhere"), os.mkfifo, Path.mkdir], ids=["link", "pipe", "folder"]
+)
+def test_what_is_no_regular_file_is_refused_at_once(tmp_path, make):
+    make(tmp_path / ".lock")
+    for look in (FolderLock(tmp_path).take, FolderLock(tmp_path).refuse_held):
+        with pytest.raises(UserError, match=r"\.lock is no file of a run: remove it"):
+            look()
+    FolderLock(tmp_path).release()
+    assert os.path.lexists(tmp_path / ".lock")
+
+
 def test_one_process_alone_holds_it(tmp_path, quick):
     first = FolderLock(tmp_path)
     first.take()

@@ -1,9 +1,13 @@
 """A checkpoint's form is looked at before anything in it is used."""
 
+from functools import partial
+from resource import RUSAGE_SELF, getrusage
+
 import pytest
 import torch
 
-from ganzoo.models import CycleGAN
+from ganzoo.models import GAN, R3GAN, CycleGAN
+from ganzoo.networks import R3GANGenerator
 from ganzoo.runs.beside import keep_here
 from ganzoo.runs.bounded import bounded, build_bounded
 from ganzoo.runs.checkpoint_file import read
@@ -69,6 +73,25 @@ def test_buffers_count_too_whenever_a_model_is_built():
     build_bounded(model, 1000)
     with pytest.raises(UserError, match="larger than the weights"):
         model.configure_model()
+
+
+@pytest.mark.parametrize("options", [{"width": 2**25}, {"width": 8, "blocks": 10**9}], ids=str)
+def test_networks_are_counted_before_they_take_memory(options):
+    model = R3GAN(shape=(1, 16, 16), generator=partial(R3GANGenerator, **options))
+    before = getrusage(RUSAGE_SELF).ru_maxrss
+    with pytest.raises(UserError, match="larger than the weights"), bounded(model, 1000):
+        model.configure_model()
+    assert getrusage(RUSAGE_SELF).ru_maxrss - before < 300_000  # kB
+    assert "build_players" not in vars(model)
+
+
+def test_a_network_is_the_same_after_it_was_counted():
+    made = [GAN(shape=(2,)) for _ in range(2)]
+    made[0].configure_model()
+    with bounded(made[1], 1000):
+        made[1].configure_model()
+    first, second = (model.generator.state_dict() for model in made)
+    assert all(second[name].equal(value) for name, value in first.items())
 
 
 def test_a_file_beside_starts_no_processes_and_reaches_no_other_machine(tmp_path):
