@@ -176,7 +176,7 @@ class GanzooCLI(LightningCLI):
         saver, folder = self.trainer.checkpoint_callback, Path(self.trainer.loggers[0].save_dir or "")
         if rank() != 0 or not isinstance(saver, Checkpoints):
             return
-        say(f"Done: {self.trainer.global_step:,} rounds.")
+        say(f"Done: {self.trainer.global_step:,} round{'s' * (self.trainer.global_step != 1)}.")
         if saver.monitor is not None and saver.best is not None:
             curves = MetricsCSV(folder).curves()
             say(course(curves, saver.monitor, saver.best))

@@ -45,6 +45,12 @@ def read_sweep(file: str) -> dict[str, Any]:
     sweep = read_yaml(find_experiment(file))
     if not isinstance(sweep, dict) or not isinstance(sweep.get("parameters"), dict):
         raise UserError(f"{file} is no sweep: it needs method, metric, parameters and command.")
+    if not sweep["parameters"]:
+        raise UserError(
+            f"{file}: parameters is empty; name an option to try, such as model.n_critic: {{values: [1, 5]}}."
+        )
+    if not isinstance(sweep.get("early_terminate", {}), dict):
+        raise UserError(f"{file}: early_terminate is {sweep['early_terminate']}; give its type and options.")
     if unknown := [key for key in sweep if key not in KEYS]:
         raise UserError(f"{file}: {unknown[0]} is no key of a sweep; there are: {', '.join(KEYS)}")
     if sweep.get("method") not in METHODS:
@@ -114,12 +120,19 @@ def check_parameter(file: str, name: str, parameter: Any, method: str) -> None:
         if isinstance(value, str) and NUMBER.fullmatch(value):
             raise UserError(f"{where}: YAML reads {value} as text, not as a number; write {with_point(value)}.")
     distribution = parameter.get("distribution") or distribution_of(parameter)
-    if distribution not in DISTRIBUTIONS:
+    if not isinstance(distribution, str) or distribution not in DISTRIBUTIONS:
         raise UserError(f"{where}: distribution {distribution}; there are: {', '.join(DISTRIBUTIONS)}.")
     if missing := [key for key in DISTRIBUTIONS[distribution] if key not in parameter]:
         raise UserError(f"{where}: {distribution} needs {' and '.join(missing)}.")
     if "values" in DISTRIBUTIONS[distribution] and not listed(parameter):
         raise UserError(f"{where}: values must be a list of at least one.")
+    for key in ("mu", "sigma"):
+        if key in DISTRIBUTIONS[distribution] and not isinstance(parameter[key], (int, float)):
+            raise UserError(f"{where}: {key} is {parameter[key]}; give a number.")
+    if (chances := parameter.get("probabilities")) is not None:
+        numbers = isinstance(chances, list) and all(isinstance(chance, (int, float)) for chance in chances)
+        if not numbers or len(chances) != len(listed(parameter)) or abs(sum(chances) - 1) > 1e-6:
+            raise UserError(f"{where}: probabilities are {chances}; give a number for each value, with the sum 1.")
     if "min" in DISTRIBUTIONS[distribution]:
         low, high = parameter["min"], parameter["max"]
         if not all(isinstance(value, (int, float)) for value in (low, high)) or not low < high:
@@ -211,6 +224,7 @@ def check_sweep(file: str) -> None:
             raise UserError(f"{error} ({run_by})") from error
         if config["wandb"] is None:
             raise UserError(f"{file}: the command has no --wandb, so wandb would not get the values of a run: add it.")
-    say(f"{file}: {len(checked)} commands parse, with every value of {', '.join(sweep['parameters'])}; such as")
+    commands = "1 command parses" if len(checked) == 1 else f"{len(checked)} commands parse"
+    say(f"{file}: {commands}, with every value of {', '.join(sweep['parameters'])}; such as")
     say(f"  {shlex.join(checked[0])}")
     say(f"Start: wandb sweep {file}, then on each machine the `wandb agent ...` that it names.")

@@ -53,6 +53,21 @@ OF_FIT = {  # ganzoo's name: the usual ones for the same, of Lightning's command
     "ganzoo resume RUN": ("resume", "continue", "continue_train", "restart"),
     "ganzoo --version": ("version", "V"),
 }
+# usual names that no class here has: after `--model.`, `--data.` and `--trainer.` they mean the same
+ODD = {
+    "lr",
+    "learning_rate",
+    "lr_g",
+    "lr_d",
+    "beta1",
+    "epochs",
+    "n_epochs",
+    "num_epochs",
+    "gpus",
+    "nz",
+    "z_dim",
+    "loss",
+}
 OF_OTHERS = {  # an option, or an argument, of a command of ours: the usual names for the same
     "max_steps": OF_FIT["--trainer.max_steps"],
     "num": ("n", "n_samples", "num_samples", "num_images", "number", "count", "samples"),
@@ -87,6 +102,18 @@ def named(words: dict[str, tuple[str, ...]], usual: str) -> list[str]:
     return [ours for ours, names in words.items() if usual.lower() in (name.lower() for name in names)]
 
 
+def odd_place(name: str, args: list[str]) -> list[str]:
+    """Return what is meant by `--model.lr`, `--data.epochs` or `--trainer.gpus`: what stands in another place here.
+
+    Nothing if the model or the data may be a class of the user's own, which may have an option of this name.
+    """
+    room, _, usual = name.partition(".")
+    own = any(re.match(r"(-c|--config)\b|[A-Za-z_]+\.[\w.]+$", arg.partition("=")[2] or arg) for arg in args)
+    if (own and room != "trainer") or room not in ("model", "data", "trainer") or "." in usual:
+        return []
+    return [ours for ours in named(OF_FIT, usual) if usual in ODD]
+
+
 def command_meant(name: str, commands: Iterable[str]) -> str:
     """Return "; did you mean fit?" for `train`, or whatever else is near."""
     meant = named(COMMANDS, name)
@@ -109,7 +136,7 @@ def refuse_usual_names(command: str, args: list[str], function: Callable[..., No
         required = [ours for ours, parameter in parameters.items() if parameter.default is inspect.Parameter.empty]
         if name in parameters and name not in required:
             continue
-        known = [name, *named(OF_OTHERS, name)] if function else named(OF_FIT, name)
+        known = [name, *named(OF_OTHERS, name)] if function else named(OF_FIT, name) or odd_place(name, args)
         for ours in [ours for ours in known if not function or ours in parameters][:1]:
             meant = f"did you mean {'--' * bool(function)}{ours}?"
             if ours in required:

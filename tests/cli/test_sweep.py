@@ -15,7 +15,8 @@ from conftest import QUIET
 from fakes import write_mnist
 
 from ganzoo.cli import main
-from ganzoo.cli.sweep import agent_commands, read_sweep
+from ganzoo.cli.sweep import agent_commands, check_parameter, read_sweep
+from ganzoo.system.errors import UserError
 
 FILES = sorted((Path(__file__).parents[2] / "experiments" / "sweeps").glob("*.yaml"))
 SHIPPED = pytest.mark.parametrize("file", FILES, ids=[path.stem for path in FILES])
@@ -349,3 +350,17 @@ def test_a_shipped_sweep_is_found_from_any_folder(tmp_path, monkeypatch, capsys)
     monkeypatch.chdir(tmp_path)
     main(["sweep", "check", "experiments/sweeps/toy2d.yaml"])
     assert "commands parse" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("parameter", "words"),
+    [
+        ({"distribution": ["a"]}, "distribution"),
+        ({"distribution": "normal", "mu": "abc", "sigma": 1}, "mu is abc; give a number"),
+        ({"values": [1, 2], "probabilities": [0.5, 0.6]}, "with the sum 1"),
+        ({"values": [1, 2], "probabilities": [1]}, "a number for each value"),
+    ],
+)
+def test_a_parameter_of_an_odd_form(parameter, words):
+    with pytest.raises(UserError, match=words):
+        check_parameter("sweep.yaml", "x", parameter, "random")

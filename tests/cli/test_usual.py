@@ -9,7 +9,7 @@ import pytest
 from ganzoo.cli import main
 from ganzoo.cli.catalogue import others, summaries
 from ganzoo.cli.help import ROOMS
-from ganzoo.cli.usual import COMMANDS, OF_FIT, OF_OTHERS, class_meant, command_meant
+from ganzoo.cli.usual import COMMANDS, OF_FIT, OF_OTHERS, class_meant, command_meant, refuse_usual_names
 from ganzoo.system.options import options_in
 
 FIT = [  # what is typed after `ganzoo fit`, and words of the answer
@@ -112,3 +112,16 @@ def test_the_tables_name_what_there_is():
 def test_the_version_is_printed(capsys, typed):
     main([typed])
     assert re.fullmatch(r"ganzoo \d+\.\d+.*\n", capsys.readouterr().out)
+
+
+@pytest.mark.parametrize(
+    ("option", "ours"),
+    [("--model.lr", "--model.generator_optimizer.lr"), ("--data.epochs", "max_steps"), ("--trainer.gpus", "devices")],
+)
+def test_usual_names_in_an_odd_place(option, ours, capsys):
+    with pytest.raises(SystemExit):
+        refuse_usual_names("fit", [option, "2"])
+    assert f"unknown option {option}; did you mean --" in (error := capsys.readouterr().err)
+    assert ours in error
+    refuse_usual_names("fit", ["--data.root", "x", "--model.latent_dim", "3", "--trainer.max_epochs", "-1"])
+    refuse_usual_names("fit", ["--model", "my_models.MyGAN", "--model.lr", "2"])
