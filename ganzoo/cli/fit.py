@@ -154,6 +154,7 @@ class GanzooCLI(LightningCLI):
         files = self._get(self.config, "config")
         if rank() == 0:
             occupy(folder, ckpt, files and files[-1].absolute)
+            MetricsCSV(folder).set_aside_if_broken()
         if ckpt is None and (begun := self.config["fit"]["begin_with"]) is not None:
             begin_with(self.model, begun)
         if ckpt is not None:

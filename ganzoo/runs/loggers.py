@@ -70,7 +70,7 @@ class MetricsCSV(Logger):
                 self._rewrite(rows)
             whole = self.path.stat().st_size
             try:
-                with open(self.path, "a", newline="") as file:
+                with open(self.path, "a", newline="", encoding="utf-8") as file:
                     csv.DictWriter(file, self.columns).writerow(row)
             except OSError:
                 os.truncate(self.path, whole)  # no half a row stays
@@ -84,6 +84,26 @@ class MetricsCSV(Logger):
         names = [name for name in (rows[0] if rows else ()) if name != "step"]
         return {name: [(int(row["step"]), float(row[name])) for row in rows if row[name]] for name in names}
 
+    @rank_zero_only
+    def set_aside_if_broken(self) -> None:
+        """Rename a file of an earlier process that can't be read, and say so: the run begins a new one.
+
+        Raises:
+            UserError: it is a folder.
+        """
+        if self.path.is_dir():
+            raise UserError(f"{self.path} is a folder: remove it, or rename it.")
+        try:
+            rows = self._rows()
+            for row in rows:
+                int(row["step"] or 0)
+            for row in rows[:-1]:  # a power cut may have spoiled the last one
+                [float(value) for value in row.values() if value]
+        except (ValueError, KeyError, TypeError, csv.Error):
+            broken = self.path.with_name(f"{self.path.name}.broken")
+            self.path.replace(broken)
+            say(f"{self.path} can't be read: it is now {broken.name}, and the run begins a new one.")
+
     def _open(self, step: int) -> None:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         rows = [without_final(row) for row in self._rows() if row["step"] and int(row["step"]) < step]
@@ -94,12 +114,12 @@ class MetricsCSV(Logger):
     def _rows(self) -> list[dict[str, str]]:
         if not self.path.is_file():
             return []
-        with open(self.path, newline="") as file:
+        with open(self.path, newline="", encoding="utf-8") as file:
             return list(csv.DictReader(file))
 
     def _rewrite(self, rows: list[dict[str, str]]) -> None:
         assert self.columns is not None
-        with written(self.path) as beside, open(beside, "w", newline="") as file:
+        with written(self.path) as beside, open(beside, "w", newline="", encoding="utf-8") as file:
             writer = csv.DictWriter(file, self.columns)
             writer.writeheader()
             writer.writerows(rows)

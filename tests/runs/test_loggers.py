@@ -48,6 +48,32 @@ def test_going_on_from_a_half_written_row(tmp_path):
     assert rows(logger) == ["step,loss,swd", "1,0.5,1.0", "2,0.5,1.0", "3,0.5,1.0"]
 
 
+@pytest.mark.parametrize(
+    "content",
+    [b"step,loss\n1,\xff\n", b"step,loss\nx,0.5\n", b"step,loss\n1,x\n2,1\n", b"loss\n1\n", b"step\n1,2\n3\n"],
+)
+def test_a_file_that_cannot_be_read_is_set_aside(tmp_path, capsys, content):
+    logger = MetricsCSV(tmp_path)
+    logger.path.write_bytes(content)
+    logger.set_aside_if_broken()
+    assert "metrics.csv can't be read: it is now metrics.csv.broken" in capsys.readouterr().out
+    assert (tmp_path / "metrics.csv.broken").read_bytes() == content
+    logger.log_metrics({"loss": 0.5}, step=3)
+    assert rows(logger) == ["step,loss", "3,0.5"]
+
+
+def test_a_file_that_can_be_read_stays(tmp_path):
+    logger = MetricsCSV(tmp_path)
+    logger.set_aside_if_broken()
+    logger.path.write_bytes(b"step,loss,swd\n1,0.5,\n2,-")  # the last row: a power cut
+    logger.set_aside_if_broken()
+    assert list(tmp_path.iterdir()) == [logger.path]
+    logger.path.unlink()
+    logger.path.mkdir()
+    with pytest.raises(UserError, match=r"metrics\.csv is a folder: remove it"):
+        logger.set_aside_if_broken()
+
+
 def test_nothing_is_touched_before_the_first_row(tmp_path):
     MetricsCSV(tmp_path / "run")
     assert list(tmp_path.iterdir()) == []
