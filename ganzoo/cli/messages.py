@@ -251,10 +251,12 @@ class OneLine:
         mistyped(explain(message, self))
 
 
-class CommandParser(OneLine, ArgumentParser):  # type: ignore[misc]  # its overloads of parse_args
+class CommandParser(OneLine, ArgumentParser):
     """The parser of ganzoo's own commands."""
 
-    def parse_args(self, args: Sequence[str] | None = None, *more: Any, **options: Any) -> Any:
+    def parse_args(  # type: ignore[override]  # it has overloads
+        self, args: Sequence[str] | None = None, *more: Any, **options: Any
+    ) -> Any:
         """Parse; a label is the text that is written, be it `null`."""
         parsed = super().parse_args(args, *more, **options)
         labels = [arg.removeprefix("--label=") for arg in args or [] if arg.startswith("--label=")]
