@@ -27,7 +27,7 @@ def begin_with(model: Game, path: str) -> None:
     if "optimizer_states" not in checkpoint:
         weights = imported(checkpoint)
     seen = min(max(0, checkpoint["ganzoo"]["images_seen"]), MOST_SEEN)
-    model.begin_with(weights, partly=True, images_seen=seen)
+    model.begin_with(weights, partly=True, images_seen=seen, classes=checkpoint["ganzoo"].get("classes", []))
 
 
 def begin_as_import(model: Game, checkpoint: dict[str, Any], path: str) -> None:

@@ -1,6 +1,8 @@
 """`ganzoo resume`: the rest of a run."""
 
 import functools
+import shlex
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -40,6 +42,11 @@ def go_on(run: str, max_steps: int | None, options: list[str]) -> None:
     # stopped by force before the first of them was due: from the best one, or else from round 0
     kept = [Path(run) / "checkpoints" / name for name in ("last.ckpt", "best.ckpt")]
     saved = [str(path) for path in kept if path.is_file()]
+    if len(saved) == 2 and not zipfile.is_zipfile(saved[0]):
+        raise UserError(
+            f"{saved[0]} is cut short, or no checkpoint. {saved[1]} is there: remove {saved[0]}, and "
+            f"`ganzoo resume {shlex.quote(run)}` goes on from it."
+        )
     more = [] if max_steps is None else ["--trainer.max_steps", str(max_steps)]
     if saved:
         more += ["--ckpt_path", saved[0]]

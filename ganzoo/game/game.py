@@ -192,9 +192,9 @@ class Game(L.LightningModule):
         if not self.players:
             build(self, self._trainer.datamodule if self._trainer is not None else None)  # type: ignore[attr-defined]
 
-    def begin_with(self, weights: dict[str, Tensor], partly: bool = False, images_seen: int = 0) -> None:
+    def begin_with(self, weights: dict[str, Tensor], partly: bool = False, **more: Any) -> None:
         """Give the networks the weights of a state dict when they are built; see `Beginning`. Others stay new."""
-        self.beginning = Beginning(weights, partly, images_seen)
+        self.beginning = Beginning(weights, partly, **more)
 
     def setup(self, stage: str) -> None:
         """Refuse settings that would silently train something else; make the metrics."""

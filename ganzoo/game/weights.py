@@ -1,6 +1,6 @@
 """Beginning with existing weights: of an import, of another run, of a first stage."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from torch import Tensor, nn
@@ -23,10 +23,13 @@ class Beginning:
         partly: take of each network the weights that have its names and shapes, and say which; the others stay new.
             Otherwise a network is taken whole, or not at all if the state dict has nothing of it.
         images_seen: real images that the weights were trained against: an average among them goes on from there.
+        classes: names of the classes that they know, in order.
     """
 
-    def __init__(self, weights: Mapping[str, Tensor], partly: bool = False, images_seen: int = 0) -> None:
-        self.weights, self.partly, self.images_seen = weights, partly, images_seen
+    def __init__(
+        self, weights: Mapping[str, Tensor], partly: bool = False, images_seen: int = 0, classes: Sequence[str] = ()
+    ) -> None:
+        self.weights, self.partly, self.images_seen, self.classes = weights, partly, images_seen, classes
         self.told: list[str] = []  # what was taken of each network
 
     def fill_players(self, game: Any) -> None:
@@ -63,6 +66,15 @@ class Beginning:
             self.told.append("the checkpoint's average was not taken (model.ema is null)")
         if self.partly and rank() == 0:
             say(f"Weights taken: {'; '.join(self.told)}. Optimizers are new, and rounds count from 0.")
+            self.say_other_classes(getattr(getattr(game, "condition", None), "class_names", None) or [])
+
+    def say_other_classes(self, names: Sequence[str]) -> None:
+        """Say which classes begin with the weights of another: weights go by a class's number, not by its name."""
+        others = [(new, old) for new, old in zip(names, self.classes, strict=False) if new != old]
+        if others:
+            shown = ", ".join(f"{new} begins as {old}" for new, old in others[:MOST_NAMED])
+            more = f" and {len(others) - MOST_NAMED} more" if len(others) > MOST_NAMED else ""
+            say(f"Classes are matched by number: {shown}{more}.")
 
     def fill(self, network: nn.Module, path: str) -> bool:
         """Give a network its weights; return whether it took any."""

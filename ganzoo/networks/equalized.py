@@ -58,7 +58,7 @@ class EqualConv(nn.Module):
         bias: whether it has biases.
         down: whether it halves the size; the FIR filter (1, 3, 3, 1) keeps it free of aliasing.
         gain: a factor of the result.
-        clamp: bound of the result; see `bounded`.
+        clamp: bound of what leaky ReLU gives; see `bounded`.
     """
 
     resample_filter: Tensor
@@ -93,4 +93,4 @@ class EqualConv(nn.Module):
             x = F.conv2d(halved(x, self.resample_filter), weight, bias)
         else:
             x = F.conv2d(upfirdn(x, self.resample_filter, pad=(2, 2)), weight, bias, stride=2)
-        return bounded(F.leaky_relu(x, SLOPE) if self.active else x, self.clamp, self.gain)
+        return bounded(F.leaky_relu(x, SLOPE), self.clamp, self.gain) if self.active else x

@@ -39,7 +39,7 @@ class DiscriminatorBlock(nn.Module):
         self.conv0 = EqualConv(in_channels, in_channels, clamp=clamp)
         self.conv1 = EqualConv(in_channels, out_channels, down=True, gain=gain, clamp=clamp)
         self.skip = (
-            EqualConv(in_channels, out_channels, 1, active=False, bias=False, down=True, gain=gain, clamp=clamp)
+            EqualConv(in_channels, out_channels, 1, active=False, bias=False, down=True, gain=gain)
             if residual
             else None
         )

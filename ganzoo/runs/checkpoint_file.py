@@ -79,7 +79,7 @@ def read(path: str | Path) -> dict[str, Any]:
         raise UserError(f"{path} is not a checkpoint of ganzoo: give a .ckpt file of a ganzoo run.")
     refuse_odd_records(checkpoint, path)
     written_by = checkpoint["ganzoo"].get("format", 0) if isinstance(checkpoint["ganzoo"], dict) else 0
-    if not isinstance(written_by, int) or written_by > FORMAT:
+    if type(written_by) is not int or not 0 <= written_by <= FORMAT:
         raise UserError(
             f"{path} has format {str(written_by)[:20]} and this ganzoo reads up to {FORMAT}: update ganzoo "
             "(pip install --upgrade ganzoo)."
@@ -169,4 +169,7 @@ def fit_weights(model: Game, weights: dict[str, Tensor]) -> None:
     """
     if reason := misfit(model.state_dict(), weights):
         raise UserError(f"its weights do not fit: {reason} (a checkpoint of another version, or changed).")
+    dead = [name for name, value in weights.items() if value.is_floating_point() and not value.isfinite().all()]
+    if dead:
+        raise UserError(f"its weights are not finite ({short(dead[0])}, {len(dead)} in all): take an earlier one.")
     model.load_state_dict(weights)

@@ -12,6 +12,7 @@ from ganzoo.runs.changes import MARK, changes, noted, options_of_checkpoint, opt
 from ganzoo.runs.lock import hold
 from ganzoo.runs.loggers import start_wandb
 from ganzoo.runs.read_again import say_what_is_unreadable
+from ganzoo.system.draws import run_seed
 from ganzoo.system.errors import UserError
 from ganzoo.system.files import written
 from ganzoo.system.machine import rank
@@ -65,9 +66,11 @@ class RunFolder(SaveConfigCallback):
         if trainer.state.fn != "fit":
             return
         before = options_of_checkpoint(checkpoint, trainer.ckpt_path)
-        self.changed, self.start = noted(changes(before, self.options_now(trainer))), checkpoint["global_step"]
-        if self.changed and trainer.is_global_zero:
-            say(f"Changed, from here on: {self.changed}.")
+        found, seed = changes(before, self.options_now(trainer)), checkpoint["ganzoo"]["seed"]
+        if found and trainer.is_global_zero:
+            say(f"Changed, from here on: {noted(found)}.")
+        other_seed = [("seed_everything", seed, run_seed())] if seed != run_seed() else []  # it was said by now
+        self.changed, self.start = noted([*found, *other_seed]), checkpoint["global_step"]
 
     def save_config(self, trainer: L.Trainer, pl_module: L.LightningModule, stage: str) -> None:
         """Write the whole configuration; of a run that goes on the one that holds now, with a line on what changed."""

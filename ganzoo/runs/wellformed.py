@@ -13,6 +13,7 @@ __all__ = ["LOOPS", "all_are", "held_by", "refuse_odd_records", "refuse_odd_stat
 
 LOOPS = {"fit_loop", "validate_loop", "test_loop", "predict_loop"}  # Lightning's, whose states it keeps
 STATES = ("state_dict", "optimizer_states")  # they may be long
+NUMBERS = ("lr", "eps", "weight_decay", "momentum")  # of an optimizer
 
 
 def refuse_odd_records(checkpoint: dict[str, Any], path: str | Path) -> None:
@@ -71,7 +72,7 @@ def refuse_unplayable(checkpoint: dict[str, Any], path: str | Path) -> None:
         and isinstance(checkpoint.get("callbacks", {}), dict)
         and are_states(checkpoint.get("optimizer_states", [{}]))
         and isinstance(checkpoint.get("lr_schedulers", []), list)
-        and all(type(checkpoint.get(count, 0)) is int for count in ("global_step", "epoch"))
+        and all(type(count := checkpoint.get(name, 0)) is int and count >= 0 for name in ("global_step", "epoch"))
         and isinstance(version, str)
         and version[:1].isdigit()
         and isinstance(made, dict)
@@ -91,8 +92,13 @@ def are_loops(value: Any, goes_on: bool) -> bool:
 
 
 def are_states(value: Any) -> bool:
-    """Say whether a value is a list of the states of optimizers."""
-    return isinstance(value, list) and len(value) > 0 and all_are(dict, value)
+    """Say whether a value is a list of the states of optimizers, whose rates and such are numbers."""
+    if not (isinstance(value, list) and value and all_are(dict, value)):
+        return False
+    groups = [group for state in value for group in state.get("param_groups", [])]
+    return all_are(dict, groups) and all(
+        isinstance(group.get(name, 0.0), (int, float, Tensor)) for group in groups for name in NUMBERS
+    )
 
 
 def held_by(weights: dict[str, Tensor]) -> int:

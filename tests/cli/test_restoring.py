@@ -8,6 +8,7 @@ import torch
 from conftest import QUIET
 
 from ganzoo.cli import main
+from ganzoo.cli.resume import go_on
 from ganzoo.runs.callbacks import Checkpoints, Trouble
 from ganzoo.runs.wellformed import refuse_unplayable
 from ganzoo.system.errors import UserError
@@ -85,3 +86,12 @@ def test_samples_and_weights_of_other_sizes_are_begun_anew():
     trouble.track = [torch.zeros(3, 1)] * 10
     assert list(trouble._oscillates(torch.ones(4, 2))) == []
     assert len(trouble.track) == 1
+
+
+def test_a_last_checkpoint_that_is_cut_short_leads_to_the_best(tmp_path):
+    (tmp_path / "checkpoints").mkdir()
+    (tmp_path / "config.yaml").touch()
+    for name in ("last.ckpt", "best.ckpt"):
+        (tmp_path / "checkpoints" / name).write_bytes(b"PK")
+    with pytest.raises(UserError, match=r"last\.ckpt is cut short.*best\.ckpt is there: remove .*`ganzoo resume "):
+        go_on(str(tmp_path), None, [])

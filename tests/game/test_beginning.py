@@ -9,6 +9,7 @@ from conftest import FROM_NOISE, MODELS, TRANSLATORS
 
 import ganzoo.models
 from ganzoo.cli.beginning import begin_with
+from ganzoo.game.building import build
 from ganzoo.game.record import options_of
 from ganzoo.models import CGAN, DCGAN, GAN
 from ganzoo.system.errors import UserError
@@ -153,3 +154,14 @@ def test_of_an_import_the_generator_alone_is_taken(tmp_path, capsys):
     begin_with(model, str(tmp_path / "import.ckpt"))
     model.configure_model()
     assert all(path.startswith("generator") for path in model.begun_with)
+
+
+def test_classes_that_begin_with_the_weights_of_another_are_said(capsys):
+    class Named:
+        class_names = ("dog", "horse", "zebra")
+
+    old = built(CGAN, 3)
+    new = CGAN(shape=SHAPE, num_classes=3, generator=narrow(CGAN, "generator"))
+    new.begin_with(old.state_dict(), partly=True, classes=["cat", "dog", "zebra"])
+    build(new, Named())
+    assert "Classes are matched by number: dog begins as cat, horse begins as dog.\n" in capsys.readouterr().out

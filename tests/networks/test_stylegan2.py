@@ -335,3 +335,9 @@ def test_half_precision_is_of_the_large_maps_alone():
     assert made.dtype == torch.float32
     exact = network(normal(0, 2, 5).float(), noise="none")
     assert 0 < (made - exact).abs().max() < 0.05 * exact.abs().max()
+
+
+def test_only_what_leaky_relu_gives_is_bounded():
+    x = 100 * torch.randn(2, 3, 8, 8)
+    assert EqualConv(3, 4, 1, clamp=1.0)(x).abs().max() <= 1
+    assert EqualConv(3, 4, 1, active=False, clamp=1.0)(x).abs().max() > 1  # a skip

@@ -6,7 +6,9 @@ import resource
 
 import pytest
 import torch
+from conftest import kept
 
+from ganzoo.models import GAN
 from ganzoo.runs.checkpoint_file import SafeCheckpointIO, load, read
 from ganzoo.system.errors import UserError
 
@@ -140,3 +142,23 @@ def test_a_record_that_makes_no_sense(tmp_path, made):
     torch.save({"ganzoo": made, "state_dict": {}}, tmp_path / "odd.ckpt")
     with pytest.raises(UserError):
         load(tmp_path / "odd.ckpt")
+
+
+@pytest.mark.parametrize("written_by", [-5, True, "1", 10**6])
+def test_a_format_that_cannot_be(tmp_path, written_by):
+    torch.save({"ganzoo": {"format": written_by}, "state_dict": {}}, tmp_path / "odd.ckpt")
+    with pytest.raises(UserError, match="has format"):
+        read(tmp_path / "odd.ckpt")
+
+
+def test_weights_that_are_not_finite_are_refused_by_name(tmp_path):
+    model = GAN(shape=(2,))
+    kept(model, tmp_path / "x.ckpt")
+    load(tmp_path / "x.ckpt")
+    name, weight = next(iter(model.generator.named_parameters()))
+    weight.data.view(-1)[0] = float("nan")
+    checkpoint = torch.load(tmp_path / "x.ckpt", weights_only=True)
+    checkpoint["state_dict"] = model.state_dict()
+    torch.save(checkpoint, tmp_path / "x.ckpt")
+    with pytest.raises(UserError, match=rf"not finite \(generator\.{name}, 1 in all\)"):
+        load(tmp_path / "x.ckpt")
