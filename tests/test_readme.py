@@ -16,6 +16,7 @@ from fakes import write_faces, write_mnist
 
 import ganzoo
 from ganzoo.cli import main
+from ganzoo.commands import found
 from ganzoo.game import FromImages, FromNoise, Move
 from ganzoo.game.ways import Way
 from ganzoo.models import GAN
@@ -135,6 +136,9 @@ def test_the_readme_fits_on_three_screens():
 def test_the_commands_of_the_readme_run(tmp_path, monkeypatch, capsys):
     """Every command that stands on a line of its own, made short, in the order in which it stands."""
     commands = [shlex.split(line.split("  #")[0]) for line in re.findall(r"^    ganzoo (.+)$", BOTH, re.M)]
+    styled = [command for command in commands if "STYLED" in command]  # tests/commands/test_latent.py runs such
+    assert {command[0] for command in styled} == {"mix", "project", "directions", "edit"} <= found().keys()
+    commands = [command for command in commands if command not in styled]
     assert [command[0] for command in commands] == ["list", "fit", "sample", "interpolate", *["data"] * 3, "fit"]
     monkeypatch.chdir(tmp_path)
     write_faces(tmp_path / "data" / "celeba")

@@ -102,7 +102,7 @@ def test_a_folder_keeps_its_names_and_sizes(ckpt, run, tmp_path, direction):
     (tmp_path / "in" / "wide.png").write_bytes(encoded(picture(7, 37, 11), "PNG"))
     (tmp_path / "in" / "notes.txt").write_text("no image")
     out = run(ckpt, "--input", "in", "--out", "out", "--direction", direction, "--batch_size", "3")
-    assert out == f"Left out: 1 .txt (notes.txt).\n6 images, {direction} by CycleGAN: out\n"
+    assert out == f"Left out: 1 other file: notes.txt.\n6 images, {direction} by CycleGAN: out\n"
     assert files(tmp_path / "out") == [*(f"deep/{i:06d}.png" for i in range(5)), "wide.png"]
     for name, suffix in (("wide", "png"), ("deep/000004", "jpg")):
         made = pixels(tmp_path / f"out/{name}.png")

@@ -217,7 +217,7 @@ def test_closed_files_and_folders(tmp_path, monkeypatch):
         raise PermissionError(13, "Permission denied", str(tmp_path))
 
     with monkeypatch.context() as patch:  # root may read what is closed
-        patch.setattr(Path, "read_bytes", closed)
+        patch.setattr(Path, "open", closed)
         with pytest.raises(Unreadable, match=r"can't be read \(Permission denied\)"):
             folder_or_zip(tmp_path)["all"].open(0)
     monkeypatch.setattr(os, "scandir", closed)
