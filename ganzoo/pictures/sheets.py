@@ -53,7 +53,8 @@ def sheet(
     """
     panels, titles = panels_of(grids, columns)
     caption = "; ".join(filter(None, [caption, *legends(grids)]))
-    beside = names_beside(names, len(panels), len(grids))
+    whole = len(grids) > 1 or bool(pieces_of_wide(grids, columns))  # each panel has all rows
+    beside = names_beside(names, len(panels), whole)
     width, height = (max(panel.size[side] for panel in panels) for side in (0, 1))
     across = best(range(len(panels), 0, -1), lambda n: (n * width, ceil(len(panels) / n) * height))
     down, above = ceil(len(panels) / across), LINE * any(title for some in titles for title in some)
@@ -78,6 +79,8 @@ def panels_of(grids: dict[str, Tensor], columns: int | None) -> tuple[list[Image
     """Return the grids that a sheet has side by side, and the titles above each."""
     if columns is None or (len(grids) > 1 and columns > 1):
         return [grid(images, columns) for images in grids.values()], [[title] for title in grids]
+    if pieces := pieces_of_wide(grids, columns):
+        return [grid(part.flatten(0, 1), part.shape[1]) for part in pieces], [list(grids)] * len(pieces)
     sides = [max(images.shape[side] for images in grids.values()) for side in (2, 3)]
     shown = alike([interpolate(images, sides) for images in grids.values()])
     sides[1] = shown[0].shape[3]
@@ -89,6 +92,18 @@ def panels_of(grids: dict[str, Tensor], columns: int | None) -> tuple[list[Image
     return [grid(part, width) for part in parts], [list(grids)] * len(parts)
 
 
+def pieces_of_wide(grids: dict[str, Tensor], columns: int | None) -> list[Tensor]:
+    """Return the pieces (rows, some columns, C, H, W) of one grid whose rows are strips; none of another grid."""
+    images = next(iter(grids.values()))
+    if len(grids) > 1 or columns is None or len(images) % columns:
+        return []
+    rows, (height, width) = len(images) // columns, images.shape[2:]
+    if columns * width <= STRIP * rows * height:
+        return []
+    count = best(range(1, columns + 1), lambda n: (ceil(columns / n) * width, n * rows * height))
+    return list(images.unflatten(0, (rows, columns)).split(ceil(columns / count), 1))
+
+
 def legends(grids: dict[str, Tensor]) -> list[str]:
     """Return what is seen of images of other channels than grey and colour, by their titles if these differ."""
     told = {title: legend(images.shape[1]) for title, images in grids.items()}
@@ -97,9 +112,9 @@ def legends(grids: dict[str, Tensor]) -> list[str]:
     return [f"{title}: {text}" for title, text in told.items() if text]
 
 
-def names_beside(names: Sequence[str], panels: int, grids: int) -> list[Sequence[str]]:
-    """Return the names of the rows of each panel: grids side by side have the same, pieces of a folded one share."""
-    if not names or grids > 1:
+def names_beside(names: Sequence[str], panels: int, whole: bool) -> list[Sequence[str]]:
+    """Return the names of the rows of each panel: all of them if each has all rows, or else its part of them."""
+    if not names or whole:
         return [names] * panels
     rows = ceil(len(names) / panels)
     return [names[start : start + rows] for start in range(0, rows * panels, rows)]

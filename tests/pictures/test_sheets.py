@@ -10,7 +10,7 @@ from PIL import Image
 from ganzoo.pictures.figures import save_figure
 from ganzoo.pictures.films import save_film
 from ganzoo.pictures.grids import grid
-from ganzoo.pictures.sheets import LINE, save_sheet, sheet
+from ganzoo.pictures.sheets import LINE, MOST, STRIP, names_beside, pieces_of_wide, save_sheet, sheet
 
 
 def images(num: int, side: int, channels: int = 1) -> torch.Tensor:
@@ -80,3 +80,14 @@ def test_a_film_is_halved_into_squares(tmp_path):
         assert (film.n_frames, film.size) == (2, (548, 548))
         first = np.asarray(film.convert("RGB")).astype(int)
     assert np.abs(first[::2, ::2] - np.asarray(grid(x))).max() <= 8  # a palette of 256 colours
+
+
+def test_rows_that_are_strips_are_folded_and_each_piece_has_all_names():
+    images = torch.full((3 * 300, 1, 16, 16), -1.0)
+    picture = sheet({"": images}, columns=300, caption="900 samples", names=["cat", "dog", "horse"])
+    assert max(picture.size) <= MOST
+    assert max(picture.size) < STRIP * min(picture.size)
+    pieces = pieces_of_wide({"": images}, 300)
+    assert sum(piece.shape[1] for piece in pieces) == 300
+    assert torch.equal(torch.cat(pieces, 1).flatten(0, 1), images)
+    assert names_beside(["a", "b"], 3, whole=True) == [["a", "b"]] * 3
