@@ -79,8 +79,8 @@ def panels_of(grids: dict[str, Tensor], columns: int | None) -> tuple[list[Image
     """Return the grids that a sheet has side by side, and the titles above each."""
     if columns is None or (len(grids) > 1 and columns > 1):
         return [grid(images, columns) for images in grids.values()], [[title] for title in grids]
-    if pieces := pieces_of_wide(grids, columns):
-        return [grid(part.flatten(0, 1), part.shape[1]) for part in pieces], [list(grids)] * len(pieces)
+    if wide := pieces_of_wide(grids, columns):
+        return [grid(part.flatten(0, 1), part.shape[1]) for part in wide], [list(grids)] * len(wide)
     sides = [max(images.shape[side] for images in grids.values()) for side in (2, 3)]
     shown = alike([interpolate(images, sides) for images in grids.values()])
     sides[1] = shown[0].shape[3]
