@@ -13,6 +13,15 @@ from ganzoo.system.stopping import STOP, Interrupted, interruptible
 DEADLY = [number for number in STOP if number != signal.SIGINT]
 
 
+@pytest.fixture(autouse=True)
+def handlers_of_a_new_process():
+    """A trainer of another test in this process may have left a handler of Lightning's."""
+    before = [(number, signal.signal(number, signal.SIG_DFL)) for number in DEADLY]
+    yield
+    for number, handler in before:
+        signal.signal(number, handler)
+
+
 @pytest.mark.parametrize("number", DEADLY)
 def test_a_command_leaves_nothing_half_written_and_says_one_line(tmp_path, monkeypatch, capsys, number):
     def command() -> None:
