@@ -91,11 +91,11 @@ def new_model() -> Whole:
     return Whole(latent_dim=2, generator_optimizer=sgd, discriminator_optimizer=sgd, ema=40.0)
 
 
-def play(folder: Path, ranks: int, name: str, rounds: int, ckpt_path: Any = None) -> L.Trainer:
-    """Play on so many ranks."""
+def trainer_for(folder: Path, ranks: int, rounds: int, **more: Any) -> L.Trainer:
+    """Return a quiet trainer in float64 on so many ranks."""
     ddp: dict[str, Any] = {} if ranks == 1 else {"strategy": "ddp", "devices": ranks}
-    trainer = L.Trainer(
-        **{"devices": 1, **ddp},
+    return L.Trainer(
+        **{"devices": 1, **ddp, **more},
         accelerator="cpu",
         max_steps=rounds,
         precision="64-true",
@@ -105,8 +105,12 @@ def play(folder: Path, ranks: int, name: str, rounds: int, ckpt_path: Any = None
         enable_model_summary=False,
         limit_val_batches=0,
         default_root_dir=folder,
-        callbacks=[KeepRank(folder, name)],
     )
+
+
+def play(folder: Path, ranks: int, name: str, rounds: int, ckpt_path: Any = None) -> L.Trainer:
+    """Play on so many ranks."""
+    trainer = trainer_for(folder, ranks, rounds, callbacks=[KeepRank(folder, name)])
     trainer.fit(new_model(), Toy2D(num_points=72, batch_size=BATCH // ranks), ckpt_path=ckpt_path)
     return trainer
 

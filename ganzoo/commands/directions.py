@@ -12,8 +12,7 @@ from ganzoo.latent.labelled import judges, label, told
 from ganzoo.latent.sets import labelled_sets
 from ganzoo.latent.spaces import image_model, layers_of
 from ganzoo.pictures.sheets import save_sheet
-from ganzoo.runs.checkpoint_file import load
-from ganzoo.runs.chosen import chosen
+from ganzoo.runs.checkpoint_file import opened
 from ganzoo.system.errors import UserError
 from ganzoo.system.files import empty_folder
 from ganzoo.system.output import harmless, say
@@ -71,11 +70,10 @@ def directions(
     way: Method = method or ("labels" if by_data else "sefa")
     if by_data and way != "labels":
         raise UserError(f"method is {way}, which needs no data: leave --data, --root and --attributes out.")
-    model = image_model(load(chosen(ckpt), trust), "direction")
+    model = image_model(opened(ckpt, trust), "direction")
     if layers is not None and model.styles is None:
         raise UserError(f"layers is {layers}, and {type(model).__name__} has no space W: leave --layers out.")
     moving = [] if model.styles is None else layers_of(layers, model.styles.num_ws)
-    model.to("cuda" if torch.cuda.is_available() else "cpu")
     shown = codes_named(model, samples, seed, "samples", raw)
     folder = empty_folder(out)
     if way == "labels":

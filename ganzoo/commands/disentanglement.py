@@ -12,8 +12,7 @@ from ganzoo.latent.distances import Distance, distance_for
 from ganzoo.latent.labelled import Labelled, judges, label
 from ganzoo.latent.sets import labelled_sets
 from ganzoo.latent.spaces import image_model
-from ganzoo.runs.checkpoint_file import load
-from ganzoo.runs.chosen import chosen
+from ganzoo.runs.checkpoint_file import opened
 from ganzoo.system.errors import UserError
 from ganzoo.system.files import collected, writable
 from ganzoo.system.output import say, say_table
@@ -70,10 +69,9 @@ def disentanglement(
         if path.suffix != ".csv":
             raise UserError(f"out is {out}: give a .csv.")
         writable(path)
-    model = image_model(load(chosen(ckpt), trust), "path length")
+    model = image_model(opened(ckpt, trust), "path length")
     by_data = data is not None or root is not None or attributes is not None
     sets = labelled_sets(model, data, root, attributes) if by_data else []
-    model.to("cuda" if torch.cuda.is_available() else "cpu")
     assert model.shape is not None
     distance = distance_for(lpips, model.device, model.shape[0])
     seen = label(model, judges(sets), labelled, seed, raw) if sets else None

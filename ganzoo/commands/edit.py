@@ -1,17 +1,14 @@
 """`ganzoo edit`: latents moved along a direction."""
 
-import torch
-
+from ganzoo.game.styles import need_styles
 from ganzoo.latent.codes import codes_named
 from ganzoo.latent.directions import Directions, moved_along
-from ganzoo.latent.spaces import image_model, layers_of, need_w
+from ganzoo.latent.spaces import image_model, layers_of
 from ganzoo.pictures.sheets import save_sheet
-from ganzoo.runs.checkpoint_file import load
-from ganzoo.runs.chosen import chosen
+from ganzoo.runs.checkpoint_file import opened
 from ganzoo.system.errors import UserError
-from ganzoo.system.files import writable
+from ganzoo.system.files import writable, writable_png
 from ganzoo.system.output import say
-from ganzoo.system.places import local
 
 __all__ = ["edit"]
 
@@ -46,19 +43,15 @@ def edit(
     """
     if seed < 0 or not abs(strength) < 1e6:
         raise UserError(f"seed is {seed} and strength {strength}: give 0 or more, and a number.")
-    path = local(out)
-    if path.suffix != ".png":
-        raise UserError(f"out is {out}: give a .png; the codes go beside it, as .npz.")
-    for file in (path, path.with_suffix(".npz")):
-        writable(file)
-    model = image_model(load(chosen(ckpt), trust), "direction")
-    model.to("cuda" if torch.cuda.is_available() else "cpu")
+    path = writable_png(out)
+    writable(path.with_suffix(".npz"))
+    model = image_model(opened(ckpt, trust), "direction")
     known = Directions.read(directions, model, raw)
     index = known.index(direction)
     if layers is not None:
         if known.space == "z":
             raise UserError(f"layers is {layers}, and the directions are in Z, which has none: leave --layers out.")
-        known.layers = layers_of(layers, need_w(model, "layers").num_ws)
+        known.layers = layers_of(layers, need_styles(model, "layers").num_ws)
     before = codes_named(model, codes, seed, "codes", raw, label)
     after = moved_along(before, known, index, strength, model, raw)
     after.save(path.with_suffix(".npz"), model, raw)

@@ -8,15 +8,15 @@ import torch
 from torch import Tensor
 
 from ganzoo.game import FromNoise
+from ganzoo.game.styles import need_styles
 from ganzoo.latent import Codes, walk
-from ganzoo.latent.spaces import image_model, need_w
+from ganzoo.latent.spaces import image_model
 from ganzoo.pictures.films import save_film, save_video
 from ganzoo.pictures.grids import save_picture
 from ganzoo.pictures.planes import plane_of_walks
 from ganzoo.pictures.sheets import sheet
 from ganzoo.pictures.videos import ffmpeg
-from ganzoo.runs.checkpoint_file import load
-from ganzoo.runs.chosen import chosen
+from ganzoo.runs.checkpoint_file import opened
 from ganzoo.system.errors import UserError
 from ganzoo.system.files import writable
 from ganzoo.system.output import say
@@ -75,7 +75,7 @@ def interpolate(
     writable(path)
     if path.suffix == ".mp4":
         ffmpeg(path, "; or give a .gif")  # find out now, not after the walk, whether there is one
-    model = load(chosen(ckpt), trust)
+    model = opened(ckpt, trust)
     if "z" not in model.spaces:
         raise UserError(f"{type(model).__name__} has no latent space to walk in: it makes images from images.")
     assert isinstance(model, FromNoise)
@@ -83,7 +83,6 @@ def interpolate(
     if labels and model.num_classes is None:
         raise UserError(f"{type(model).__name__} has no classes to walk between: leave --labels out.")
     numbers = None if labels is None else [int(label) for label in asked if label is not None]
-    model.to("cuda" if torch.cuda.is_available() else "cpu")
     film = path.suffix != ".png"
     if codes is not None:
         if labels or psi != 1 or space != "z":
@@ -152,7 +151,7 @@ def walk_in_w(
     Raises:
         UserError: the model has no W.
     """
-    styles, rows = need_w(model, "walk in W"), torch.arange(num)
+    styles, rows = need_styles(model, "walk in W"), torch.arange(num)
     if labels is None:
         visited = torch.arange(num * stops).view(stops, num)
         told = [None if model.condition is None else model.condition.of_rows(rows, seed)] * stops

@@ -1,17 +1,14 @@
 """`ganzoo mix`: a grid of style mixing."""
 
-import torch
-
+from ganzoo.game.styles import need_styles
 from ganzoo.latent.codes import codes_named
 from ganzoo.latent.mixing import mixing_grid
-from ganzoo.latent.spaces import image_model, layers_of, need_w
+from ganzoo.latent.spaces import image_model, layers_of
 from ganzoo.pictures.sheets import save_sheet
-from ganzoo.runs.checkpoint_file import load
-from ganzoo.runs.chosen import chosen
+from ganzoo.runs.checkpoint_file import opened
 from ganzoo.system.errors import UserError
-from ganzoo.system.files import writable
+from ganzoo.system.files import writable_png
 from ganzoo.system.output import say
-from ganzoo.system.places import local
 
 __all__ = ["mix"]
 
@@ -45,14 +42,10 @@ def mix(
     """
     if seed < 0:
         raise UserError(f"seed is {seed}: give 0 or more.")
-    path = local(out)
-    if path.suffix != ".png":
-        raise UserError(f"out is {out}: give a .png.")
-    writable(path)
-    model = image_model(load(chosen(ckpt), trust), "style mixing")
-    num_ws = need_w(model, "style mixing").num_ws
+    path = writable_png(out)
+    model = image_model(opened(ckpt, trust), "style mixing")
+    num_ws = need_styles(model, "style mixing").num_ws
     mixing = layers_of(layers or f"0-{max(0, num_ws // 2 - 1)}", num_ws)
-    model.to("cuda" if torch.cuda.is_available() else "cpu")
     below = codes_named(model, rows, seed, "rows", raw, label, psi)
     beside = codes_named(model, cols, seed, "cols", raw, label, psi)
     images = mixing_grid(model, below, beside, mixing, raw)

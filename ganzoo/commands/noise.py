@@ -7,12 +7,10 @@ from ganzoo.latent.codes import codes_named
 from ganzoo.latent.noise import deviation
 from ganzoo.latent.spaces import image_model
 from ganzoo.pictures.sheets import save_sheet
-from ganzoo.runs.checkpoint_file import load
-from ganzoo.runs.chosen import chosen
+from ganzoo.runs.checkpoint_file import opened
 from ganzoo.system.errors import UserError
-from ganzoo.system.files import writable
+from ganzoo.system.files import writable_png
 from ganzoo.system.output import say
-from ganzoo.system.places import local
 
 __all__ = ["noise"]
 
@@ -45,12 +43,8 @@ def noise(
     """
     if seed < 0 or count < 2:
         raise UserError(f"seed is {seed} and count {count}: give at least 0 and 2.")
-    path = local(out)
-    if path.suffix != ".png":
-        raise UserError(f"out is {out}: give a .png.")
-    writable(path)
-    model = image_model(load(chosen(ckpt), trust), "noise to change")
-    model.to("cuda" if torch.cuda.is_available() else "cpu")
+    path = writable_png(out)
+    model = image_model(opened(ckpt, trust), "noise to change")
     codes = codes_named(model, samples, seed, "samples", raw, label, psi)
     images, spread = deviation(model, codes, count, min(SHOWN, count), seed, raw)
     most = float(spread.max())

@@ -14,7 +14,7 @@ from ganzoo.latent.spaces import image_model, space_of
 from ganzoo.latent.targets import target_of
 from ganzoo.pictures.films import save_film
 from ganzoo.pictures.sheets import save_sheet, sheet
-from ganzoo.runs.checkpoint_file import load
+from ganzoo.runs.checkpoint_file import opened
 from ganzoo.runs.chosen import chosen
 from ganzoo.system.errors import UserError
 from ganzoo.system.files import distinct, empty_folder
@@ -65,13 +65,12 @@ def project(
         what = "is a folder: give the images in it" if os.path.isdir(missing[0]) else "is not there: give an image"
         raise UserError(f"{missing[0]} {what}.")
     ckpt = chosen(ckpt)
-    model = image_model(load(ckpt, trust), "projection")
+    model = image_model(opened(ckpt, trust), "projection")
     where = space_of(model, space, "projection")
     y = model.asked(label)
     if model.condition is not None and y is None:
         raise UserError(f"{type(model).__name__} is conditional: say the class of the images, --label.")
     targets = [target_of(name, model, ckpt, strict) for name in images]
-    model.to("cuda" if torch.cuda.is_available() else "cpu")
     assert model.shape is not None
     distance = distance_for(lpips, model.device, model.shape[0])
     folder = empty_folder(out)

@@ -17,7 +17,7 @@ from ganzoo.latent.spaces import image_model
 from ganzoo.pictures.grids import save_samples
 from ganzoo.pictures.planes import save_points
 from ganzoo.pictures.sheets import save_sheet
-from ganzoo.runs.checkpoint_file import load
+from ganzoo.runs.checkpoint_file import opened
 from ganzoo.runs.chosen import chosen
 from ganzoo.system.errors import UserError
 from ganzoo.system.files import empty_folder
@@ -63,7 +63,7 @@ def sample(
         raise UserError(f"seed is {seed}: give 0 or more.")
     path, folder = where(out)
     ckpt = chosen(ckpt)
-    model = that_samples(load(ckpt, trust), ckpt)
+    model = that_samples(opened(ckpt, trust), ckpt)
     assert model.shape is not None
     points = len(model.shape) == 1
     if path.suffix in (".npy", ".csv") and not folder and not points:
@@ -72,10 +72,9 @@ def sample(
     psis = numbers_in(psi)
     for number in psis:
         if number != 1:
-            need_styles(model, number)
+            need_styles(model, f"truncation (psi {number:g})")
     if len(psis) > 1 and folder:
         raise UserError(f"psi is {psi}: several are rows of one picture, so out is to be a .png, not {out}.")
-    model.to("cuda" if torch.cuda.is_available() else "cpu")
     if codes is not None:
         if label is not None or psis != [1.0]:
             raise UserError("codes have a class and a truncation already: leave --label and --psi out.")

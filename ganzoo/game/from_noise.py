@@ -169,7 +169,7 @@ class FromNoise(Game):
         """
         rows = torch.arange(len(z)) if rows is None else rows
         if psi != 1:
-            return need_styles(self, psi).truncated(z, y, raw, seed, rows, psi)
+            return need_styles(self, f"truncation (psi {psi:g})").truncated(z, y, raw, seed, rows, psi)
         network = self.sampler(raw)
         dtype = next(network.parameters()).dtype
         given = [z.to(self.device, dtype), *([] if y is None else [y.to(self.device)])]

@@ -1,6 +1,6 @@
 """The game: players, a list of moves, and the way to play that all GANs share."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, ClassVar
 
 import lightning as L
@@ -134,8 +134,7 @@ class Game(L.LightningModule):
         self.compile_networks, self.channels_last, self.raw = compile, channels_last, raw
         self.average, self.ema = Average(ema, ema_rampup), None
         self.rounds, self.validation, self.helpers = Rounds(self), Validation(self), Helpers({})
-        self.players: dict[str, Player] = {}
-        self.notes: dict[str, Tensor] = {}  # what the losses of the last round noted beside their terms
+        self.players, self.notes = dict[str, Player](), dict[str, Tensor]()  # what losses noted beside their terms
         self.beginning: Beginning | None = None
         self.checkpoint_of_run: dict[str, Any] | None = None  # that goes on: it is about to be loaded
         self.helpers_of_run: dict[str, Any] | None = None  # as that checkpoint recorded them
@@ -192,9 +191,11 @@ class Game(L.LightningModule):
         if not self.players:
             build(self, self._trainer.datamodule if self._trainer is not None else None)  # type: ignore[attr-defined]
 
-    def begin_with(self, weights: dict[str, Tensor], partly: bool = False, **more: Any) -> None:
+    def begin_with(
+        self, weights: dict[str, Tensor], partly: bool = False, images_seen: int = 0, classes: Sequence[str] = ()
+    ) -> None:
         """Give the networks the weights of a state dict when they are built; see `Beginning`. Others stay new."""
-        self.beginning = Beginning(weights, partly, **more)
+        self.beginning = Beginning(weights, partly, images_seen, classes)
 
     def setup(self, stage: str) -> None:
         """Refuse settings that would silently train something else; make the metrics."""
@@ -256,8 +257,7 @@ class Game(L.LightningModule):
         """Report the firm scores of the run."""
         self.validation.end_run()
 
-    on_test_start = on_validation_start
-    test_step = validation_step
+    on_test_start, test_step = on_validation_start, validation_step
 
     def on_test_epoch_end(self) -> None:
         """Report the scores as `test/...`."""

@@ -11,6 +11,7 @@ from ganzoo.system.errors import UserError
 
 if TYPE_CHECKING:
     from ganzoo.game.from_noise import FromNoise
+    from ganzoo.game.game import Game
 
 __all__ = ["Styles", "need_styles"]
 
@@ -102,15 +103,19 @@ class Styles:
         return self.images(self.of(z, y, raw, psi), raw, seed, rows)
 
 
-def need_styles(model: FromNoise, psi: float) -> Styles:
+def need_styles(model: Game, what: str) -> Styles:
     """Return the styles of a model.
 
+    Args:
+        model: a game.
+        what: there is none of without them, for the message.
+
     Raises:
-        UserError: it has none, so that nothing can be truncated.
+        UserError: it has none.
     """
-    if (styles := model.styles) is None:
+    styles: Styles | None = getattr(model, "styles", None)
+    if styles is None:
         raise UserError(
-            f"{type(model).__name__} has no latent space W, so psi {psi:g} can't truncate its samples: leave psi out, "
-            "or take a model with styles, such as StyleGAN2."
+            f"{type(model).__name__} has no space W, so there is no {what}: use a style-based model, such as StyleGAN2."
         )
     return styles

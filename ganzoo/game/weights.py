@@ -55,11 +55,10 @@ class Beginning:
     def fill_average(self, game: Any) -> None:
         """Give the average of the generator, a copy of it so far, the weights of an average; say what was taken."""
         has = any(name.startswith(f"{AVERAGE}.") for name in self.weights)
-        if self.partly and game.ema is not None and has:
+        if game.ema is not None and has:
             self.fill(game.ema, AVERAGE)
-            game.images_seen = self.images_seen  # or the first rounds, in which an average is short, would replace it
-        elif game.ema is not None and has:
-            self.fill(game.ema, AVERAGE)
+            if self.partly:  # or the first rounds, in which an average is short, would replace it
+                game.images_seen = self.images_seen
         elif self.partly and game.ema is not None:
             self.told.append("the average begins as the generator")
         elif self.partly and has:

@@ -14,7 +14,8 @@ import torch
 from torch import Tensor, nn
 
 from ganzoo.game import FromNoise
-from ganzoo.latent.spaces import Space, need_w, numbers_in, render
+from ganzoo.game.styles import need_styles
+from ganzoo.latent.spaces import Space, numbers_in, render
 from ganzoo.system.errors import UserError
 from ganzoo.system.files import collected
 
@@ -70,7 +71,7 @@ class Codes:
     @torch.no_grad()
     def styles(self, model: FromNoise, raw: bool | None = None) -> Tensor:
         """Return their styles ws (N, layers, D)."""
-        styles = need_w(model, "style")
+        styles = need_styles(model, "style")
         if self.space == "z":
             ws: Tensor = styles.of(self.values, self.y, raw)
             return ws.cpu()
@@ -170,9 +171,9 @@ def codes_named(
     z = model.latents(rows, seed)
     if psi == 1 or "w" not in model.spaces:
         if psi != 1:
-            need_w(model, "truncation (psi)")
+            need_styles(model, "truncation (psi)")
         return Codes("z", z, y, seed=seed, rows=rows)
-    ws = need_w(model, "truncation (psi)").of(z, y, raw, psi)
+    ws = need_styles(model, "truncation (psi)").of(z, y, raw, psi)
     return Codes("w+", ws.cpu(), seed=seed, rows=rows)
 
 

@@ -10,10 +10,11 @@ import torch
 from torch import Tensor, nn
 
 from ganzoo.game import FromNoise
+from ganzoo.game.styles import need_styles
 from ganzoo.game.trying import evaluating
 from ganzoo.latent.codes import Codes, fingerprint, read_arrays, refuse_others, save_arrays
 from ganzoo.latent.labelled import Labelled, separated
-from ganzoo.latent.spaces import Space, need_w
+from ganzoo.latent.spaces import Space
 from ganzoo.networks.chance import without_chance
 from ganzoo.system.errors import UserError
 
@@ -114,7 +115,7 @@ def moved_along(
         if codes.space != "z":
             raise UserError("the direction is one in Z and the codes are in W: give numbers of samples, or codes in Z.")
         return codes.moved(codes.values + step)
-    everywhere = len(directions.layers) == need_w(model, "direction in W").num_ws
+    everywhere = len(directions.layers) == need_styles(model, "direction in W").num_ws
     if everywhere and codes.space in ("w", "w+"):
         return codes.moved(codes.values + step)
     ws = codes.styles(model, raw).clone()
@@ -162,7 +163,7 @@ def style_weights(model: FromNoise, layers: Sequence[int], raw: bool | None = No
     Raises:
         UserError: the generator has none.
     """
-    styles, network = need_w(model, "SeFa in W"), model.sampler(raw)
+    styles, network = need_styles(model, "SeFa in W"), model.sampler(raw)
     ws = torch.randn(1, styles.num_ws, styles.w_dim, generator=torch.Generator().manual_seed(0)).to(model.device)
     ws = ws.to(next(network.parameters()).dtype)
     found: list[tuple[int, Tensor]] = []

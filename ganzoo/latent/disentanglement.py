@@ -7,9 +7,10 @@ import torch
 from torch import Tensor
 
 from ganzoo.game import FromNoise
+from ganzoo.game.styles import need_styles
 from ganzoo.latent.distances import Distance
 from ganzoo.latent.labelled import Labelled, separated
-from ganzoo.latent.spaces import need_w, render
+from ganzoo.latent.spaces import render
 from ganzoo.latent.walks import lerp, slerp
 from ganzoo.system.draws import Draws
 
@@ -51,7 +52,7 @@ def path_lengths(
         a, b = model.latents(2 * rows, seed), model.latents(2 * rows + 1, seed)
         y = None if model.condition is None else model.condition.of_rows(rows, seed)
         if space == "w":
-            styles = need_w(model, "path length in W")
+            styles = need_styles(model, "path length in W")
             a, b, y = styles.of(a, y, raw)[:, 0].cpu(), styles.of(b, y, raw)[:, 0].cpu(), None
         draws = Draws((seed, CHANCE), rows, torch.device("cpu"), torch.float64)
         t = draws.uniform() if sampling == "full" else torch.zeros(len(rows), dtype=torch.float64)

@@ -9,9 +9,10 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ganzoo.game import FromNoise
+from ganzoo.game.styles import need_styles
 from ganzoo.latent.codes import Codes
 from ganzoo.latent.distances import Distance
-from ganzoo.latent.spaces import Noise, Space, need_w, render
+from ganzoo.latent.spaces import Noise, Space, render
 from ganzoo.system.draws import Draws
 
 __all__ = ["Projection", "noise_regularization", "project", "rate_at"]
@@ -105,7 +106,7 @@ def project(
     rows = torch.tensor([0])
     start, deviation = (start_in_z if space == "z" else start_in_w)(model, target, distance, y, seed, raw)
     if space == "w+":
-        start = start[:, None].repeat(1, need_w(model, "projection").num_ws, 1)
+        start = start[:, None].repeat(1, need_styles(model, "projection").num_ws, 1)
     code = start.clone().requires_grad_()
     chance = Draws((seed, CHANCE), range(1), model.device, torch.float32)
     maps = new_maps(model, raw, chance) if optimize_noise and space != "z" else {}
@@ -153,7 +154,7 @@ def start_in_w(
     model: FromNoise, target: Tensor, distance: Distance, y: Tensor | None, seed: int, raw: bool | None
 ) -> tuple[Tensor, float]:
     """Return the mean of W (1, D), of a class if there is one, and the root of the mean squared distance from it."""
-    styles = need_w(model, "projection")
+    styles = need_styles(model, "projection")
     with torch.no_grad():
         z = model.latents(torch.arange(AVERAGED), seed)
         told = None if y is None else y.expand(len(z), *y.shape[1:])

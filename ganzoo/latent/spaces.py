@@ -11,13 +11,10 @@ from torch import Tensor
 from torch.func import functional_call
 
 from ganzoo.game import FromNoise, Game
-from ganzoo.game.from_noise import NETWORKS
-from ganzoo.game.trying import evaluating
-from ganzoo.networks.chance import chance_from
-from ganzoo.system.draws import Draws
+from ganzoo.game.styles import need_styles
 from ganzoo.system.errors import UserError
 
-__all__ = ["Noise", "Space", "image_model", "layers_of", "need_w", "numbers_in", "render", "space_of"]
+__all__ = ["Noise", "Space", "image_model", "layers_of", "numbers_in", "render", "space_of"]
 
 Space = Literal["z", "w", "w+"]
 Noise = Literal["random", "const", "none"]
@@ -38,20 +35,6 @@ def image_model(model: Game, what: str) -> FromNoise:
     return model
 
 
-def need_w(model: Game, what: str) -> Any:
-    """Return the styles of a model.
-
-    Raises:
-        UserError: it has none.
-    """
-    styles = getattr(model, "styles", None)
-    if "w" not in model.spaces or styles is None:
-        raise UserError(
-            f"{type(model).__name__} has no space W, so there is no {what}: use a style-based model, such as StyleGAN2."
-        )
-    return styles
-
-
 def space_of(model: Game, asked: str | None, what: str) -> Space:
     """Return the space that is asked for; unless one is, W where there is one, and otherwise Z.
 
@@ -61,7 +44,7 @@ def space_of(model: Game, asked: str | None, what: str) -> Space:
     if asked is None:
         return "w" if "w" in model.spaces else "z"
     if asked in ("w", "w+"):
-        need_w(model, f"{what} in {asked.upper()}")
+        need_styles(model, f"{what} in {asked.upper()}")
     return asked  # type: ignore[return-value]
 
 
@@ -125,11 +108,11 @@ def render(
     parameter = next(network.parameters())
     codes = codes.to(model.device, parameter.dtype)
     rows = torch.arange(len(codes)) if rows is None else rows
-    with evaluating(network), chance_from(Draws((seed, NETWORKS), rows, model.device, torch.float32)):
+    with model.sampling(network, seed, rows):
         if space == "z":
             made: Tensor = network(codes, *([] if y is None else [y.to(model.device)]))
             return made
-        ws = codes if space == "w+" else codes[:, None].expand(-1, need_w(model, "styles").num_ws, -1)
+        ws = codes if space == "w+" else codes[:, None].expand(-1, need_styles(model, "styles").num_ws, -1)
         given = {name: value.to(model.device, parameter.dtype) for name, value in (maps or {}).items()}
         made = functional_call(network.synthesis, given, (ws,), {"noise": noise})
         return made

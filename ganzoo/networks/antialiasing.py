@@ -4,6 +4,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ganzoo.system.buffers import add_buffer
+
 __all__: list[str] = []
 
 
@@ -15,7 +17,7 @@ class Blur(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         line = torch.tensor([1.0, 2.0, 1.0]) / 4
-        self.register_buffer("kernel", torch.outer(line, line)[None, None], persistent=False)
+        add_buffer(self, "kernel", torch.outer(line, line)[None, None], "constant", persistent=False)
 
     def forward(self, x: Tensor) -> Tensor:
         """Return maps of half the size, rounded up."""

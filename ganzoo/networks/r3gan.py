@@ -7,7 +7,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ganzoo.networks.pyramid import plan
+from ganzoo.networks.resampling import doubled, fir, halved
 from ganzoo.networks.told import refuse_labels
+from ganzoo.system.buffers import add_buffer
 from ganzoo.system.errors import UserError
 
 __all__ = ["R3GANDiscriminator", "R3GANGenerator"]
@@ -23,6 +25,11 @@ class Resampling(nn.Module):
     """
 
     repeats_borders = False
+    filter: Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        add_buffer(self, "filter", fir(1, 3, 3, 1), "constant", persistent=False)
 
     def get_extra_state(self) -> Tensor:
         """Return whether the weights fit to repeated borders."""
@@ -36,19 +43,13 @@ class Resampling(nn.Module):
         """Return maps (N, C, 2H, 2W)."""
         if self.repeats_borders:
             return F.interpolate(x, scale_factor=2, mode="bilinear")
-        return F.conv_transpose2d(x, kernel(4.0, x), stride=2, padding=1, groups=x.shape[1])
+        return doubled(x, self.filter)
 
     def halved(self, x: Tensor) -> Tensor:
         """Return maps (N, C, H/2, W/2)."""
         if self.repeats_borders:
             return F.interpolate(x, scale_factor=0.5, mode="bilinear", antialias=True)
-        return F.conv2d(x, kernel(1.0, x), stride=2, padding=1, groups=x.shape[1])
-
-
-def kernel(total: float, x: Tensor) -> Tensor:
-    """Return (1, 3, 3, 1) along both sides, scaled to this sum, for each channel of `x`."""
-    line = torch.tensor([1.0, 3.0, 3.0, 1.0], dtype=x.dtype, device=x.device)
-    return (torch.outer(line, line) * (total / 64)).expand(x.shape[1], 1, 4, 4)
+        return halved(x, self.filter)
 
 
 class R3GANGenerator(Resampling):

@@ -12,7 +12,7 @@ from torch import Tensor
 from ganzoo.game import Game
 from ganzoo.game.keeping import FORMAT, misfit, take_names
 from ganzoo.runs.bounded import bounded
-from ganzoo.runs.chosen import in_run
+from ganzoo.runs.chosen import chosen, in_run
 from ganzoo.runs.earlier import state_of_today
 from ganzoo.runs.naming import first_line, names_in, refuse_unpublished, short, without_training
 from ganzoo.runs.reader import Reader
@@ -159,6 +159,12 @@ def load(path: str | Path, trust: bool = False) -> Game:
         raise UserError(f"{path} names the model {named['class_path']}, which can't be built here: {reason}") from error
     model.image_forms = record_of(checkpoint, path).get("image_forms", {})
     return model.eval()
+
+
+def opened(ckpt: str, trust: bool = False) -> Game:
+    """Return the model of a checkpoint, or of a run's folder, as a command uses it: on the GPU if there is one."""
+    model = load(chosen(ckpt), trust)
+    return model.to("cuda" if torch.cuda.is_available() else "cpu")
 
 
 def fit_weights(model: Game, weights: dict[str, Tensor]) -> None:

@@ -11,8 +11,8 @@ __all__ = ["Kind", "add_buffer", "buffers_of"]
 Kind = Literal["shared", "local", "constant"]
 
 
-def add_buffer(module: nn.Module, name: str, value: Tensor, kind: Kind) -> None:
-    """Register a buffer of a network or a game, which checkpoints keep.
+def add_buffer(module: nn.Module, name: str, value: Tensor, kind: Kind, persistent: bool = True) -> None:
+    """Register a buffer of a network or a game.
 
     Args:
         module: whose buffer it is.
@@ -22,8 +22,9 @@ def add_buffer(module: nn.Module, name: str, value: Tensor, kind: Kind) -> None:
             all get the mean (statistics). `local`: each rank has a value of its own, and a checkpoint keeps all of them
             (a pool of a rank's images). `constant`: it does not depend on a rank's samples and is left alone (a filter,
             a level).
+        persistent: whether checkpoints keep it.
     """
-    module.register_buffer(name, value)
+    module.register_buffer(name, value, persistent)
     kinds = module.__dict__.setdefault("_buffer_kinds", {})
     kinds[name] = kind
 

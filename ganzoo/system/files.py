@@ -141,6 +141,19 @@ def writable(path: str | Path) -> None:
         raise NotWanted
 
 
+def writable_png(out: str) -> Path:
+    """Return where to write a picture, found to be writable.
+
+    Raises:
+        UserError: it is no .png, or can't be written.
+    """
+    path = local(out)
+    if path.suffix != ".png":
+        raise UserError(f"out is {out}: give a .png.")
+    writable(path)
+    return path
+
+
 class NotWanted(Exception):
     """Ends `written` before it renames."""
 

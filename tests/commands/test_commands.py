@@ -178,7 +178,7 @@ def test_truncation_is_a_number_or_a_row_of_each(images, tmp_path, capsys):
         ([styled, "--psi", "0,1"], "folder", "several are rows of one picture"),
         ([styled, "--psi", "much"], "a.png", "psi is much: give a number"),
         ([styled, "--psi", "nan"], "a.png", "psi is nan: give a number"),
-        ([str(images), "--psi", "0.7"], "a.png", "DCGAN has no latent space W, so psi 0.7"),
+        ([str(images), "--psi", "0.7"], "a.png", "DCGAN has no space W, so there is no truncation \\(psi 0.7"),
     ):
         with pytest.raises(UserError, match=message):
             run(["sample", *given, "--out", str(tmp_path / out)])

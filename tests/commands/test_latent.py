@@ -197,7 +197,7 @@ def test_disentanglement_is_a_table(ckpt, without, tmp_path, capsys, monkeypatch
         (["noise", "--count", "2"], "do not depend on any noise"),
         (["noise", "--psi", "0.5"], "no truncation (psi)"),
         (["interpolate", "--space", "w"], "no walk in W"),
-        (["interpolate", "--psi", "0.5"], "no latent space W"),
+        (["interpolate", "--psi", "0.5"], "no space W, so there is no truncation (psi 0.5)"),
         (["directions", "--method", "pca"], "PCA finds nothing"),
         (["directions", "--layers", "1"], "leave --layers out"),
         (["directions", "--method", "labels"], "has no classes"),

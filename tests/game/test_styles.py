@@ -68,6 +68,6 @@ def test_a_model_without_w_refuses_truncation():
     model.configure_model()
     assert model.styles is None
     assert model.sample(2, psi=1.0).shape == (2, 1, 16, 16)
-    with pytest.raises(UserError, match=r"DCGAN has no latent space W, so psi 0.7 can't truncate its samples"):
+    with pytest.raises(UserError, match=r"DCGAN has no space W, so there is no truncation \(psi 0.7"):
         model.sample(2, psi=0.7)
     assert isinstance(small().styles, Styles)

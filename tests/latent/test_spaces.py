@@ -3,7 +3,8 @@
 import pytest
 import torch
 
-from ganzoo.latent.spaces import image_model, layers_of, need_w, numbers_in, render, space_of
+from ganzoo.game.styles import need_styles
+from ganzoo.latent.spaces import image_model, layers_of, numbers_in, render, space_of
 from ganzoo.models import CUT
 from ganzoo.system.errors import UserError
 from latent.small import LATENT, plain, styled, told
@@ -64,7 +65,7 @@ def test_images_depend_on_codes_and_maps_with_gradients():
 
 def test_what_a_model_does_not_have_is_refused():
     with pytest.raises(UserError, match="DCGAN has no space W"):
-        need_w(plain(), "truncation")
+        need_styles(plain(), "truncation")
     with pytest.raises(UserError, match=r"no projection in W\+"):
         space_of(plain(), "w+", "projection")
     assert (space_of(plain(), None, ""), space_of(styled(), None, "")) == ("z", "w")

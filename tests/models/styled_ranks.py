@@ -7,10 +7,9 @@ import os
 import sys
 from functools import partial
 from pathlib import Path
-from typing import Any
 
-import lightning as L
 import torch
+from few_ranks import trainer_for
 from torch import Tensor, nn
 
 from ganzoo.data import Digits
@@ -45,19 +44,7 @@ def play(folder: Path, ranks: int) -> dict[str, Tensor]:
         generator_optimizer=sgd,
         discriminator_optimizer=sgd,
     )
-    ddp: dict[str, Any] = {} if ranks == 1 else {"strategy": "ddp", "devices": ranks}
-    trainer = L.Trainer(
-        **{"devices": 1, **ddp},
-        accelerator="cpu",
-        max_steps=ROUNDS,
-        precision="64-true",
-        logger=False,
-        enable_checkpointing=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-        limit_val_batches=0,
-        default_root_dir=folder,
-    )
+    trainer = trainer_for(folder, ranks, ROUNDS)
     trainer.fit(model, Digits(image_size=16, batch_size=BATCH // ranks))
     return model.state_dict()
 

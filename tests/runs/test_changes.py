@@ -2,6 +2,7 @@
 
 import os
 import shutil
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from PIL import Image
 
 from ganzoo.cli import main
 from ganzoo.runs.changes import changes, noted, options_of_checkpoint, options_of_run
+from ganzoo.runs.folder import RunFolder
 
 ADAM = {"class_path": "ganzoo.optimizers.Adam", "init_args": {"lr": 2e-4, "betas": [0.5, 0.999]}}
 
@@ -146,3 +148,13 @@ def test_options_change_when_a_run_goes_on_and_hold_from_any_folder(folder, tmp_
         main(["resume", str(run), "--max_steps", "6", "--data", "Digits"])
     assert "trained on ImageFolder so far, and the data are Digits now" in capsys.readouterr().err
     assert last(run)["global_step"] == 5
+
+
+def test_another_seed_is_noted_too(monkeypatch):
+    monkeypatch.setenv("PL_GLOBAL_SEED", "5")
+    trainer = SimpleNamespace(state=SimpleNamespace(fn="fit"), ckpt_path=None, is_global_zero=True)
+    for seed, noted_as in ((0, "seed_everything 5 (was 0)"), (5, "")):
+        folder = RunFolder.__new__(RunFolder)
+        folder.options = {}
+        folder.on_load_checkpoint(trainer, None, {"options": {}, "ganzoo": {"seed": seed}, "global_step": 3})
+        assert (folder.changed, folder.start) == (noted_as, 3)

@@ -6,8 +6,6 @@ import shlex
 from pathlib import Path
 from typing import cast
 
-import torch
-
 from ganzoo.commands.translate.images import translate_files
 from ganzoo.commands.translate.inputs import form_for
 from ganzoo.commands.translate.translation import Translation
@@ -19,7 +17,7 @@ from ganzoo.game import FromImages, Game
 from ganzoo.networks.chance import has_chance
 from ganzoo.pictures.grids import suffix_for
 from ganzoo.pictures.provenance import origin_of, refuse_others
-from ganzoo.runs.checkpoint_file import load
+from ganzoo.runs.checkpoint_file import opened
 from ganzoo.runs.chosen import chosen
 from ganzoo.system.errors import UserError
 from ganzoo.system.files import distinct, folder_for, inside
@@ -80,7 +78,7 @@ def translate(
     if not os.path.exists(input):
         raise UserError(f"--input: there is no {input}: give an image, a folder of images, or a video.")
     ckpt = chosen(ckpt)
-    model = that_translates(load(ckpt, trust), ckpt)
+    model = that_translates(opened(ckpt, trust), ckpt)
     direction = model.way(direction or model.ways[0].name).name  # refuses one that it does not have
     network = model.translator(direction, raw or None)
     source, listing = inputs_of(Path(input))
@@ -99,7 +97,6 @@ def translate(
     }
     origin = origin_of(ckpt, **used, **changed)
     refuse_others(targets.values(), origin)
-    model.to("cuda" if torch.cuda.is_available() else "cpu")
     work = Translation(model, direction, compare, size, form, tile, batch_size, seed, raw, origin)
     left_out: dict[str, str] = {}
     missing = {name: target for name, target in targets.items() if not os.path.exists(target)}
