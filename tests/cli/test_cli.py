@@ -266,7 +266,7 @@ def test_ctrl_c_is_one_line(refused, monkeypatch):
     def interrupt(ckpt, trust):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(sample, "load", interrupt)
+    monkeypatch.setattr(sample, "opened", interrupt)
     assert refused("sample", "x.ckpt", status=130) == "ganzoo: interrupted\n"
 
 
