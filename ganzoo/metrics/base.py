@@ -37,6 +37,10 @@ class SampleMetric(Metric):
     def prepare(self) -> None:
         """Get what the first `update` needs, if that takes long or can fail, such as a network's weights."""
 
+    def settings(self) -> dict[str, Any]:
+        """Return what the scores depend on beside the samples and the extractor, in plain values: k, subsets, seed."""
+        return {}
+
     def recipe(self) -> str:
         """Say, after `compute`, how the scores were made, for readers who compare them; empty if the names say it."""
         return ""

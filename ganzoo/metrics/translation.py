@@ -42,6 +42,10 @@ class OfDomain(TranslationMetric):
         """Get what the metric needs."""
         self.metric.prepare()
 
+    def settings(self) -> dict[str, Any]:
+        """Return those of the metric, and the domain."""
+        return {**self.metric.settings(), "domain": self.domain}
+
     def recipe(self) -> str:
         """Say what the metric says."""
         return self.metric.recipe()

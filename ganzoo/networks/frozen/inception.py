@@ -1,5 +1,6 @@
 """Feature extractors: metrics compare the features of images."""
 
+import hashlib
 import pickle
 from functools import cache
 from typing import Any, ClassVar
@@ -11,7 +12,7 @@ from torch import Tensor, nn
 from ganzoo.system.errors import UserError
 from ganzoo.system.weights import plain_contents
 
-__all__ = ["Extractor", "Inception"]
+__all__ = ["Extractor", "Inception", "checksum_of"]
 
 
 class Extractor(nn.Module):
@@ -27,6 +28,10 @@ class Extractor(nn.Module):
 
     def load(self) -> None:
         """Get the weights, perhaps by a download. It is called before they are needed, and may be called again."""
+
+    def facts(self) -> dict[str, Any]:
+        """Return its name, the checksum of its weights and how it resizes images, as a score's recipe keeps them."""
+        return {"name": type(self).__name__.lower(), "weights": checksum_of(self), "resize": None}
 
     def forward(self, images: Tensor) -> Tensor:
         """Return the features of images."""
@@ -48,6 +53,15 @@ class Extractor(nn.Module):
         pixels = x.detach().float().add(1).mul(127.5).round().clamp(0, 255).byte()
         with torch.no_grad(), torch.autocast(x.device.type, enabled=False):
             return self(pixels.expand(-1, 3, -1, -1)).float()
+
+
+def checksum_of(network: nn.Module) -> str | None:
+    """Return the checksum of a network's weights and buffers, in 16 hex digits; None if it has none."""
+    digest, state = hashlib.sha256(), network.state_dict()
+    for name, value in sorted(state.items()):
+        digest.update(f"{name}{value.dtype}{tuple(value.shape)}".encode())
+        digest.update(value.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().data)
+    return digest.hexdigest()[:16] if state else None
 
 
 class Inception(Extractor):
@@ -73,6 +87,11 @@ class Inception(Extractor):
     def load(self) -> None:
         """Fetch the weights, if they are not there."""
         inception(self.weights)
+
+    def facts(self) -> dict[str, Any]:
+        """Return the same of torch-fidelity's network, once it is there."""
+        weights = checksum_of(inception(self.weights))
+        return {"name": "inception", "weights": weights, "resize": "tensorflow 1 bilinear 299", "layer": "2048"}
 
     def forward(self, images: Tensor) -> Tensor:
         """Return the pooled features."""
