@@ -1,0 +1,178 @@
+"""The page and the Markdown table: what templates are filled with, and how."""
+
+import base64
+import hashlib
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from ganzoo.commands.compare.curves import AXES, axis_to_begin_with, panels_of
+from ganzoo.commands.compare.samples import Picture, rounds_of, same_noise
+from ganzoo.commands.compare.scores import Row, rows_of
+from ganzoo.commands.compare.settings import Setting, all_options, other_data
+from ganzoo.commands.compare.taken import FACTS, Taken, taken_by
+from ganzoo.runs.results import Results
+from ganzoo.system.output import harmless
+from ganzoo.system.waiting import follow
+
+__all__ = ["Comparison", "page", "table"]
+
+TEMPLATES = Path(__file__).with_name("templates")
+
+
+@dataclass
+class Comparison:
+    """Runs side by side.
+
+    Args:
+        settings: the runs, by their settings.
+        names: of the runs, by folder.
+        title: of the page.
+        made_by: the command, in words.
+        num: samples of a picture.
+        seed: of the samples.
+        rounds: pictures of each run in the slider.
+        trust: import classes of others where a checkpoint names them.
+    """
+
+    settings: list[Setting]
+    names: dict[Path, str]
+    title: str
+    made_by: str
+    num: int = 64
+    seed: int = 0
+    rounds: int = 16
+    trust: bool = False
+
+    @property
+    def runs(self) -> list[Results]:
+        """The runs, in the order of their settings."""
+        return [run for setting in self.settings for run in setting.runs]
+
+    def label(self, run: Results) -> str:
+        """Return the letter of a run's setting, with its seed if there are several."""
+        setting = next(setting for setting in self.settings if run in setting.runs)
+        return f"{setting.letter}, seed {run.seed}" if len(setting.runs) > 1 else setting.letter
+
+    @cached_property
+    def rows(self) -> list[Row]:
+        """The scores."""
+        return rows_of(self.settings)
+
+    @property
+    def stages(self) -> dict[str, list[Row]]:
+        """The scores by what they are of."""
+        found: dict[str, list[Row]] = {}
+        for row in self.rows:
+            found.setdefault(row.stage, []).append(row)
+        return found
+
+    @cached_property
+    def panels(self) -> list[dict[str, Any]]:
+        """The curves."""
+        return panels_of(self.settings)
+
+    @cached_property
+    def options(self) -> list[tuple[str, list[str], bool]]:
+        """The options, and whether they differ."""
+        return all_options(self.settings)
+
+    @property
+    def facts(self) -> dict[str, str]:
+        """What is told of time, memory and machine, in words."""
+        return FACTS
+
+    @cached_property
+    def taken(self) -> list[Taken]:
+        """Time, memory and machine of each run."""
+        return [taken_by(run) for run in self.runs]
+
+    @cached_property
+    def pictures(self) -> list[tuple[Results, Picture | None]]:
+        """Samples of each run."""
+        return [(run, same_noise(run, self.num, self.seed, self.trust)) for run in follow(self.runs, "Samples of runs")]
+
+    @property
+    def notices(self) -> list[str]:
+        """What a reader should know before all else."""
+        data = other_data(self.settings)
+        found = [f"The settings are of different data: {data}."] if data else []
+        return found + [
+            f"{self.label(run)} ({self.names[run.folder]}): {text}." for run in self.runs for text in run.notices
+        ]
+
+
+def environment(autoescape: bool) -> Environment:
+    """Return what fills templates. No text of a run can end a tag, or turn the direction of writing."""
+
+    def finalize(value: Any) -> Any:
+        return harmless(value, lines=True) if type(value) is str else value
+
+    made = Environment(
+        loader=FileSystemLoader(TEMPLATES, encoding="utf-8"),
+        autoescape=autoescape,
+        undefined=StrictUndefined,
+        finalize=finalize,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    made.filters["cell"] = cell
+    return made
+
+
+def page(comparison: Comparison) -> str:
+    """Return the page: one file, which asks nobody for anything, and lets no other script or style in."""
+    style, script = ((TEMPLATES / name).read_text(encoding="utf-8") for name in ("page.css", "page.js"))
+    pictures, (rounds, at, held) = comparison.pictures, rounds_of(comparison.runs, comparison.rounds)
+    panels = comparison.panels
+    data = {
+        "axis": axis_to_begin_with(panels),
+        "axes": AXES,
+        "letters": [setting.letter for setting in comparison.settings],
+        "panels": panels,
+        "rounds": rounds,
+        "at": at,
+        "pictures": held,
+    }
+    return (
+        environment(autoescape=True)
+        .get_template("page.html")
+        .render(
+            of=comparison,
+            data=data,
+            pictures=pictures,
+            style=style,
+            script=script,
+            style_hash=checksum(style),
+            script_hash=checksum(script),
+            made=now(),
+        )
+    )
+
+
+def table(comparison: Comparison) -> str:
+    """Return the scores, the options that differ, times and machines as Markdown."""
+    filled = environment(autoescape=False).get_template("table.md").render(of=comparison, made=now())
+    return filled.rstrip() + "\n"
+
+
+def now() -> str:
+    """Return the time for a reader."""
+    return f"{datetime.now().astimezone():%Y-%m-%d %H:%M %Z}"
+
+
+def checksum(text: str) -> str:
+    """Return a text's checksum as a Content-Security-Policy names it."""
+    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+
+
+def cell(value: object) -> str:
+    """Return a text that stays one in a cell of a Markdown table: no HTML, no link, no end of the cell."""
+    text = harmless(value)
+    for sign in "\\`*_[]<>|~":
+        text = text.replace(sign, f"\\{sign}" if sign not in "<>" else {"<": "&lt;", ">": "&gt;"}[sign])
+    return text
