@@ -104,10 +104,10 @@ def between(rows: list[Row], steps: list[int], column: int) -> list[float | None
     for step in steps:
         while at + 1 < len(rows) and rows[at + 1][0] < step:
             at += 1
-        before, after = rows[at : at + 2] if at + 1 < len(rows) else (rows[-1:] * 2 or [None, None])
-        if before is None or after is None or not before[0] <= step <= after[0]:
+        if not rows or not rows[0][0] <= step <= rows[-1][0]:
             found.append(None)
             continue
+        before, after = rows[at], rows[min(at + 1, len(rows) - 1)]
         share = (step - before[0]) / max(1, after[0] - before[0])
         found.append(before[column] + share * (after[column] - before[column]))
     return found
@@ -115,15 +115,19 @@ def between(rows: list[Row], steps: list[int], column: int) -> list[float | None
 
 def process(entry: Any) -> Process:
     """Return a process that a file tells of."""
-    wholes = {name: whole(entry[name]) for name in ("start", "end", "devices")}
-    texts = {name: text(entry[name]) for name in ("began", "hardware", "precision")}
-    memory = {
-        name: None if (of := entry.get(name)) is None else whole(of)
-        for name in Process.__annotations__
-        if "peak" in name
-    }
-    versions = {text(name): text(version) for name, version in entry["versions"].items()}
-    return Process(**wholes, **texts, **memory, versions=versions, seconds=number(entry["seconds"]))
+    memory = [None if (of := entry.get(name)) is None else whole(of) for name in ("peak_memory", "peak_device_memory")]
+    return Process(
+        start=whole(entry["start"]),
+        end=whole(entry["end"]),
+        began=text(entry["began"]),
+        seconds=number(entry["seconds"]),
+        hardware=text(entry["hardware"]),
+        devices=whole(entry["devices"]),
+        precision=text(entry["precision"]),
+        versions={text(name): text(version) for name, version in entry["versions"].items()},
+        peak_memory=memory[0],
+        peak_device_memory=memory[1],
+    )
 
 
 def whole(value: Any) -> int:

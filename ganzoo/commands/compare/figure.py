@@ -45,7 +45,7 @@ def save_comparison(
         draw_scores(figure.add_subplot(-(-count // columns), columns, number), row, settings)
     if figure.axes:
         for i, setting in enumerate(settings):
-            look = {"color": f"C{i % 10}", "ls": DASHES[i % 4], "marker": MARKS[i % 8]}
+            look: dict[str, Any] = {"color": f"C{i % 10}", "ls": DASHES[i % 4], "marker": MARKS[i % 8]}
             figure.axes[0].plot([], [], label=plain(label(setting)), **look)
         handles, labels = figure.axes[0].get_legend_handles_labels()
         figure.legend(handles, labels, loc="outside lower center", ncols=min(3, len(handles)))

@@ -25,6 +25,34 @@ TEMPLATES = Path(__file__).with_name("templates")
 
 
 @dataclass
+class Stage:
+    """Scores of one kind, and what is the same for all of them: their round, their recipe, the reason of no ranking."""
+
+    rows: list[Row]
+    step: int | None
+    recipe: str
+    why_not: str
+    notes: list[str]
+
+    @classmethod
+    def of(cls, rows: list[Row]) -> "Stage":
+        """Return what scores have in common."""
+        steps = {cell.step for row in rows for cell in row.cells if cell is not None}
+        recipes, reasons, notes = (
+            {row.recipe for row in rows},
+            {row.why_not for row in rows},
+            {tuple(row.notes) for row in rows},
+        )
+        return cls(
+            rows,
+            step=steps.pop() if len(steps) == 1 else None,
+            recipe=recipes.pop() if len(recipes) == 1 else "",
+            why_not=reasons.pop() if len(reasons) == 1 else "",
+            notes=[*notes.pop()] if len(notes) == 1 else [],
+        )
+
+
+@dataclass
 class Comparison:
     """Runs side by side.
 
@@ -64,12 +92,12 @@ class Comparison:
         return rows_of(self.settings)
 
     @property
-    def stages(self) -> dict[str, list[Row]]:
-        """The scores by what they are of."""
+    def stages(self) -> dict[str, Stage]:
+        """The scores by what they are of, in words."""
         found: dict[str, list[Row]] = {}
         for row in self.rows:
             found.setdefault(row.stage, []).append(row)
-        return found
+        return {name: Stage.of(rows) for name, rows in found.items()}
 
     @cached_property
     def panels(self) -> list[dict[str, Any]]:

@@ -83,13 +83,13 @@ def cell_of(scores: Sequence[Score]) -> Cell | None:
         return Cell(values[0], ", ".join(map(shown, values)), "not averaged", None, step, len(values))
     if len(scores) > 1:
         centre, spread = mean(values), stdev(values)
-        return Cell(centre, shown(centre), f"± {shown(spread)}", (centre - spread, centre + spread), step, len(values))
+        return Cell(centre, shown(centre), f"± {spread:.2g}", (centre - spread, centre + spread), step, len(values))
     (one,) = scores
     if one.interval is not None:
         return Cell(one.value, shown(one.value), " to ".join(map(shown, one.interval)), one.interval, step, 1)
     if one.deviation is not None:
         likely = one.value - one.deviation, one.value + one.deviation
-        return Cell(one.value, shown(one.value), f"± {shown(one.deviation)}", likely, step, 1)
+        return Cell(one.value, shown(one.value), f"± {one.deviation:.2g}", likely, step, 1)
     return Cell(one.value, shown(one.value), "", None, step, 1)
 
 

@@ -28,7 +28,7 @@ function ticks(low, high, log) {
     for (let p = Math.ceil(Math.log10(low)); p <= Math.log10(high); p += every) powers.push(10 ** p);
     return powers;
   }
-  const rough = (high - low) / 4, unit = 10 ** Math.floor(Math.log10(rough));
+  const rough = (high - low) / 5, unit = 10 ** Math.floor(Math.log10(rough));
   const step = [1, 2, 2.5, 5, 10].map((n) => n * unit).find((n) => n >= rough);
   const found = [];
   for (let n = Math.ceil(low / step); n * step <= high * (1 + 1e-9); n++) found.push(n * step);
