@@ -21,35 +21,43 @@ from ganzoo.system.waiting import follow
 
 __all__ = ["Comparison", "page", "table"]
 
+MOST_NAMED = 3  # options beside the name of a setting
+PARTS = ("model", "data")  # options that make a run what it is
 TEMPLATES = Path(__file__).with_name("templates")
 
 
 @dataclass
 class Stage:
-    """Scores of one kind, and what is the same for all of them: their round, their recipe, the reason of no ranking."""
+    """Scores of one kind, and what is said once for all of them."""
 
     rows: list[Row]
-    step: int | None
-    recipe: str
-    why_not: str
-    notes: list[str]
 
-    @classmethod
-    def of(cls, rows: list[Row]) -> "Stage":
-        """Return what scores have in common."""
-        steps = {cell.step for row in rows for cell in row.cells if cell is not None}
-        recipes, reasons, notes = (
-            {row.recipe for row in rows},
-            {row.why_not for row in rows},
-            {tuple(row.notes) for row in rows},
-        )
-        return cls(
-            rows,
-            step=steps.pop() if len(steps) == 1 else None,
-            recipe=recipes.pop() if len(recipes) == 1 else "",
-            why_not=reasons.pop() if len(reasons) == 1 else "",
-            notes=[*notes.pop()] if len(notes) == 1 else [],
-        )
+    @property
+    def steps(self) -> list[int | None]:
+        """The round of the scores of each setting; None where there is none, or more than one."""
+        columns = zip(*(row.cells for row in self.rows), strict=True)
+        found = [{cell.step for cell in cells if cell is not None} for cells in columns]
+        return [steps.pop() if len(steps) == 1 else None for steps in found]
+
+    @property
+    def recipes(self) -> dict[str, list[str]]:
+        """The names of the scores that have a recipe, by this recipe in words."""
+        found: dict[str, list[str]] = {}
+        for row in self.rows:
+            found.setdefault(row.recipe, []).append(row.name)
+        return {recipe: names for recipe, names in found.items() if recipe}
+
+    @property
+    def why_not(self) -> str:
+        """The reason why none is ranked, if it is one."""
+        reasons = {row.why_not for row in self.rows}
+        return reasons.pop() if len(reasons) == 1 else ""
+
+    @property
+    def notes(self) -> list[str]:
+        """What is to be noted of each, if it is the same."""
+        notes = {tuple(row.notes) for row in self.rows}
+        return [*notes.pop()] if len(notes) == 1 else []
 
 
 @dataclass
@@ -82,9 +90,11 @@ class Comparison:
         return [run for setting in self.settings for run in setting.runs]
 
     def label(self, run: Results) -> str:
-        """Return the letter of a run's setting, with its seed if there are several."""
+        """Return the letter of a run's setting, with its seed if there are several; nothing if there is one run."""
         setting = next(setting for setting in self.settings if run in setting.runs)
-        return f"{setting.letter}, seed {run.seed}" if len(setting.runs) > 1 else setting.letter
+        return (
+            f"{setting.letter}, seed {run.seed}" if len(setting.runs) > 1 else setting.letter * (len(self.settings) > 1)
+        )
 
     @cached_property
     def rows(self) -> list[Row]:
@@ -97,7 +107,7 @@ class Comparison:
         found: dict[str, list[Row]] = {}
         for row in self.rows:
             found.setdefault(row.stage, []).append(row)
-        return {name: Stage.of(rows) for name, rows in found.items()}
+        return {name: Stage(rows) for name, rows in found.items()}
 
     @cached_property
     def panels(self) -> list[dict[str, Any]]:
@@ -106,8 +116,20 @@ class Comparison:
 
     @cached_property
     def options(self) -> list[tuple[str, list[str], bool]]:
-        """The options, and whether they differ."""
-        return all_options(self.settings)
+        """The options, and whether they are shown at once: those that differ, or of one setting what it is made of."""
+        found = all_options(self.settings)
+        if len(self.settings) > 1:
+            return found
+        return [(name, values, name.startswith(PARTS) and values != ["null"]) for name, values, _ in found]
+
+    def differing(self, number: int) -> str:
+        """Return the first options in which a setting differs from others, in words."""
+        if len(self.settings) < 2:
+            return ""
+        rows = [(name, values[number]) for name, values, differ in self.options if differ]
+        rows.sort(key=lambda row: row[0].count("."))
+        said = [f"{name} {value}" for name, value in rows[:MOST_NAMED]]
+        return ", ".join(said) + (f" and {len(rows) - len(said)} more" if len(rows) > len(said) else "")
 
     @property
     def facts(self) -> dict[str, str]:
@@ -160,7 +182,7 @@ def page(comparison: Comparison) -> str:
     data = {
         "axis": axis_to_begin_with(panels),
         "axes": AXES,
-        "letters": [setting.letter for setting in comparison.settings],
+        "letters": [setting.letter if len(comparison.settings) > 1 else "" for setting in comparison.settings],
         "panels": panels,
         "rounds": rounds,
         "at": at,

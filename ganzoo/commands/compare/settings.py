@@ -70,11 +70,14 @@ def names_of(folders: Sequence[Path]) -> list[str]:
 
 
 def all_options(settings: Sequence[Setting]) -> list[tuple[str, list[str], bool]]:
-    """Return the options of all settings: name, value in each, and whether they differ; those that differ first."""
+    """Return the options of all settings: name, value in each, and whether they differ.
+
+    Those that differ come first, among them those of the model, then of the data.
+    """
     names = dict.fromkeys(name for setting in settings for name in setting.options)
     rows = [(name, [setting.options.get(name, MISSING) for setting in settings]) for name in names]
     found = [(name, values, len(set(values)) > 1) for name, values in rows]
-    return sorted(found, key=lambda row: not row[2])
+    return sorted(found, key=lambda row: (not row[2], *(not row[0].startswith(part) for part in ("model", "data"))))
 
 
 def other_data(settings: Sequence[Setting]) -> str:

@@ -122,7 +122,7 @@ const redraw = () => charts.filter((figure) => figure.clientWidth).forEach(draw)
 const controls = document.getElementById("controls");
 if (controls) {
   controls.addEventListener("input", () => {
-    Object.assign(view, { axis: controls.elements.axis.value, log: controls.elements.log.checked, seeds: controls.elements.seeds.checked, smooth: +controls.elements.smooth.value });
+    Object.assign(view, { axis: controls.elements.axis.value, log: controls.elements.log.checked, seeds: controls.elements.seeds?.checked, smooth: +controls.elements.smooth.value });
     controls.querySelector("output").textContent = view.smooth;
     redraw();
   });
