@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from ganzoo.metrics.base import SampleMetric
+from ganzoo.metrics.real_features import RealFeatures
 from ganzoo.networks.frozen.inception import Extractor
 from ganzoo.system.errors import UserError
 
@@ -17,12 +18,19 @@ __all__ = ["FeatureMetric", "Known", "SharedFeatures", "share_features"]
 class SharedFeatures(AbstractContextManager):
     """The features of a batch of samples, extracted when they are first asked for, and forgotten with the batch.
 
-    A `with` block is a batch: in it, an extractor looks at a tensor of samples once.
+    A `with` block is a batch: in it, an extractor looks at a tensor of samples once, and not at all at real ones whose
+    features are kept from an earlier run.
+
+    Attributes:
+        kept: the features of the real set, of this run and of earlier ones. None: nothing is kept.
+        real: the real samples of the batch that `kept` knows: their name, and how many of the set came before.
     """
 
     def __init__(self) -> None:
         self.known: dict[tuple[int, int], tuple[Tensor, Tensor]] = {}
         self.in_batch = False
+        self.kept: RealFeatures | None = None
+        self.real: dict[int, tuple[str, int]] = {}
 
     def __enter__(self) -> "SharedFeatures":
         self.in_batch = True
@@ -31,6 +39,18 @@ class SharedFeatures(AbstractContextManager):
     def __exit__(self, *raised: Any) -> None:
         self.in_batch = False
         self.known.clear()
+        self.real.clear()
+
+    def batch(self, real: Any, start: int | None) -> "SharedFeatures":
+        """Return what is to be entered for a batch.
+
+        Args:
+            real: its real samples (N, ...), or images by name, if they are shown.
+            start: how many of the set came before, on this rank. None: they are not the set's, in order.
+        """
+        named = real if isinstance(real, dict) else {"image": real}
+        self.real = {} if start is None or real is None else {id(x): (name, start) for name, x in named.items()}
+        return self
 
     def of(self, extractor: Extractor, x: Tensor, real: bool) -> Tensor:
         """Return the features (N, F) of samples x (N, ...); as `features_of` outside of a batch."""
@@ -38,8 +58,14 @@ class SharedFeatures(AbstractContextManager):
             return features_of(extractor, x, real)
         key = id(extractor), id(x)
         if key not in self.known:
-            self.known[key] = x, features_of(extractor, x, real)  # x is kept: another tensor can't get its id
+            self.known[key] = x, self.seen(extractor, x, real)  # x is kept: another tensor can't get its id
         return self.known[key][1]
+
+    def seen(self, extractor: Extractor, x: Tensor, real: bool) -> Tensor:
+        """Return the features of samples, from the cache or extracted."""
+        if not real or self.kept is None or id(x) not in self.real:
+            return features_of(extractor, x, real)
+        return self.kept.of(extractor, x, *self.real[id(x)], lambda: features_of(extractor, x, real))
 
 
 class FeatureMetric(SampleMetric):
