@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ganzoo.networks.frozen.inception import Extractor
+from ganzoo.networks.frozen.extractor import Extractor
 from ganzoo.system.errors import UserError
 from ganzoo.system.files import collected, in_words
 from ganzoo.system.machine import cache_folder, rank
@@ -168,8 +168,9 @@ def make_room(just_written: Path) -> None:
 
 
 def source_of(extractor: Extractor) -> str:
-    """Return the checksum of the file that an extractor's class is written in: changed code sees other features."""
-    try:
-        return hashlib.sha256(Path(inspect.getfile(type(extractor))).read_bytes()).hexdigest()
-    except (OSError, TypeError):  # made in a notebook
-        return ""
+    """Return the checksum of the files that an extractor's classes are written in: changed code sees other features."""
+    digest = hashlib.sha256()
+    for cls in dict.fromkeys(type(part) for part in extractor.modules()):
+        with suppress(OSError, TypeError):  # made in a notebook
+            digest.update(Path(inspect.getfile(cls)).read_bytes())
+    return digest.hexdigest()

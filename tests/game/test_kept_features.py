@@ -148,7 +148,7 @@ def test_each_score_of_a_run_has_its_recipe(fit):
     data = Digits(image_size=16)
     data.setup()
     assert recipe["data"] == {"name": "Digits", "split": "val", "checksum": content_of(data), "size": [1, 16, 16]}
-    assert (recipe["metric"], recipe["extractor"]["name"]) == ("fid", "means")
+    assert (recipe["metric"], recipe["extractor"]["name"]) == ("fid", "Means")
     assert (recipe["real"], recipe["fake"], recipe["seed"]) == (16, 16, VALIDATION_SEED)
     assert (recipe["weights"], recipe["precision"]) == ("ema", "fp32")
     assert recipes["val/kl"]["extractor"]["weights"]  # the judge's

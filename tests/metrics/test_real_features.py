@@ -10,7 +10,7 @@ from torch import nn
 
 from ganzoo.metrics import real_features
 from ganzoo.metrics.real_features import RealFeatures
-from ganzoo.networks.frozen.inception import Extractor
+from ganzoo.networks.frozen.extractor import Extractor
 
 
 @pytest.fixture(autouse=True)
