@@ -58,6 +58,7 @@ def score_firmly(validation: Any, seed: int) -> dict[str, Tensor]:
         with named(metric):
             values |= {f"final/{name}": value for name, value in scores_in(metric, metric.compute()).items()}
         metric.reset()
+    validation.recipes.log(dict.fromkeys(metrics, num), "final")
     return values | ({"samples/final": torch.tensor(num)} if metrics else {})
 
 
@@ -77,10 +78,14 @@ def show_real(validation: Any, data: Any) -> None:
     try:
         for batch in islice(loader, num):
             real = data.on_after_batch_transfer(trainer.strategy.batch_to_device(batch), 0)["image"]
+            validation.place = count
             validation.show(validation.metrics, real, None)
             count += len(real)
     finally:
-        trainer.state.stage = stage
+        trainer.state.stage, validation.place = stage, None
+    validation.seen = count
+    validation.keep_features()
+    validation.seen = 0
     validation.num_samples, validation.real_is_known = total(count, trainer.strategy), True
 
 

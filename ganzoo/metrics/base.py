@@ -20,7 +20,12 @@ class SampleMetric(Metric):
     """
 
     scores: ClassVar[dict[str, bool]] = {}
-    """The names that `compute` returns, the main one first, and whether a higher value is the better one."""
+    """The names that `compute` returns, the main one first, and whether a higher value is the better one.
+
+    A name that ends in `_std` is the deviation of the score before it, and nothing to rank by."""
+
+    asked: ClassVar[str] = ""
+    """What people call the question on the command line, such as `fid`; empty: it is not asked for by name."""
 
     of_real: ClassVar[tuple[str, ...]] = ()
     """The states that belong to the real samples."""
@@ -34,12 +39,15 @@ class SampleMetric(Metric):
 
     full_state_update = False
 
-    def prepare(self) -> None:
-        """Get what the first `update` needs, if that takes long or can fail, such as a network's weights."""
+    def meet(self, data: Any) -> None:
+        """Learn which DataModule the samples belong to, before `prepare`; it need not be set up yet."""
 
     def settings(self) -> dict[str, Any]:
-        """Return what the scores depend on beside the samples and the extractor, in plain values: k, subsets, seed."""
+        """Return the options that change its figures, by name: plain values, as JSON has them."""
         return {}
+
+    def prepare(self) -> None:
+        """Get what the first `update` needs, if that takes long or can fail, such as a network's weights."""
 
     def recipe(self) -> str:
         """Say, after `compute`, how the scores were made, for readers who compare them; empty if the names say it."""

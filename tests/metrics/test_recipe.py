@@ -29,10 +29,10 @@ def made(metric=None, **more):
 
 def test_each_score_has_one_and_json_gives_it_back(tmp_path):
     recipes = made()
-    assert list(recipes) == ["fid_means", "kid_means"]
+    assert list(recipes) == ["fid_means", "kid_means", "kid_std_means"]
     recipe = recipes["fid_means"]
     assert recipe["metric"] == "fid"
-    assert recipe["extractor"]["name"] == "means"
+    assert recipe["extractor"]["name"] == "Means"
     assert recipe["data"]["size"] == [1, 28, 28]
     assert recipe["versions"]["torch"] == version("torch")
     write_recipes(tmp_path / "recipes.json", recipes)
@@ -86,14 +86,14 @@ def test_the_weights_of_the_extractor_forbid():
     (said,) = differences(ours, theirs)
     assert said.startswith("extractor weights")
     assert said.endswith("and " + "0" * 16)
-    assert differences(ours, {**ours, "extractor": None}) == ["extractor means and unknown"]
-    assert differences(ours, {**ours, "settings": {"k": 5}}) == ["settings k unknown and 5"]
+    assert differences(ours, {**ours, "extractor": None}) == ["extractor Means and unknown"]
+    assert differences(ours, {**ours, "settings": {**ours["settings"], "k": 5}}) == ["settings k unknown and 5"]
     assert differences({**ours, "settings": {"k": True}}, {**ours, "settings": {"k": 1}})
 
 
 def test_it_is_a_line_for_a_reader():
     line = recipe_in_words(made()["fid_means"])
-    assert line.startswith("60 generated against 50 real of MNIST val 1x28x28; by means")
+    assert line.startswith("60 generated against 50 real of MNIST val 1x28x28; by Means")
     assert line.endswith("ema weights, fp32, seed 1")
 
 
