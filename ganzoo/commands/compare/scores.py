@@ -129,6 +129,9 @@ def rank(row: Row) -> None:
     """Say which cell is the best, and which can't be told from it."""
     there = [cell for cell in row.cells if cell is not None]
     best = (max if row.higher else min)(there, key=lambda cell: cell.value)
+    if all(cell.value == best.value for cell in there):
+        row.notes.append("all are equal")
+        return
     for cell in there:
         if cell.value == best.value:
             cell.rank = "best"

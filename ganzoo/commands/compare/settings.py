@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from itertools import takewhile
 from pathlib import Path
 
+import ganzoo.data
+from ganzoo.data import DataModule
 from ganzoo.runs.results import Results
 from ganzoo.system.output import harmless
 
@@ -14,8 +16,6 @@ __all__ = ["Setting", "all_options", "names_of", "other_data", "settings_of"]
 LONGEST = 60  # letters of a name
 TIME = r"\d{4}-\d\d-\d\d_\d\d-\d\d-\d\d(_\d+)?"  # what `fit` calls a run
 MISSING = "not there"  # the value of an option that a run doesn't have
-# options of the data that say how it is read, not what it is
-READING = ("batch_size", "num_workers", "extra_metrics", "seed", "prefetch", "cache", "micro_batches")
 
 
 @dataclass
@@ -50,7 +50,7 @@ def common_name(names: Sequence[str]) -> str:
     if len(names) == 1:
         return names[0]
     begin = "".join(letters[0] for letters in takewhile(lambda some: len(set(some)) == 1, zip(*names, strict=False)))
-    begin = re.sub(r"/[0-9_-]*$", "", begin).rstrip("-_/. ")  # no half of a time
+    begin = begin.rpartition("/")[0] or begin.rstrip("-_. ")  # of one folder: its name
     return begin or f"{names[0]} and {len(names) - 1} more"
 
 
@@ -82,9 +82,11 @@ def all_options(settings: Sequence[Setting]) -> list[tuple[str, list[str], bool]
 
 def other_data(settings: Sequence[Setting]) -> str:
     """Return in words how the data of the settings differ, by their options; empty if they don't."""
+    kinds = (getattr(ganzoo.data, setting.options.get("data", ""), DataModule) for setting in settings)
+    aside = frozenset[str]().union(*(getattr(kind, "aside", DataModule.aside) for kind in kinds))
     for name, values, differ in all_options(settings):
-        last = name.rpartition(".")[2]
-        if differ and (name == "data" or name.startswith("data.")) and last not in READING:
+        room, _, option = name.partition(".")
+        if differ and room == "data" and option.partition(".")[0] not in aside:
             other = next(number for number, value in enumerate(values) if value != values[0])
             letters = settings[0].letter, settings[other].letter
             return f"{name} is {values[0]} in {letters[0]} and {values[other]} in {letters[1]}"
