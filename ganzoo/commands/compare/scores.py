@@ -145,7 +145,7 @@ def rank(row: Row) -> None:
 def directions() -> dict[str, bool]:
     """Return, of all scores that ganzoo's metrics give, whether a higher value is the better one."""
     metrics = (getattr(ganzoo.metrics, name) for name in ganzoo.metrics.__all__)
-    found = [vars(metric).get("scores") for metric in metrics if isinstance(metric, type)]
+    found = [vars(metric).get(said) for metric in metrics if isinstance(metric, type) for said in ("scores", "names")]
     return {name: higher for scores in found if isinstance(scores, dict) for name, higher in scores.items()}
 
 
