@@ -117,8 +117,8 @@ def why_not(row: Row, found: Sequence[Sequence[Score]], settings: Sequence[Setti
     first, recipe = named[0][0], named[0][1].recipe
     for letter, score in named:
         if score.recipe is None or recipe is None:
-            data = other_data(settings)
-            return f"the data differ: {data}" if data else NO_RECIPE
+            data = other_data([setting for setting, scores in zip(settings, found, strict=True) if scores])
+            return f"{NO_RECIPE}; the data differ: {data}" if data else NO_RECIPE
         if differ := differences(recipe, score.recipe):
             who = f"{first} and {letter}" if letter != first else f"seeds of {first}"
             return f"the recipes of {who} differ: {'; '.join(differ)}"

@@ -31,7 +31,7 @@ function ticks(low, high, log) {
   const rough = (high - low) / 5, unit = 10 ** Math.floor(Math.log10(rough));
   const step = [1, 2, 2.5, 5, 10].map((n) => n * unit).find((n) => n >= rough);
   const found = [];
-  for (let n = Math.ceil(low / step); n * step <= high * (1 + 1e-9); n++) found.push(n * step);
+  for (let n = Math.ceil(low / step); n * step <= high && found.length < 10; n++) found.push(n * step);
   return found;
 }
 
@@ -68,7 +68,8 @@ function draw(figure) {
   readout.textContent = hint;
   if (!all.length) { add(svg, "text", { x: LEFT, y: HIGH / 2 }, "nothing to show on these axes"); return; }
   let [low, high] = [Math.min(...all.map((p) => (view.log && p[2] <= 0 ? p[1] : p[2]))), Math.max(...all.map((p) => p[3]))];
-  if (low === high) [low, high] = view.log ? [low / 2, high * 2] : [low - Math.abs(low || 1) / 2, high + Math.abs(high || 1) / 2];
+  const flat = high - low <= 1e-9 * Math.max(Math.abs(low), Math.abs(high)); // but for rounding
+  if (flat) [low, high] = view.log ? [low / 2, high * 2] : [low - Math.abs(low || 1) / 2, high + Math.abs(high || 1) / 2];
   const start = Math.min(...all.map((p) => p[0])), end = Math.max(...all.map((p) => p[0]));
   const x = (value) => LEFT + ((value - start) / (end - start || 1)) * (wide - LEFT - RIGHT);
   const scale = view.log ? Math.log : (value) => value;
