@@ -178,7 +178,7 @@ class Results:
                 if path.stat().st_size > LARGEST_SCORES:
                     raise ValueError(f"over {LARGEST_SCORES:,} bytes")
                 self.scores |= scores_in(parse_json(path.read_bytes()), path)
-            except (ValueError, OSError, TypeError, KeyError, AttributeError, UserError) as error:
+            except (ValueError, OSError, TypeError, LookupError, AttributeError, UserError) as error:
                 self._note(f"evaluation.json can't be read ({error})")
 
 
@@ -232,7 +232,7 @@ def scores_in(found: Any, path: Path) -> dict[str, Score]:
     """Return the scores of an evaluation.json.
 
     Raises:
-        ValueError, TypeError, KeyError, AttributeError, UserError: it is none.
+        ValueError, TypeError, LookupError, AttributeError, UserError: it is none.
     """
     if found["format"] != 1:
         raise ValueError("of another version of ganzoo")
