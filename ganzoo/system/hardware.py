@@ -35,22 +35,29 @@ def in_number(count: int, what: str) -> str:
 
 def processor() -> str:
     """Return the processor's name."""
+    return line_of("/proc/cpuinfo", "model name") or platform.processor() or platform.machine() or "unknown processor"
+
+
+def line_of(file: str, name: str) -> str:
+    """Return what a file of the system says under a name, the first time; empty if it doesn't."""
     with suppress(OSError):
-        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines():
+        for line in Path(file).read_text(encoding="utf-8", errors="replace").splitlines():
             key, _, value = line.partition(":")
-            if key.strip() in ("model name", "Model") and value.strip():
+            if key.strip() == name:
                 return " ".join(value.split())
-    return platform.processor() or platform.machine() or "unknown processor"
+    return ""
 
 
 def peak_memory() -> int | None:
     """Return the most bytes of main memory that this process has held at a time; None where that isn't known."""
+    if peak := line_of("/proc/self/status", "VmHWM").removesuffix(" kB"):
+        return 1024 * int(peak)
     try:
         import resource
     except ImportError:  # Windows
         return None
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else 1024 * peak
+    peak_of_any = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # on Linux also that of the process that began it
+    return peak_of_any if sys.platform == "darwin" else 1024 * peak_of_any
 
 
 def peak_device_memory(device: str) -> int | None:
