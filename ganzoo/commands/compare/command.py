@@ -80,13 +80,18 @@ def write(given: Sequence[str], out: str, num: int, seed: int, rounds: int, trus
 
 
 def tell(made: Comparison) -> None:
-    """Print the best of each score, or the reason why none is named."""
+    """Print which settings there are, and the best of each score, or the reason why none is named."""
     if len(made.settings) < 2:
         return
-    for row in made.rows:
-        there = [(setting.letter, cell) for setting, cell in zip(made.settings, row.cells, strict=True) if cell]
-        values = [
-            f"{letter} {cell.text} {cell.spread}".rstrip() + f" ({cell.rank})" * bool(cell.rank)
-            for letter, cell in there
-        ]
-        say(f"  {row.name} {row.stage}: {', '.join(values)}" + (f"; not ranked: {row.why_not}" if row.why_not else ""))
+    for setting in made.settings:
+        say(f"{setting.letter}: {', '.join(str(run.folder) for run in setting.runs)}")
+    for name, stage in made.stages.items():
+        say(f"Scores {name}" + (f", not ranked: {stage.why_not}" if stage.why_not else ""))
+        for row in stage.rows:
+            there = [(setting.letter, cell) for setting, cell in zip(made.settings, row.cells, strict=True) if cell]
+            values = [
+                f"{letter} {cell.text} {cell.spread}".rstrip() + f" ({cell.rank})" * bool(cell.rank)
+                for letter, cell in there
+            ]
+            why_not = f"; not ranked: {row.why_not}" if row.why_not and not stage.why_not else ""
+            say(f"  {row.name}: {', '.join(values)}{why_not}")

@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import re
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup, escape
 
 from ganzoo.commands.compare.curves import AXES, axis_to_begin_with, panels_of
 from ganzoo.commands.compare.samples import Picture, rounds_of, same_noise
@@ -49,8 +51,8 @@ class Stage:
 
     @property
     def why_not(self) -> str:
-        """The reason why none is ranked, if it is one."""
-        reasons = {row.why_not for row in self.rows}
+        """The reason why none is ranked, if it is one. Where there is one figure there is nothing to rank."""
+        reasons = {row.why_not for row in self.rows if sum(cell.num for cell in row.cells if cell is not None) > 1}
         return reasons.pop() if len(reasons) == 1 else ""
 
     @property
@@ -170,7 +172,7 @@ def environment(autoescape: bool) -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.filters["cell"] = cell
+    made.filters |= {"cell": cell, "breakable": breakable}
     return made
 
 
@@ -218,6 +220,11 @@ def now() -> str:
 def checksum(text: str) -> str:
     """Return a text's checksum as a Content-Security-Policy names it."""
     return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+
+
+def breakable(name: str) -> Markup:
+    """Return an option's name that may be broken after its dots and underscores."""
+    return Markup(re.sub(r"([._])", r"\1<wbr>", str(escape(harmless(name)))))
 
 
 def cell(value: object) -> str:

@@ -79,7 +79,7 @@ def cell_of(scores: Sequence[Score]) -> Cell | None:
     steps = {score.step for score in scores}
     step = steps.pop() if len(steps) == 1 else None
     values = [score.value for score in scores]
-    if len(scores) > 1 and not alike(scores):
+    if len(scores) > 1 and (len({score.step for score in scores}) > 1 or not alike(scores)):
         return Cell(values[0], ", ".join(map(shown, values)), "not averaged", None, step, len(values))
     if len(scores) > 1:
         centre, spread = mean(values), stdev(values)
@@ -122,6 +122,9 @@ def why_not(row: Row, found: Sequence[Sequence[Score]], settings: Sequence[Setti
         if differ := differences(recipe, score.recipe):
             who = f"{first} and {letter}" if letter != first else f"seeds of {first}"
             return f"the recipes of {who} differ: {'; '.join(differ)}"
+    for setting, scores in zip(settings, found, strict=True):
+        if len(steps := sorted({score.step or 0 for score in scores})) > 1:
+            return f"seeds of {setting.letter} stand at rounds {' and '.join(f'{step:,}' for step in steps)}"
     return "" if row.higher is not None else "it is not known whether a higher value is the better one"
 
 
@@ -137,6 +140,8 @@ def rank(row: Row) -> None:
             cell.rank = "best"
         elif cell.range and best.range and cell.range[0] <= best.range[1] and best.range[0] <= cell.range[1]:
             cell.rank = "not told from the best"
+    if len(steps := sorted({cell.step or 0 for cell in there})) > 1:
+        row.notes.append(f"the settings stand at rounds {' and '.join(f'{step:,}' for step in steps)}")
     if any(cell.range is None for cell in there):
         row.notes.append("one run and no interval: another seed may turn the order")
 

@@ -93,7 +93,7 @@ def test_seeds_have_the_name_that_they_share(names, name):
 
 
 def test_seeds_are_joined_to_mean_and_deviation(tmp_path):
-    values = (1.0, 2.0, 6.0)  # mean 3; squares 4 + 1 + 9 = 14, over n - 1 = 2: 7
+    values = (1.0, 2.0, 6.0)  # at round 20; mean 3; squares 4 + 1 + 9 = 14, over n - 1 = 2: 7
     row = only_row(*(write_run(tmp_path / f"{n}", (9.0, v), config(n)) for n, v in enumerate(values)))
     (joined,) = row.cells
     assert (joined.value, joined.num, joined.step) == (3.0, 3, 20)
@@ -149,6 +149,19 @@ def test_seeds_of_other_recipes_are_not_averaged(tmp_path):
     assert row.cells[0].spread == "not averaged"
     assert row.cells[0].range is None
     assert row.why_not == "the recipes of seeds of A differ: fake 5,000 and 10,000"
+
+
+def test_seeds_that_stand_at_other_rounds_are_not_averaged(tmp_path):
+    killed = write_run(tmp_path / "a1", (9.0,), config(1))
+    row = only_row(write_run(tmp_path / "a0", (9.0, 4.0), config(0)), killed)
+    assert (row.cells[0].text, row.cells[0].spread, row.cells[0].range) == ("4, 9", "not averaged", None)
+    assert row.why_not == "seeds of A stand at rounds 10 and 20"
+
+
+def test_settings_that_stand_at_other_rounds_are_ranked_with_a_word(tmp_path):
+    row = only_row(write_run(tmp_path / "a", (9.0, 4.0)), write_run(tmp_path / "b", (9.0,), config(0, lr=1)))
+    assert [cell.rank for cell in row.cells] == ["best", ""]
+    assert "the settings stand at rounds 10 and 20" in row.notes
 
 
 def test_scores_without_a_recipe_are_not_ranked(tmp_path):
@@ -312,7 +325,7 @@ def test_compare_writes_a_page_a_picture_and_a_table(tmp_path, capsys):
     run("compare", a, b, "--out", tmp_path / "out" / "c.html")
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["c.html", "c.md", "c.png"]
     said = capsys.readouterr().out
-    assert "fid in the last validation: A 8, B 5 (best)" in said
+    assert f"A: {a}\nB: {b}\nScores in the last validation\n  fid: A 8, B 5 (best)\n" in said
     assert "| fid in the last validation, lower is better | 8 | **5** | yes" in (tmp_path / "out" / "c.md").read_text()
     with Image.open(tmp_path / "out" / "c.png") as picture:
         assert max(picture.size) <= 1600
