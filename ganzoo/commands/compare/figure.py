@@ -6,6 +6,7 @@ from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import EngFormatter, MaxNLocator
 
 from ganzoo.commands.compare.curves import AXES, axis_to_begin_with
 from ganzoo.commands.compare.scores import Row
@@ -83,6 +84,8 @@ def draw_curves(axes: Axes, panel: dict[str, Any], axis: str, settings: Sequence
             axes.fill_between(xs, low, high, color=f"C{number % 10}", alpha=0.2, lw=0)
     axes.set_title(plain(panel["name"]))
     axes.set_xlabel(AXES[axis] + (" (s)" if axis == "seconds" else ""))
+    axes.xaxis.set_major_locator(MaxNLocator(5))
+    axes.xaxis.set_major_formatter(EngFormatter(sep=""))
     axes.grid(alpha=0.3)
 
 
@@ -90,15 +93,16 @@ def draw_scores(axes: Axes, row: Row, settings: Sequence[Setting]) -> None:
     """Draw a score of each setting as a dot with its range."""
     for number, cell in enumerate(row.cells):
         if cell is not None:
-            low, high = cell.range or (cell.value, cell.value)
-            reach = [[max(0.0, cell.value - low)], [max(0.0, high - cell.value)]]
-            axes.errorbar(
-                [number], [cell.value], yerr=reach, fmt=MARKS[number % 8], color=f"C{number % 10}", capsize=4, ms=7
-            )
+            look: dict[str, Any] = {"fmt": MARKS[number % 8], "color": f"C{number % 10}", "capsize": 4}
+            if cell.range is None:  # each run for itself
+                axes.errorbar([number] * len(cell.values), cell.values, **look)
+                continue
+            low, high = cell.range
+            axes.errorbar([number], [cell.value], [[max(0.0, cell.value - low)], [max(0.0, high - cell.value)]], **look)
     axes.set_xticks(range(len(settings)), [setting.letter for setting in settings])
     axes.set_xlim(-0.6, len(settings) - 0.4)
     axes.set_title(f"{plain(row.name)} {row.stage}", fontsize=10)
-    axes.set_xlabel("not ranked: the recipes differ or are not known" if row.why_not else row.better)
+    axes.set_xlabel("not ranked: the table says why" if row.why_not else row.better)
     axes.grid(alpha=0.3, axis="y")
 
 

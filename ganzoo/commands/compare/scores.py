@@ -21,6 +21,7 @@ class Cell:
     """A score of a setting: of one run its value, of several seeds their mean."""
 
     value: float
+    values: list[float]  # of each run
     text: str  # the value for a reader
     spread: str  # in words: deviation of seeds, or the interval
     range: tuple[float, float] | None  # in which another seed, or another sample, is likely to lie
@@ -80,17 +81,19 @@ def cell_of(scores: Sequence[Score]) -> Cell | None:
     step = steps.pop() if len(steps) == 1 else None
     values = [score.value for score in scores]
     if len(scores) > 1 and (len({score.step for score in scores}) > 1 or not alike(scores)):
-        return Cell(values[0], ", ".join(map(shown, values)), "not averaged", None, step, len(values))
+        return Cell(values[0], values, ", ".join(map(shown, values)), "not averaged", None, step, len(values))
     if len(scores) > 1:
         centre, spread = mean(values), stdev(values)
-        return Cell(centre, shown(centre), f"± {spread:.2g}", (centre - spread, centre + spread), step, len(values))
+        return Cell(
+            centre, values, shown(centre), f"± {spread:.2g}", (centre - spread, centre + spread), step, len(values)
+        )
     (one,) = scores
     if one.interval is not None:
-        return Cell(one.value, shown(one.value), " to ".join(map(shown, one.interval)), one.interval, step, 1)
+        return Cell(one.value, values, shown(one.value), " to ".join(map(shown, one.interval)), one.interval, step, 1)
     if one.deviation is not None:
         likely = one.value - one.deviation, one.value + one.deviation
-        return Cell(one.value, shown(one.value), f"± {one.deviation:.2g}", likely, step, 1)
-    return Cell(one.value, shown(one.value), "", None, step, 1)
+        return Cell(one.value, values, shown(one.value), f"± {one.deviation:.2g}", likely, step, 1)
+    return Cell(one.value, values, shown(one.value), "", None, step, 1)
 
 
 def alike(scores: Sequence[Score]) -> bool:
