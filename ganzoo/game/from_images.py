@@ -234,14 +234,14 @@ class FromImages(Game):
         assert isinstance(networks, nn.ModuleDict)
         return networks[name]
 
-    def made(self, batch: Batch, rows: Tensor, seed: int) -> Batch:
+    def made(self, batch: Batch, rows: Tensor, seed: int, raw: bool | None = None) -> Batch:
         """Return the images of a batch and all translations of them, by name: `a`, `b`, `AtoB`, `AtoBtoA` ..."""
         assert self.shapes is not None
         made = {name: batch[name] for name in self.shapes}
         for way in self.ways:
-            made[way.name] = self.translate(read(batch, way), way.name, seed, rows=rows)
+            made[way.name] = self.translate(read(batch, way), way.name, seed, raw, rows)
         for way, back, name in there_and_back(self.ways):
-            made[name] = self.translate(made[way.name], back.name, seed, rows=rows)
+            made[name] = self.translate(made[way.name], back.name, seed, raw, rows)
         return made
 
     def predictions(self, direction: str | None) -> dict[str, str]:
