@@ -182,14 +182,22 @@ class StyleGAN2(GAN):
         if self.trainer.is_global_zero:
             gamma = by.gamma if self.gamma is None else self.gamma
             lasts = f"{self.average.halflife:g} images" if self.ema is not None else "none"
+            given = all(self.optimizers_given.values())
+            rate = "as given" if given else f"{by.lr:g}"
             say(
-                f"StyleGAN2, settings {self.settings}: {self.shape[-1]} px, batch {own * world}, R1 gamma {gamma:g}, "
-                f"average {lasts}."
+                f"StyleGAN2, settings {self.settings}: {self.shape[-1]} px, batch {own * world}, {self.widths()}, "
+                f"learning rate {rate}, R1 gamma {gamma:g}, average {lasts}."
             )
         super().on_fit_start()
         if self.compile_networks:
             self.generator.mapping.compile()
             self.generator.synthesis.compile()
+
+    def widths(self) -> str:
+        """Say how many channels the generator has, if it is ganzoo's."""
+        channels = getattr(self.generator.synthesis, "channels", {})
+        ends = [f"{channels[side]} at {side} px" for side in sorted(channels)[:: max(1, len(channels) - 1)]]
+        return f"channels {' to '.join(ends)}" if ends else "a generator of your own"
 
     # The game ---------------------------------------------------------------------------------------------
 

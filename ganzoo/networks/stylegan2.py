@@ -222,7 +222,7 @@ class Synthesis(nn.Module):
         self, channels: dict[int, int], colours: int, w_dim: int, half_sizes: int = 4, clamp: float | None = None
     ) -> None:
         super().__init__()
-        self.sides = list(channels)
+        self.sides, self.channels = list(channels), channels
         self.num_ws = 2 * len(channels)
         for i, side in enumerate(self.sides):
             before = channels[side // 2] if i else 0

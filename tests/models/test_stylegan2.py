@@ -115,6 +115,15 @@ def test_the_settings_make_the_networks_and_gamma_unless_they_are_given():
     torch.testing.assert_close(parts.r1_loss(part, z[: N // 2]), halves.r1_loss(part, z[: N // 2]))
 
 
+def test_the_widths_are_said():
+    with torch.device("meta"):
+        model = StyleGAN2(settings="auto", shape=(3, 1024, 1024))
+        model.generator = model.build_generator(model.shape)
+    assert model.widths() == "channels 512 at 4 px to 32 at 1024 px"
+    model.generator.synthesis = nn.Identity()
+    assert model.widths() == "a generator of your own"
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
