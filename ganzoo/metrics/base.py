@@ -94,7 +94,8 @@ class SampleMetric(Metric):
 
         torchmetrics would wait for ever there: the other ranks' rows have more dimensions than its empty list.
         """
-        if torch.distributed.is_available() and torch.distributed.is_initialized():
+        shared = torch.distributed.is_available() and torch.distributed.is_initialized()
+        if shared and kwargs.get("should_sync", True):  # not where one rank computes alone
             lists = {name: getattr(self, name) for name, default in self._defaults.items() if isinstance(default, list)}
             mine = {name: (rows[0].shape[1:], rows[0].dtype) for name, rows in lists.items() if len(rows)}
             every: list[Any] = [None] * torch.distributed.get_world_size()

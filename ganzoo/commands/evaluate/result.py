@@ -86,4 +86,4 @@ def recipe_lines(evaluation: Evaluation) -> list[str]:
 
 def escaped(text: str) -> str:
     """Return a text that is nothing but text in Markdown and in HTML, in one line."""
-    return re.sub(r"[\\`*_\[\]<>&|#~]", lambda found: f"&#{ord(found[0])};", harmless(text))
+    return re.sub(r"[\\`*\[\]|]|[<&](?=[A-Za-z/!?#])", lambda found: f"&#{ord(found[0])};", harmless(text))

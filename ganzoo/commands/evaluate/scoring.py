@@ -87,7 +87,7 @@ def entries(
         if name in spread:
             continue
         std = next((float(values[key]) for key, whose in spread.items() if whose == name), None)
-        number, drawn = float(value), deviations.get(name)
+        number, drawn = float(value), deviations.get(name) or None  # of a share of 0 or 1 draws say nothing
         found[name] = {
             "value": number,
             "higher_is_better": metric.scores[name],
