@@ -9,12 +9,12 @@ from ganzoo.game.ways import there_and_back
 from ganzoo.metrics import (
     CycleDistance,
     FeatureMetric,
-    OfDomain,
     PairScores,
     SampleMetric,
     TranslationMetric,
     extractor_of,
     metric_class,
+    of_domain,
 )
 from ganzoo.system.errors import UserError
 
@@ -54,7 +54,7 @@ def metrics_for(
     model = judged.model
     own = [metric for metric in made if isinstance(metric, TranslationMetric)]
     each = [metric for metric in made if not isinstance(metric, TranslationMetric)]
-    domains = [OfDomain(copy.deepcopy(metric), way.makes, way.name) for way in model.ways for metric in each]
+    domains = [of_domain(copy.deepcopy(metric), way) for way in model.ways for metric in each]
     if model.paired:
         given = [PairScores(model.ways[0].name, model.ways[0].makes)]
     else:

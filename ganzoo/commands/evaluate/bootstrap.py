@@ -8,7 +8,7 @@ from torch import Tensor
 from ganzoo.commands.evaluate.ranks import Ranks
 from ganzoo.game.metric_trial import alone
 from ganzoo.game.ranks import gathered_rows
-from ganzoo.metrics import KeptFeatures, SampleMetric
+from ganzoo.metrics import FeatureMetric, KeptFeatures, SampleMetric
 
 __all__ = ["deviation_by_bootstrap"]
 
@@ -22,7 +22,9 @@ def deviation_by_bootstrap(metric: SampleMetric, ranks: Ranks) -> dict[str, floa
     Efron 1979. The real set stays. Empty where it is not cheap, or the metric keeps no features; called on all ranks,
     once the scores are known.
     """
-    if not isinstance(metric, KeptFeatures) or metric.extractor.num_features > WIDEST or max(metric.seen) > MOST:
+    if not isinstance(metric, KeptFeatures) or type(metric).update is not FeatureMetric.update:
+        return {}  # it needs more than features
+    if metric.extractor.num_features > WIDEST or max(metric.seen) > MOST:
         return {}
     real, fake = (rows_of(getattr(metric, name), metric.extractor.num_features, ranks) for name in ("real", "fake"))
     if real is None or fake is None:

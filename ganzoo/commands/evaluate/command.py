@@ -81,6 +81,7 @@ def evaluate(
             batch_size=batch_size,
             split=split,
             resize=resize,
+            pictures=path.with_suffix(""),
             ranks=ranks,
             trust=trust,
         )

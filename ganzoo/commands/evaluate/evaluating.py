@@ -10,6 +10,7 @@ from typing import Any, Literal
 import torch
 
 from ganzoo.commands.evaluate.asked import metrics_for
+from ganzoo.commands.evaluate.drawing import draw
 from ganzoo.commands.evaluate.folders import FolderImages
 from ganzoo.commands.evaluate.judged import FolderSamples, ModelSamples, Translations
 from ganzoo.commands.evaluate.ranks import Ranks
@@ -34,7 +35,6 @@ NUM = 10_000  # samples of a model, unless another number is given
 Split = Literal["val", "train"]
 
 
-@torch.no_grad()
 def evaluate(
     samples: Game | str | os.PathLike[str],
     data: DataModule | str | os.PathLike[str] | None = None,
@@ -49,6 +49,7 @@ def evaluate(
     batch_size: int = 64,
     split: Split = "val",
     resize: int | None = None,
+    pictures: str | os.PathLike[str] | None = None,
     ranks: Ranks | None = None,
     trust: bool = False,
 ) -> dict[str, Any]:
@@ -68,6 +69,8 @@ def evaluate(
         batch_size: samples at once.
         split: the part of a data set, `val` or `train`.
         resize: a side in px that the images of a folder are brought to.
+        pictures: where pictures go that a metric has, such as the samples nearest to training images: a path, to which
+            the metric's name and .png are added. None: nowhere.
         ranks: the processes that share the work. None: this one.
         trust: let a checkpoint name classes that are not ganzoo's.
 
@@ -99,7 +102,10 @@ def evaluate(
         if of["checksum"] == real.content():
             say(f"{images.path} and {real.name} hold the same images: their distance says nothing of a model.")
     asked = metrics_for(metrics, extractor, weights, real.data, judged)
-    scores = scores_of(judged, real, asked, batch_size, ranks, noted)
+    with torch.no_grad():
+        scores = scores_of(judged, real, asked, batch_size, ranks, noted)
+    if pictures is not None and ranks.is_first:
+        draw(asked, Path(pictures))
     return {
         "format": FORMAT,
         "of": of,

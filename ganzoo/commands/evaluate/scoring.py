@@ -124,11 +124,12 @@ def show_real(
     with Waiting("Real images", len(real)) as waiting:
         start = 0
         for batch in real.batches(batch_size, ranks.part):
-            x = real.on(ranks.device, batch)["image"]
+            batch = real.on(ranks.device, batch)
+            x, y = batch["image"], batch.get("label")
             with shared.batch(x, start):
                 for metric in metrics:
                     with named(metric):
-                        metric.update(x, real=True)
+                        metric.update(x, real=True, label=y)
             start += len(x)
             waiting.advance(len(x) * ranks.count)
     keep(shared, start, ranks)
@@ -140,17 +141,22 @@ def take_kept(real: RealSet, metrics: Sequence[SampleMetric], shared: SharedFeat
     assert kept is not None
     every: list[tuple[FeatureMetric, Any]] = []
     for metric in metrics:
-        if not isinstance(metric, FeatureMetric):
+        if not isinstance(metric, FeatureMetric) or type(metric).update is not FeatureMetric.update:
             return False
         if metric.needs_real:
             parts = kept.complete(metric.extractor, "image", count)
             if anywhere(parts is None, ranks.device):
                 return False
             every.append((metric, parts))
+    labels = real.samples.labels
+    mine = None if labels is None else labels[ranks.part[0] :: ranks.part[1]].to(ranks.device)
     for metric, parts in every:
+        start = 0
         for part in parts:
+            y = None if mine is None else mine[start : start + len(part)]
             with named(metric):
-                metric.update_features(part.to(ranks.device), real=True)
+                metric.update_features(part.to(ranks.device), real=True, label=y)
+            start += len(part)
     return True
 
 
