@@ -46,7 +46,7 @@ def data_named(name: str, root: str | None = None, **options: Any) -> DataModule
     Raises:
         UserError: there is no such class, or it takes no `root`.
     """
-    cls = data_class(name)
+    cls: Any = data_class(name)
     has = options_of(cls)
     if root is not None and "root" not in has:
         raise UserError(f"root is {root}, and {name} comes by itself: leave --root out.")
@@ -75,7 +75,8 @@ def labelled_sets(
         UserError: there is no such class, or it has no attributes.
     """
     name = data or ("Faces" if attributes else "ImageFolder")
-    if attributes and "attribute" not in options_of(data_class(name)):
+    cls: Any = data_class(name)
+    if attributes and "attribute" not in options_of(cls):
         raise UserError(f"attributes is {', '.join(attributes)}, and {name} has none: give --data Faces.")
     assert model.shape is not None
     given: dict[str, Any] = {"image_size": side_or_sides(model.shape), "num_workers": 0}

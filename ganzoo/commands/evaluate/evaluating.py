@@ -155,7 +155,7 @@ def real_for_model(model: Game, samples: Any, data: Any, root: str | None, split
         if isinstance(model, FromImages):
             raise UserError(f"{type(model).__name__} translates: give --data of two domains, not a folder of images.")
         real = RealSet.of_folder(FolderImages(str(data), "against"), tuple(shape[1:]), shape[0])
-    wanted = {name: tuple(size) for name, size in (shapes or {}).items()}
+    wanted: dict[str, Any] = {name: tuple(size) for name, size in (shapes or {}).items() if size is not None}
     if real.shapes != wanted:
         raise UserError(
             f"{type(model).__name__} makes samples of {in_words(wanted)}, and {real.name} has {in_words(real.shapes)}: "
