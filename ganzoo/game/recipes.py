@@ -25,7 +25,7 @@ class ValidationRecipes:
     def content(self, data: DataModule) -> str:
         """Return the checksum of the validation set, rank 0's word; called on all ranks."""
         if self.checksum is None:
-            self.checksum = str(data.on_rank_0(lambda: content_of(data)))
+            self.checksum = str(data.on_rank_0(lambda: content_of(data.val, data.num_workers)))
         return self.checksum
 
     def log(self, metrics: Mapping[SampleMetric, int], stage: str) -> None:

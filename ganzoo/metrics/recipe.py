@@ -125,21 +125,29 @@ def differences(a: Recipe, b: Recipe) -> list[str]:
 
     Empty: they may be ranked. Versions are no such part: see `noted_differences`.
     """
-    return [
-        f"{name} {shown(left)} and {shown(right)}"
-        for name, left, right in compared(a, b)
-        if not name.startswith("versions") and not (name in UNKNOWN and None in (left, right))
-    ]
+    return [f"{name} {shown(left)} and {shown(right)}" for name, left, right in compared(a, b) if forbids(name, a, b)]
 
 
 def noted_differences(a: Recipe, b: Recipe) -> list[str]:
     """Return in words what should be known where two figures are ranked: other versions, and what is unknown of one."""
-    found = [(name, left, right) for name, left, right in compared(a, b)]
     return [
         f"{name.replace('versions ', '')} {shown(left)} and {shown(right)}"
-        for name, left, right in found
-        if name.startswith("versions") or (name in UNKNOWN and None in (left, right))
+        for name, left, right in compared(a, b)
+        if not forbids(name, a, b)
     ]
+
+
+def forbids(part: str, a: Recipe, b: Recipe) -> bool:
+    """Say whether two figures may not be ranked because their recipes differ in a part.
+
+    A set of the same contents may have another name; what is unknown of the samples of others is no difference.
+    """
+    if part.startswith("versions"):
+        return False
+    if part in UNKNOWN:
+        return None not in (a[part], b[part])
+    same = a["data"].get("checksum") is not None and a["data"].get("checksum") == b["data"].get("checksum")
+    return not (same and part in ("data name", "data split"))
 
 
 def compared(a: Any, b: Any, name: str = "") -> Iterator[tuple[str, Any, Any]]:

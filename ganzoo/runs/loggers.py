@@ -177,6 +177,13 @@ class Wandb(WandbLogger):
         self._while_there(lambda: super(Wandb, self).log_metrics(metrics, step))
 
     @rank_zero_only
+    def define_scores(self, scores: Mapping[str, bool]) -> None:
+        """Let the run's summary have the best value of each score beside the last; True: a higher one is better."""
+        for name, higher in scores.items():
+            best = "max" if higher else "min"
+            self._while_there(lambda: self.experiment.define_metric(name, summary=f"{best},last"))  # noqa: B023
+
+    @rank_zero_only
     def finalize(self, status: str) -> None:
         """Close the run, so that another in this process is one of its own. Lightning calls it after all that logs."""
         self._while_there(lambda: self.experiment.finish(0 if status == "success" else 1))

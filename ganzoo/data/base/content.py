@@ -23,24 +23,23 @@ FEW = 500  # samples, for which processes that fetch them are not worth their st
 DIGITS = 16  # hex digits of a checksum
 
 
-def content_of(data: Any, part: str = "val") -> str:
-    """Return the checksum of all samples of a DataModule's part as the networks get them: pixels, labels, order.
+def content_of(samples: SampleSet, num_workers: int = 0) -> str:
+    """Return the checksum of all samples of a set as the networks get them: pixels, labels, order.
 
     So a set prepared at its size has the checksum of the files that it was made of. Files are decoded once: their own
     checksum, with the way in which they become pixels, finds the result in the cache after that.
 
     Args:
-        data: a DataModule that is set up.
-        part: `train` or `val`.
+        samples: the set.
+        num_workers: processes that decode.
     """
-    samples: SampleSet = getattr(data, part)
     memo = memo_of(samples)
     if memo is not None:
         with suppress(OSError, ValueError):
             known = memo.read_text(encoding="ascii")
             if re.fullmatch(f"[0-9a-f]{{{DIGITS}}}", known):
                 return known
-    found = checksum_of_samples(samples, data.num_workers)
+    found = checksum_of_samples(samples, num_workers)
     if memo is not None:
         with suppress(UserError), written(memo) as beside:
             beside.write_text(found, encoding="ascii")

@@ -154,6 +154,7 @@ class DataModule(L.LightningDataModule, ABC):
 
     def val_dataloader(self) -> DataLoader[dict[str, Tensor]]:
         """Return this rank's rows of the validation set, in order."""
+        self._check_shares()
         return self._loader(self.val, Rows(self.val, self.batch_size, self.world, self.rank))
 
     def test_dataloader(self) -> DataLoader[dict[str, Tensor]]:
@@ -202,11 +203,7 @@ class DataModule(L.LightningDataModule, ABC):
                 f" {n} training samples ({len(self.val)} others are to validate with): "
                 + (f"give --data.batch_size {n // self.world}, or less" if n >= self.world else "use fewer devices")
             )
-        if len(self.val) < self.world:
-            raise UserError(
-                f"{len(self.val)} validation samples can't be shared out to {self.world} devices: hold out more, or"
-                " use fewer devices"
-            )
+        self._check_shares()
         if self._n_of_checkpoint not in (None, n):
             before = self._n_of_checkpoint or 0
             raise UserError(
@@ -217,6 +214,14 @@ class DataModule(L.LightningDataModule, ABC):
             raise UserError(problem)
         if self.trainer and self.trainer.overfit_batches:  # type: ignore[attr-defined]
             raise UserError("--trainer.overfit_batches replaces the training stream; leave it out")
+
+    def _check_shares(self) -> None:
+        """Refuse a validation set that leaves a rank without samples: Lightning would let the others wait for it."""
+        if len(self.val) < self.world:
+            raise UserError(
+                f"{len(self.val)} validation samples can't be shared out to {self.world} devices: hold out more, or"
+                " use fewer devices"
+            )
 
     def _other_set(self) -> str | None:
         """Note which set it is; return what is wrong if the checkpoint's was another. Only rank 0 looks at files."""
