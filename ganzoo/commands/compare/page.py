@@ -57,9 +57,9 @@ class Stage:
 
     @property
     def notes(self) -> list[str]:
-        """What is to be noted of each, if it is the same."""
-        notes = {tuple(row.notes) for row in self.rows}
-        return [*notes.pop()] if len(notes) == 1 else []
+        """What is to be noted of each row in which a best one is named."""
+        ranked = [row.notes for row in self.rows if any(cell.rank for cell in row.cells if cell is not None)]
+        return [note for note in ranked[0] if all(note in notes for notes in ranked)] if ranked else []
 
 
 @dataclass
