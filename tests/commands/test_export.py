@@ -342,8 +342,8 @@ def test_a_file_that_is_there_is_replaced_by_a_whole_one_only(run, refused, tmp_
     [
         (["none.ckpt"], "there is no checkpoint none.ckpt"),
         (["junk.ckpt"], "junk.ckpt (4 bytes) is truncated or no checkpoint"),
-        (["gan.ckpt", "--out", "x.pth"], "out is x.pth: give a .pt2, for PyTorch, or an .onnx"),
-        (["gan.ckpt", "--out", "x"], "out is x: give a .pt2, for PyTorch, or an .onnx"),
+        (["gan.ckpt", "--out", "x.pth"], "out is x.pth: give a .pt2, for PyTorch, an .onnx, or a .safetensors"),
+        (["gan.ckpt", "--out", "x"], "out is x: give a .pt2, for PyTorch, an .onnx, or a .safetensors"),
         (["gan.ckpt", "--out", "no/x.pt2"], "out is no/x.pt2, but there is no folder no"),
         (["gan.ckpt", "--out", "folder.pt2"], "folder.pt2 is a folder"),
         (["gan.ckpt", "--direction", "BtoA"], "GAN makes samples from noise, in no direction: leave BtoA out"),
