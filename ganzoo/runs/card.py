@@ -175,7 +175,7 @@ def training_of(config: Mapping[str, Any]) -> str:
 
 def front_matter(model: Game, title: str, data: Data, scores: Sequence[Score]) -> str:
     """Return the metadata, as YAML; with the scores where the hub's package is there to write their form."""
-    known = {"library_name": "ganzoo", "tags": ["gan", "ganzoo", title.lower()]}
+    known: dict[str, Any] = {"library_name": "ganzoo", "tags": ["gan", "ganzoo", title.lower()]}
     if len(model.shape or ()) == 3:
         known["pipeline_tag"] = TASKS[model.kind]
     try:
@@ -194,8 +194,9 @@ def front_matter(model: Game, title: str, data: Data, scores: Sequence[Score]) -
         )
         for score in scores
     ]
-    results_known: Any = {"eval_results": results, "model_name": f"{title} on {data.name}"} if results else {}
-    return ModelCardData(**known, **results_known).to_yaml().rstrip()
+    if results:
+        known |= {"eval_results": results, "model_name": f"{title} on {data.name}"}
+    return ModelCardData(**known).to_yaml().rstrip()
 
 
 def part(score: Score, name: str) -> Mapping[str, Any]:

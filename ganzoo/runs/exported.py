@@ -19,7 +19,7 @@ from ganzoo.runs.naming import first_line, short
 from ganzoo.system.errors import UserError
 from ganzoo.system.reading import parse_json
 
-__all__ = ["SUFFIX", "config_of", "read_exported", "write_exported"]
+__all__ = ["SUFFIX", "config_of", "directions", "read_exported", "write_exported"]
 
 SUFFIX = ".safetensors"
 KEY = "ganzoo"  # of the metadata: the config, as JSON
@@ -40,18 +40,22 @@ def config_of(model: Game, checkpoint: Mapping[str, Any], raw: bool) -> dict[str
         raw: of the generator's raw weights, not of their average.
     """
     made = checkpoint["ganzoo"]
-    ways: list[Any] = [way.name for way in model.ways] or [None]
     options = checkpoint.get("options", made.get("options"))
     return plain(
         {
             **{name: made[name] for name in RECORD if name in made},
             "step": made.get("step", checkpoint.get("global_step", 0)),
             "weights": made.get("weights", "raw" if model.sampler(raw or None) is model.generator else "ema"),
-            "does": [model.traced(way, raw or None)[-1].what for way in ways],
+            "does": [model.traced(way, raw or None)[-1].what for way in directions(model)],
             "options": {name: options[name] for name in OPTIONS if name in options} if options else {},
             "versions": made.get("versions", {name: metadata.version(name) for name in ("ganzoo", "torch")}),
         }
     )
+
+
+def directions(model: Game) -> list[str | None]:
+    """Return the names of a model's ways to translate; None alone for one that makes samples from noise."""
+    return [way.name for way in model.ways] or [None]
 
 
 def plain(value: Any) -> Any:
@@ -91,7 +95,7 @@ def read_exported(path: Path) -> dict[str, Any]:
         UserError: it is no whole file of safetensors, none of ganzoo's, or holds other than plain tensors.
     """
     try:
-        if header_of(path) > LONGEST_HEADER:
+        if LONGEST_HEADER < header_of(path) <= os.path.getsize(path):
             raise UserError(f"{path} describes itself in {header_of(path):,} bytes: no generator needs so many.")
         with safe_open(path, "pt") as file:
             text = (file.metadata() or {}).get(KEY)

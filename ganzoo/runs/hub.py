@@ -2,6 +2,7 @@
 
 import os
 import re
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -63,6 +64,10 @@ def the_hub(why: str) -> Any:
         import huggingface_hub
     except ImportError as error:
         raise UserError(f"{why} needs another package, pip install 'ganzoo[hub]'.") from error
+    if not sys.stderr.isatty():  # its bars would fill a file
+        from huggingface_hub.utils import disable_progress_bars
+
+        disable_progress_bars()
     return huggingface_hub
 
 

@@ -80,7 +80,8 @@ def spread_in(score: Mapping[str, Any]) -> str:
 
 def logged(run: Path, step: int) -> list[Score]:
     """Return the scores that a run logged in a round."""
-    recipes, found = contents_of(run / "recipes.json"), {}
+    recipes = contents_of(run / "recipes.json")
+    found: dict[str, str] = {}
     with suppress(OSError, ValueError, csv.Error), (run / "metrics.csv").open(encoding="utf-8", newline="") as file:
         for row in csv.DictReader(file):
             if row.get("step") == str(step):

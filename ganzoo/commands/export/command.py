@@ -34,9 +34,9 @@ def export(
 
     A .pt2 or .onnx runs without ganzoo, and makes the same as `ganzoo sample` and `ganzoo translate`. Inputs are
     latents z (N, latent_dim), and labels (N,), int64, of a conditional model; or images (N, C, H, W) in [-1, 1], and
-    latents of styles if the model has them. Chance inside the network is left out, such as pix2pix's dropout: for one input the
-    output is always the same, while `translate` makes another for each seed. StyleGAN2's noise is that of its layers'
-    own constant maps.
+    latents of styles if the model has them. Chance inside the network is left out, such as pix2pix's dropout: for
+    one input the output is always the same, while `translate` makes another for each seed. StyleGAN2's noise is that of
+    its layers' own constant maps.
 
     A .safetensors holds the generator's weights, and what ganzoo needs to build it again: ganzoo.load(FILE) and all
     commands take it in place of a checkpoint. A card beside it, FILE.md, says how it was trained, on what, and how good
@@ -65,11 +65,12 @@ def export(
         return
     if path.suffix == ".onnx":
         need_onnx(path)
-    export_program(load(ckpt, trust), path, direction, raw)
+    for line in export_program(load(ckpt, trust), path, direction, raw):
+        say(line)
 
 
-def export_program(model: Game, path: Path, direction: str | None, raw: bool) -> None:
-    """Write a model's generator as a program, and say what it is.
+def export_program(model: Game, path: Path, direction: str | None, raw: bool) -> list[str]:
+    """Write a model's generator as a program; return what it is, and what is otherwise than in the model, in lines.
 
     Raises:
         UserError: it can't be traced, or the file differs from the model.
@@ -85,11 +86,14 @@ def export_program(model: Game, path: Path, direction: str | None, raw: bool) ->
                 raise
             except Exception as error:  # of any kind
                 raise UserError(f"the exported file can't be run, so it is not kept: {first_line(error)}") from error
-    say(f"{type(model).__name__}, {traced.what}, largest difference from the model {off:.2g}: {path}")
+    lines = [f"{type(model).__name__}, {traced.what}, largest difference from the model {off:.2g}: {path}"]
     if traced.note:
-        say(traced.note)
+        lines.append(traced.note)
     if chance.asked:
-        say("Left out: dropout or noise, the chance in the network. Of one input the file makes the same each time.")
+        lines.append(
+            "Left out: dropout or noise, the chance in the network. Of one input the file makes the same each time."
+        )
+    return lines
 
 
 def packed(traced: Traced, suffix: str) -> bytes:

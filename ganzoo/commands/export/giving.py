@@ -8,7 +8,7 @@ from ganzoo.commands.export.tracing import furthest
 from ganzoo.game import Game
 from ganzoo.runs.card import card
 from ganzoo.runs.checkpoint_file import built, load, read
-from ganzoo.runs.exported import config_of, write_exported
+from ganzoo.runs.exported import config_of, directions, write_exported
 from ganzoo.runs.scores import scores_of
 from ganzoo.system.errors import UserError
 from ganzoo.system.files import written
@@ -48,7 +48,7 @@ class Given:
             write_exported(beside, self.model, self.config, self.raw)
             again = load(beside, self.trust)
             off = 0.0
-            for way in [way.name for way in self.model.ways] or [None]:
+            for way in directions(self.model):
                 mine, other = (of.traced(way, self.raw or None)[-1] for of in (self.model, again))
                 off = max(off, furthest(other.expected, mine.tries, mine.expected))
         return off
@@ -86,6 +86,4 @@ def refuse_another_text(path: Path) -> None:
     if os.path.isfile(path):
         with path.open("rb") as file:
             if b"library_name: ganzoo" not in file.read(4000):
-                raise UserError(
-                    f"{path} is there, and is no card of ganzoo, which would lie there: give another --out."
-                )
+                raise UserError(f"{path} is in the way of the card, and is none of ganzoo's: give another --out.")
