@@ -69,7 +69,7 @@ def refuse_other_data(game: Any, checkpoint: dict[str, Any]) -> None:
     if found and data is not None and type(data).__qualname__ not in found:
         raise UserError(
             f"the run was trained on {found[0]} so far, and the data are {type(data).__qualname__} now: go on with "
-            f"{found[0]}, or begin another run with its weights: --begin_with CKPT in place of --ckpt_path."
+            f"{found[0]}, or begin another run with its weights, `ganzoo fit --begin_with CKPT`."
         )
 
 
@@ -124,7 +124,7 @@ def refuse_other_shapes(game: Any, checkpoint: dict[str, Any]) -> None:
     changed = changed_options(game, checkpoint)
     others = [name for name in changed if name not in game.sizes and not name.endswith(("_optimizer", "_schedule"))]
     told = "".join("; model.{} was {} and is {}".format(name, *map(short_of, changed[name])) for name in others)
-    afresh = ", or begin another run with its weights: --begin_with CKPT in place of --ckpt_path"
+    afresh = ", or begin another run with its weights, `ganzoo fit --begin_with CKPT`"
     raise UserError(
         f"the checkpoint has other networks, made for {', '.join(sizes) or 'other data'}{told} ({reason}): give "
         "the options of model and data that it was trained with, such as --data.image_size (its run's "
