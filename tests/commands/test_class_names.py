@@ -14,7 +14,7 @@ from ganzoo.data import EMNIST, ImageFolder
 from ganzoo.game.conditions import Labels
 from ganzoo.game.keeping import take_back
 from ganzoo.game.real import some_real
-from ganzoo.models import CGAN
+from ganzoo.models import CGAN, GAN
 from ganzoo.pictures.captions import with_row_names
 from ganzoo.pictures.grids import grid
 from ganzoo.runs.checkpoint_file import read
