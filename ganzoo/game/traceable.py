@@ -22,6 +22,7 @@ class Traceable(NamedTuple):
         tries: inputs to compare on, of different sizes.
         expected: what the model makes of inputs.
         what: inputs and output, in words.
+        note: what is otherwise than in the model, in a sentence; empty if nothing is.
     """
 
     network: nn.Module
@@ -30,6 +31,24 @@ class Traceable(NamedTuple):
     tries: Sequence[tuple[Tensor, ...]]
     expected: Callable[..., Tensor]
     what: str
+    note: str = ""
+
+
+class Steady(nn.Module):
+    """A generator with a space W whose noise inputs are its layers' own constant maps: `noise_mode="const"`.
+
+    Args:
+        network: the generator; see `ganzoo.game.styles.Styles`.
+    """
+
+    def __init__(self, network: Any) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, *inputs: Tensor) -> Tensor:
+        """Return the images of latents, and of labels."""
+        ws = self.network.mapping(*inputs)[:, None].expand(-1, self.network.num_ws, -1)
+        return self.network.synthesis(ws, noise="const")
 
 
 def sizes_in_words(*shape: int | str) -> str:
@@ -49,6 +68,11 @@ def traced_from_noise(model: Any, raw: bool | None) -> list[Traceable]:
     free = {name: {0: MANY} for name in inputs}
 
     def expected(z: Tensor, y: Tensor | None = None) -> Tensor:
+        if (styles := model.styles) is not None:
+            return styles.images(styles.of(z, y, raw), raw, noise="const")
         return model.generate(z, raw, y)
 
-    return [Traceable(model.sampler(raw), tuple(inputs.values()), free, tries, expected, what)]
+    network, note = model.sampler(raw), ""
+    if model.styles is not None:
+        network, note = Steady(network), "Noise inputs are the layers' own constant maps, as in noise_mode='const'."
+    return [Traceable(network, tuple(inputs.values()), free, tries, expected, what, note)]

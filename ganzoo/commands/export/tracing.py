@@ -13,7 +13,9 @@ from ganzoo.game import Game
 from ganzoo.game.traceable import Traceable
 from ganzoo.system.errors import UserError
 
-__all__ = ["Traced", "first_line", "trace"]
+__all__ = ["Traced", "first_line", "furthest", "trace"]
+
+TOLERANCE = 1e-3  # an eighth of a grey level; relative where points are larger than 1
 
 
 class Traced(NamedTuple):
@@ -25,6 +27,7 @@ class Traced(NamedTuple):
         tries: inputs to try it on, of different sizes.
         expected: what the model makes of inputs.
         what: inputs and output, in words.
+        note: what is otherwise than in the model, in a sentence; empty if nothing is.
     """
 
     program: ExportedProgram
@@ -32,6 +35,7 @@ class Traced(NamedTuple):
     tries: Sequence[tuple[Tensor, ...]]
     expected: Callable[..., Tensor]
     what: str
+    note: str
 
 
 def trace(model: Game, direction: str | None, raw: bool | None) -> Traced:
@@ -54,7 +58,7 @@ def traced(found: Traceable) -> Traced:
         UserError: torch can't trace it.
     """
     program = program_of(frozen(found.network), found.inputs, found.free)
-    return Traced(program, found.free, found.tries, found.expected, found.what)
+    return Traced(program, found.free, found.tries, found.expected, found.what, found.note)
 
 
 class Held(nn.Module):
@@ -94,3 +98,27 @@ def frozen(network: nn.Module) -> nn.Module:
 def first_line(error: Exception) -> str:
     """Return the first line of an error, if it says anything, or else its kind."""
     return (str(error).strip() or type(error).__name__).splitlines()[0]
+
+
+def furthest(run: Callable[..., Tensor], tries: Sequence[tuple[Tensor, ...]], expected: Callable[..., Tensor]) -> float:
+    """Return the largest difference between what an exported file makes and what the model makes.
+
+    Args:
+        run: makes it with the file.
+        tries: inputs.
+        expected: makes it with the model.
+
+    Raises:
+        UserError: it is too large.
+    """
+    most = 0.0
+    for inputs in tries:
+        found, wanted = run(*inputs), expected(*inputs)
+        off = float((found - wanted).abs().max()) if found.shape == wanted.shape else float("inf")
+        if not off <= TOLERANCE * max(1.0, float(wanted.abs().max())):  # nan, too
+            raise UserError(
+                f"the exported file differs from the model by {off:.2g}, over {TOLERANCE:g}, so it is not kept: "
+                "is there chance in its network?"
+            )
+        most = max(most, off)
+    return most
