@@ -1,4 +1,4 @@
-"""Every model's losses run on a GPU, as far as that can be seen without one: with tensors that have a device and no values."""
+"""Every model's losses run on a GPU, as far as tensors show it that have a device and no values."""
 
 import pytest
 import torch
