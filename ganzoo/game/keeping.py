@@ -18,7 +18,12 @@ FORMAT = 1  # of a checkpoint's record of its model; format 0 had no number and 
 
 
 def keep(game: Any, checkpoint: dict[str, Any]) -> None:
-    """Record what `ganzoo.load` needs to build this very model again, in plain values only; called on all ranks."""
+    """Record what `ganzoo.load` needs to build this very model again, in plain values only; called on all ranks.
+
+    Raises:
+        NonFiniteLoss: a number was not finite that was not looked at yet.
+    """
+    game.rounds.watch.settle()
     kept = {"format": FORMAT, **record(game.hparams, type(game), run_seed()), "images_seen": game.images_seen}
     if names := names_of(game):
         kept["classes"] = names

@@ -71,7 +71,8 @@ class Validation:
         return scores_of(self.game.new_metrics(data))
 
     def start(self) -> None:
-        """Take the metrics to where the samples are; MPS has no float64, which they need."""
+        """Take the metrics to where the samples are; MPS has no float64, which they need. No NaN is scored."""
+        self.game.rounds.watch.settle()
         device = self.game.device
         for metric in self.metrics:
             metric.to("cpu" if device.type == "mps" else device)

@@ -11,7 +11,7 @@ from ganzoo.data.base.sets import SampleSet, TensorSet
 from ganzoo.system.errors import UserError
 from ganzoo.system.output import say
 
-__all__ = ["is_own", "loading", "look_at"]
+__all__ = ["is_own", "loading", "look_at", "look_at_labels"]
 
 SOME = 64  # samples that are looked at, of a set that may have to read them from files
 MORE = 1024  # of a set in memory

@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 
 from ganzoo.data.base.identity import REMEDY, identity_of, problem_with
-from ganzoo.data.base.looking import is_own, loading, look_at
+from ganzoo.data.base.looking import is_own, loading, look_at, look_at_labels
 from ganzoo.data.base.sets import Numbered, SampleSet
 from ganzoo.data.base.streams import Blocks, Rows, Stream
 from ganzoo.data.base.tensors import to_float
@@ -227,6 +227,12 @@ class DataModule(L.LightningDataModule, ABC):
         """Note which set it is; return what is wrong if the checkpoint's was another. Only rank 0 looks at files."""
         self._identity = identity_of(self)
         return problem_with(self._identity_of_checkpoint, self._identity)
+
+    def on_before_batch_transfer(self, batch: Any, dataloader_idx: int) -> Any:
+        """Look at the labels of a set of the user's own while they are on the host: a GPU would not see a wrong one."""
+        if isinstance(batch, dict) and "label" in batch and is_own(self):
+            look_at_labels("label", batch["label"], self.num_classes)
+        return batch
 
     def on_after_batch_transfer(self, batch: Any, dataloader_idx: int) -> Any:
         """Convert a dict batch to floats, on the device; while training, move `position` past it."""
