@@ -249,7 +249,7 @@ class ParsingCLI(GanzooCLI):
 def lightning(args: list[str], cls: type[GanzooCLI] = GanzooCLI) -> GanzooCLI:
     """Run one of Lightning's commands, its arguments being complete."""
     hush("lightning.pytorch", "lightning.fabric", "torch")
-    import_all("ganzoo.models", "ganzoo.data", "ganzoo.networks", "ganzoo.metrics")
+    import_all("ganzoo.models", "ganzoo.data", "ganzoo.networks", "ganzoo.networks.frozen", "ganzoo.metrics")
     try:
         return made(args, cls)
     finally:

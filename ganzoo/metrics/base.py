@@ -20,7 +20,12 @@ class SampleMetric(Metric):
     """
 
     scores: ClassVar[dict[str, bool]] = {}
-    """The names that `compute` returns, the main one first, and whether a higher value is the better one."""
+    """The names that `compute` returns, the main one first, and whether a higher value is the better one.
+
+    A name that ends in `_std` is the deviation of the score before it, and nothing to rank by."""
+
+    asked: ClassVar[str] = ""
+    """What people call the question on the command line, such as `fid`; empty: it is not asked for by name."""
 
     of_real: ClassVar[tuple[str, ...]] = ()
     """The states that belong to the real samples."""
@@ -33,6 +38,13 @@ class SampleMetric(Metric):
     because it is dear, or because a protocol says so."""
 
     full_state_update = False
+
+    def meet(self, data: Any) -> None:
+        """Learn which DataModule the samples belong to, before `prepare`; it need not be set up yet."""
+
+    def settings(self) -> dict[str, Any]:
+        """Return the options that change its figures, by name: plain values, as JSON has them."""
+        return {}
 
     def prepare(self) -> None:
         """Get what the first `update` needs, if that takes long or can fail, such as a network's weights."""

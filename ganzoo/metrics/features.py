@@ -8,7 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from ganzoo.metrics.base import SampleMetric
-from ganzoo.networks.frozen.inception import Extractor
+from ganzoo.networks.frozen.extractor import Extractor
+from ganzoo.networks.frozen.inception import Inception
 from ganzoo.system.errors import UserError
 
 __all__ = ["FeatureMetric", "Known", "SharedFeatures", "share_features"]
@@ -45,24 +46,30 @@ class SharedFeatures(AbstractContextManager):
 class FeatureMetric(SampleMetric):
     """A question asked of the features that a network sees in samples.
 
-    A subclass says in `update_features` what it does with them. Used alone, the metric extracts them itself; those that
-    `share_features` knows share them.
+    A subclass says in `update_features` what it does with them, and in `names` what its scores are called. Used alone,
+    the metric extracts the features itself; those that `share_features` knows share them.
 
     Args:
-        extractor: what looks at the samples; it gets frozen.
+        extractor: what looks at the samples; it gets frozen. None: `Inception`.
         kwargs: the options of torchmetrics.Metric.
 
     Raises:
+        UserError: an extractor that does not say what it is.
         ValueError: samples or features that are not finite.
     """
+
+    names: ClassVar[dict[str, bool]] = {}
+    """The scores' names by Inception, the main one first, and whether a higher value is the better one. `scores` adds
+    the extractor's suffix, for they are other figures then."""
 
     needs_real: ClassVar[bool] = True
     """Whether it needs the real samples; if not, their features are not extracted."""
 
     extractor: Extractor
 
-    def __init__(self, extractor: Extractor, **kwargs: Any) -> None:
+    def __init__(self, extractor: Extractor | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
+        extractor = extractor or Inception()
         if missing := [name for name in ("num_features", "recipe") if not hasattr(extractor, name)]:
             raise UserError(
                 f"{type(extractor).__name__} has no {' and no '.join(missing)}: an extractor says how many features it "
@@ -70,6 +77,26 @@ class FeatureMetric(SampleMetric):
             )
         self.extractor = extractor.eval().requires_grad_(False)
         self.shared = SharedFeatures()
+        if self.names:
+            self.name_scores()
+
+    def name_scores(self) -> None:
+        """Name the scores after the extractor."""
+        suffix = self.extractor.suffix
+        if not suffix and not isinstance(self.extractor, Inception):
+            raise UserError(
+                f"{type(self.extractor).__name__} is not Inception, so its figures are no {' and '.join(self.names)}: "
+                'give it a `name`, such as "mine", or a `suffix`, such as "_mine", for their names.'
+            )
+        self.scores = {name + suffix: higher for name, higher in self.names.items()}  # type: ignore[misc]
+
+    def scored(self, *values: Tensor) -> dict[str, Tensor]:
+        """Return values, in the order of `names`, by the scores' names."""
+        return dict(zip(self.scores, values, strict=True))
+
+    def meet(self, data: Any) -> None:
+        """Take the extractor that belongs to the data, if it is learned from them."""
+        self.extractor = self.extractor.of(data).eval().requires_grad_(False)
 
     def prepare(self) -> None:
         """Get the extractor's weights."""
