@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
+import torch
 from torch import Tensor
 from torchmetrics import Metric
 
@@ -87,6 +88,21 @@ class SampleMetric(Metric):
         super().merge_state(incoming_state)
         for metric, other in zip(self.owned(), incoming_state.owned(), strict=True):
             metric.merge_state(other)
+
+    def sync(self, *args: Any, **kwargs: Any) -> None:
+        """Gather what all ranks have seen. Lists are gathered row by row; a rank without samples has none of them.
+
+        torchmetrics would wait for ever there: the other ranks' rows have more dimensions than its empty list.
+        """
+        if torch.distributed.is_available() and torch.distributed.is_initialized():
+            lists = {name: getattr(self, name) for name, default in self._defaults.items() if isinstance(default, list)}
+            mine = {name: (rows[0].shape[1:], rows[0].dtype) for name, rows in lists.items() if len(rows)}
+            every: list[Any] = [None] * torch.distributed.get_world_size()
+            torch.distributed.all_gather_object(every, mine)
+            for name in lists.keys() - mine.keys():
+                if known := next((other[name] for other in every if name in other), None):
+                    setattr(self, name, [torch.empty(0, *known[0], dtype=known[1], device=self.device)])
+        super().sync(*args, **kwargs)
 
     def owned(self) -> list[Metric]:
         """Return the metrics that this one is made of."""

@@ -50,7 +50,7 @@ class FeatureMetric(SampleMetric):
     the metric extracts the features itself; those that `share_features` knows share them.
 
     Args:
-        extractor: what looks at the samples; it gets frozen. None: `Inception`.
+        extractor: what looks at the samples; it gets frozen. None: the `default`, mostly `Inception`.
         kwargs: the options of torchmetrics.Metric.
 
     Raises:
@@ -59,17 +59,20 @@ class FeatureMetric(SampleMetric):
     """
 
     names: ClassVar[dict[str, bool]] = {}
-    """The scores' names by Inception, the main one first, and whether a higher value is the better one. `scores` adds
-    the extractor's suffix, for they are other figures then."""
+    """The scores' names by the default extractor, the main one first, and whether a higher value is the better one.
+    `scores` adds the suffix of another extractor, for its figures are others."""
 
     needs_real: ClassVar[bool] = True
     """Whether it needs the real samples; if not, their features are not extracted."""
+
+    default: ClassVar[type[Extractor]] = Inception
+    """The extractor that sees the samples, unless another one is given."""
 
     extractor: Extractor
 
     def __init__(self, extractor: Extractor | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        extractor = extractor or Inception()
+        extractor = self.default() if extractor is None else extractor
         if missing := [name for name in ("num_features", "recipe") if not hasattr(extractor, name)]:
             raise UserError(
                 f"{type(extractor).__name__} has no {' and no '.join(missing)}: an extractor says how many features it "
@@ -82,10 +85,15 @@ class FeatureMetric(SampleMetric):
 
     def name_scores(self) -> None:
         """Name the scores after the extractor."""
-        suffix = self.extractor.suffix
-        if not suffix and not isinstance(self.extractor, Inception):
+        suffix, is_default = self.extractor.suffix, isinstance(self.extractor, self.default)
+        if is_default:
+            suffix = suffix.removeprefix(f"_{self.extractor.name}")
+        elif isinstance(self.extractor, Inception):
+            suffix = f"_{self.extractor.name}{suffix}"
+        if not suffix and not is_default:
             raise UserError(
-                f"{type(self.extractor).__name__} is not Inception, so its figures are no {' and '.join(self.names)}: "
+                f"{type(self.extractor).__name__} is not {self.default.__name__}, so its figures are no "
+                f"{' and '.join(self.names)}: "
                 'give it a `name`, such as "mine", or a `suffix`, such as "_mine", for their names.'
             )
         self.scores = {name + suffix: higher for name, higher in self.names.items()}  # type: ignore[misc]

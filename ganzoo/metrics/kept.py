@@ -32,13 +32,6 @@ class KeptFeatures(FeatureMetric):
         """Take in the features (N, F) of real or generated samples."""
         (self.real if real else self.fake).append(features)
 
-    def sync(self, *args: Any, **kwargs: Any) -> None:
-        """Gather the features of all ranks. A rank that has seen none has a matrix of none: ranks wait for all."""
-        for name in ("real", "fake"):
-            if not getattr(self, name):
-                setattr(self, name, [torch.empty(0, self.extractor.num_features, device=self.device)])
-        super().sync(*args, **kwargs)
-
     def sets(self) -> tuple[Tensor, Tensor]:
         """Return the features of all real and of all generated samples, (N, F) and (M, F), in an order of their own.
 
