@@ -14,6 +14,9 @@ from ganzoo.system.files import sha256
 __all__ = ["Extractor"]
 
 DIGITS = 16  # of a checksum, that a recipe has
+# Means and standard deviations of the colours, in [0, 1], of the images that a network was trained on
+IMAGENET_COLOURS = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+CLIP_COLOURS = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
 
 
 class Extractor(nn.Module):
@@ -44,7 +47,7 @@ class Extractor(nn.Module):
         """Whose weights it has, and how it resizes images: in a few words, for readers who compare figures."""
         facts = self.facts()
         weights = f", weights {facts['weights']}" if facts["weights"] else ""
-        return f"{facts['name']}{weights}, images of {facts['resize']}"
+        return f"{facts['name']}{weights}, {facts['resize']}"
 
     def facts(self) -> dict[str, Any]:
         """Return what two extractors must have in common for their features to be the same.
@@ -96,6 +99,12 @@ class Extractor(nn.Module):
         pixels = x.detach().float().add(1).mul(127.5).round().clamp(0, 255).byte()
         with torch.no_grad(), torch.autocast(x.device.type, enabled=False):
             return self(pixels.expand(-1, 3, -1, -1)).float()
+
+
+def normalized(x: Tensor, colours: tuple[tuple[float, ...], tuple[float, ...]] = IMAGENET_COLOURS) -> Tensor:
+    """Return images (N, 3, H, W) in [0, 1] with colours of mean 0 and deviation 1, as a network was trained on."""
+    mean, deviation = (x.new_tensor(values).view(1, 3, 1, 1) for values in colours)
+    return (x - mean) / deviation
 
 
 class OwnNetwork(Extractor):
