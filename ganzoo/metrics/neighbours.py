@@ -69,8 +69,11 @@ def radii(x: Tensor, ks: list[int]) -> list[Tensor]:
 
 
 def nearest(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the distance of each sample x (N, F) to its nearest neighbour in y (M, F), and its number, (N,) each."""
-    found = [distances.min(1) for _, distances in blocks(*centred(x, y))]
+    """Return the distance of each sample x (N, F) to its nearest neighbour in y (M, F), and its number, (N,) each.
+
+    The distances are the more exact the nearer to the origin the sets lie.
+    """
+    found = [distances.min(1) for _, distances in blocks(x, y)]
     return torch.cat([values for values, _ in found]).sqrt(), torch.cat([rows for _, rows in found])
 
 
