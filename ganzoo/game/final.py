@@ -76,9 +76,10 @@ def show_real(validation: Any, data: Any) -> None:
     trainer.validating = True  # as the data ask
     try:
         for batch in islice(loader, num):
-            real = data.on_after_batch_transfer(trainer.strategy.batch_to_device(batch), 0)["image"]
-            validation.show(validation.metrics, real, None)
-            count += len(real)
+            batch = data.on_after_batch_transfer(trainer.strategy.batch_to_device(batch), 0)
+            y = None if validation.game.condition is None else validation.game.condition.of(batch)
+            validation.show(validation.metrics, batch["image"], None, label=y)
+            count += len(batch["image"])
     finally:
         trainer.state.stage = stage
     validation.num_samples, validation.real_is_known = total(count, trainer.strategy), True

@@ -76,7 +76,7 @@ class Validation:
         Args:
             real: samples (N, ...), or images by name.
             fake: the same of what was made.
-            told: what the generated samples were asked for: `label`.
+            told: what the generated samples were asked for, and the real ones are: `label`.
         """
         self.show(self.metrics, None if self.real_is_known else real, fake, **told)
 
@@ -90,7 +90,7 @@ class Validation:
             for metric in metrics:
                 with named(metric):
                     if real is not None:
-                        metric.update(real, real=True)
+                        metric.update(real, real=True, **told)
                     if fake is not None:
                         metric.update(fake, real=False, **told)
 
