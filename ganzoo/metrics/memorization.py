@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
+from torchmetrics.utilities import dim_zero_cat
 from torchmetrics.utilities.distributed import gather_all_tensors
 
 from ganzoo.metrics.kept import KeptFeatures
@@ -149,7 +150,7 @@ class Memorization(KeptFeatures):
         ties = (len(fake) - nearer - farther) / 2
         a, b = (nearer + ties) / len(known), (farther + ties) / len(held_out)
         authentic = (to_known.square() > radii(known, [1])[0][row]).float().mean()
-        self.found = self.closest_of(torch.cat(list(self.near)), torch.cat(list(self.near_images)))
+        self.found = self.closest_of(dim_zero_cat(self.near), dim_zero_cat(self.near_images))
         c_t = mann_whitney(to_known, nearest(held_out, known)[0])
         return self.scored((a / (a + b)).float(), authentic, c_t.float())
 
