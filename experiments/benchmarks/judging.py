@@ -4,14 +4,14 @@
     python experiments/benchmarks/judging.py --out judging.md
 
 all scores     FID, KID, the Inception Score, precision, recall, density and coverage of 5,000 real and 5,000 generated
-               samples, from the same 2,048 features: in one pass, and one after the other by torchmetrics (FID, KID, IS)
-               and by torch-fidelity (precision and recall) and prdc (density and coverage; without prdc they are left
+               samples, from the same 2,048 features: in one pass, and one after the other by torchmetrics (FID, KID,
+               IS), torch-fidelity (precision and recall) and prdc (density and coverage; without prdc they are left
                out there, in favour of the others).
 neighbours     precision, recall, density and coverage of 5,000 samples against the package prdc, and the peak of memory
                with 20,000, above that of the features, in a process of its own.
 root           the trace of FID's matrix square root, of 2,048 dimensions, against scipy's sqrtm.
-second run     validating a second time on the same real images, in another process: `second_run`, with the cache of real
-               features, once there is one.
+second run     validating a second time on the same real images, in another process: `second_run`, with the cache of
+               real features, once there is one.
 
 The features are random: mixtures of Gaussians, whose covariance has the spectrum of real features (it falls as 1 / k).
 The contestants take turns, so a machine that is busy for a while is so for all; ratios are taken within a turn. The

@@ -5,6 +5,7 @@ from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
+from torchmetrics.utilities import dim_zero_cat
 
 from ganzoo.metrics.base import SampleMetric
 from ganzoo.metrics.judge import seen_small, trained
@@ -71,7 +72,7 @@ class AccuracyScore(SampleMetric):
         parts = self.real, self.fake, self.real_labels, self.fake_labels
         if not all(len(part) for part in parts):
             raise UserError("cas needs real and generated images.")
-        real, fake, real_labels, fake_labels = (torch.cat(list(part)).cpu() for part in parts)
+        real, fake, real_labels, fake_labels = (dim_zero_cat(part).cpu() for part in parts)
         order = fake.flatten(1).long().sum(1).argsort(stable=True)  # whatever ranks and batches they came in
         num_classes = int(torch.cat([real_labels, fake_labels]).max()) + 1
         classifier = trained(fake[order], fake_labels[order], num_classes).eval()

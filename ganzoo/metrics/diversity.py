@@ -5,6 +5,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 from torchmetrics.functional.image import multiscale_structural_similarity_index_measure
+from torchmetrics.utilities import dim_zero_cat
 
 from ganzoo.metrics.base import SampleMetric
 from ganzoo.networks.frozen.lpips import FILE, LPIPS, cached_vgg16
@@ -105,7 +106,7 @@ class Diversity(SampleMetric):
             return {"lpips_diversity": (self.within / self.groups).float()}
         if self.count < 2:
             raise UserError(f"lpips has seen {int(self.count)} generated images: it needs 2 or more.")
-        total = torch.cat(list(self.total)).sum(0)
+        total = dim_zero_cat(self.total).sum(0)
         return {"lpips_diversity": pair_mean(total, self.squares, int(self.count)).float()}
 
 
@@ -173,10 +174,10 @@ class MSSSIM(SampleMetric):
         Raises:
             UserError: there is none.
         """
-        rows = torch.cat(list(self.rows)) if len(self.rows) else torch.empty(0)
+        rows = dim_zero_cat(self.rows) if len(self.rows) else torch.empty(0)
         if len(rows) < 2:
             raise UserError(f"msssim has seen {len(rows)} generated images: it needs 2 or more.")
-        images = torch.cat(list(self.images))[rows.argsort()]
+        images = dim_zero_cat(self.images)[rows.argsort()]
         side = min(images.shape[2:])
         if side < WINDOW:
             raise UserError(f"msssim looks at images of {WINDOW} px or more, not of {side}: leave it out.")

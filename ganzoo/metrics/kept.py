@@ -38,7 +38,8 @@ class KeptFeatures(FeatureMetric):
         Raises:
             UserError: there are fewer than `least`.
         """
-        real, fake = (features if isinstance(features, list) else [features] for features in (self.real, self.fake))
+        # after a sync they are tensors, and where no rank has seen any, empty ones without columns
+        real, fake = ([part for part in kept if len(part)] for kept in (listed(self.real), listed(self.fake)))
         self.seen = sum(map(len, real)), sum(map(len, fake))
         refuse_few(self, *self.seen)
         return tuple(in_order(torch.cat(features)) if features else torch.empty(0) for features in (real, fake))  # type: ignore[return-value]
@@ -61,6 +62,11 @@ def refuse_few(metric: Any, real: int, fake: int) -> None:
             f"{type(metric).__name__} has seen {real} real and {fake} generated samples: it needs "
             f"{metric.least} or more {'of each' if needs_real else 'generated ones'}."
         )
+
+
+def listed(kept: list[Tensor] | Tensor) -> list[Tensor]:
+    """Return a state of rows as a list, as it is before a sync."""
+    return [kept] if isinstance(kept, Tensor) else kept
 
 
 def in_order(features: Tensor) -> Tensor:

@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
+from torchmetrics.utilities import dim_zero_cat
 from torchmetrics.utilities.distributed import gather_all_tensors
 
 from ganzoo.metrics.kept import KeptFeatures
@@ -46,7 +47,8 @@ class Memorization(KeptFeatures):
 
     * `memorized`: the share of samples whose nearest real image is a training image and not a held-out one, as if both
       sets were of one size: (a / n) / (a / n + b / m), if a samples are nearest to one of n training images, and b to
-      one of m held-out ones. 1/2 if samples are as far from both, 1 if all are copies.
+      one of m held-out ones. 1/2 if samples are as far from both, 1 if all are copies. Samples that are all alike have
+      one nearest image, so for them it is 0 or 1 by chance: `authentic` near 1 says that they are no copies.
     * `authentic`: the share of samples that are farther from their nearest training image than that one is from the
       next training image (AuthPct, Alaa et al. 2022); near 0 for copies.
     * `c_t`: are samples nearer to the training images than held-out images are? The Mann-Whitney statistic of these two
@@ -148,7 +150,7 @@ class Memorization(KeptFeatures):
         ties = (len(fake) - nearer - farther) / 2
         a, b = (nearer + ties) / len(known), (farther + ties) / len(held_out)
         authentic = (to_known.square() > radii(known, [1])[0][row]).float().mean()
-        self.found = self.closest_of(torch.cat(list(self.near)), torch.cat(list(self.near_images)))
+        self.found = self.closest_of(dim_zero_cat(self.near), dim_zero_cat(self.near_images))
         c_t = mann_whitney(to_known, nearest(held_out, known)[0])
         return self.scored((a / (a + b)).float(), authentic, c_t.float())
 

@@ -4,6 +4,7 @@ from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
+from torchmetrics.utilities import dim_zero_cat
 
 from ganzoo.metrics.base import SampleMetric
 from ganzoo.metrics.diversity import perceptual_distance
@@ -67,7 +68,7 @@ class PathLength(SampleMetric):
         """Return the mean of the lengths, without the shortest and the longest hundredth."""
         if not len(self.lengths):
             raise UserError("ppl has seen no pairs of images.")
-        return {"ppl": torch.tensor(path_length(torch.cat(list(self.lengths)).cpu()))}
+        return {"ppl": torch.tensor(path_length(dim_zero_cat(self.lengths).cpu()))}
 
 
 def path_length(lengths: Tensor) -> float:

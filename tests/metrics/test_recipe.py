@@ -53,7 +53,7 @@ def test_a_metric_without_an_extractor_says_none():
         ({"weights": "raw"}, "weights raw and ema"),
         ({"seed": 2}, "seed 2 and 1"),
         ({"data": {**DATA, "checksum": "cd"}}, "data checksum cd and ab"),
-        ({"data": {**DATA, "split": "train"}}, "data split train and val"),
+        ({"data": {**DATA, "size": (3, 28, 28)}}, "data size [3, 28, 28] and [1, 28, 28]"),
     ],
 )
 def test_each_part_that_differs_is_said(change, said):
@@ -67,6 +67,12 @@ def test_equal_recipes_may_be_ranked_and_other_versions_are_only_told():
     theirs["versions"]["torch"] = "1.0"
     assert differences(ours, theirs) == []
     assert noted_differences(ours, theirs) == [f"torch {version('torch')} and 1.0"]
+
+
+def test_the_same_contents_by_another_name_are_only_told():
+    ours, theirs = made()["fid_means"], made(data={**DATA, "name": "digits", "split": None})["fid_means"]
+    assert differences(ours, theirs) == []
+    assert noted_differences(ours, theirs) == ["data name MNIST and digits", "data split val and unknown"]
 
 
 def test_what_is_unknown_of_the_samples_of_others_is_told():
