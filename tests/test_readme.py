@@ -142,7 +142,9 @@ def test_the_commands_of_the_readme_run(tmp_path, monkeypatch, capsys):
     scored = [command for command in commands if command[0] == "evaluate"]  # tests/commands/test_evaluate.py runs such
     options = {word.removeprefix("--") for command in scored for word in command if word.startswith("--")}
     assert options <= inspect.signature(evaluate).parameters.keys()
-    commands = [command for command in commands if command not in [*styled, *scored]]
+    hub = [command for command in commands if command[0] in ("export", "push") or "hf://" in command[-1]]
+    assert {command[0] for command in hub} <= found().keys()  # tests/commands/test_push.py runs such
+    commands = [command for command in commands if command not in [*styled, *scored, *hub]]
     assert [command[0] for command in commands] == ["list", "fit", "sample", "interpolate", *["data"] * 3, "fit"]
     monkeypatch.chdir(tmp_path)
     write_faces(tmp_path / "data" / "celeba")
