@@ -3,15 +3,15 @@
     pip install prdc  # for the third table; it is no dependency of ganzoo
     python experiments/benchmarks/judging.py --out judging.md
 
-all scores     FID, KID, the Inception Score, precision, recall, density and coverage of 5,000 real and 5,000 generated
-               samples, from the same 2,048 features: in one pass, and one after the other by torchmetrics (FID, KID,
+all scores     FID, KID, the Inception Score, precision, recall, density and coverage of 5,000 real and as many
+               generated samples, from the same 2,048 features: in one pass, and one after the other by torchmetrics (FID, KID,
                IS), torch-fidelity (precision and recall) and prdc (density and coverage; without prdc they are left
                out there, in favour of the others).
 neighbours     precision, recall, density and coverage of 5,000 samples against the package prdc, and the peak of memory
                with 20,000, above that of the features, in a process of its own.
 root           the trace of FID's matrix square root, of 2,048 dimensions, against scipy's sqrtm.
-second run     validating a second time on the same real images, in another process: `second_run`, with the cache of
-               real features, once there is one.
+second run     `validate` on 1,000 real images of 64 px by a VGG16 (random weights) in a process of its own, and once
+               more in another process, which finds their features in the cache.
 
 The features are random: mixtures of Gaussians, whose covariance has the spectrum of real features (it falls as 1 / k).
 The contestants take turns, so a machine that is busy for a while is so for all; ratios are taken within a turn. The
@@ -19,19 +19,27 @@ tables give the median over the turns, and (min..max).
 """
 
 import argparse
+import contextlib
+import os
 import resource
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from typing import Any
 
+import lightning as L
 import torch
-from step import Report, machine, spread
+from step import TRAINER, Report, machine, spread
 from torch import Tensor
 
+from ganzoo.data import DataModule
+from ganzoo.data.base.sets import TensorSet
 from ganzoo.metrics import FID, PRDC, Extractor, InceptionScore, share_features
 from ganzoo.metrics.frechet import frechet_distance
+from ganzoo.models import DCGAN
+from ganzoo.networks.frozen import RandomVGG
 
 FEATURES, CLASSES, SAMPLES, MANY = 2048, 1008, 5000, 20_000
 BATCH = 250
@@ -189,9 +197,57 @@ def roots(size: int, turns: int) -> tuple[dict[str, list[float]], float]:
 # A second run -----------------------------------------------------------------------------------------------------
 
 
+class Counted(RandomVGG):
+    """Counts the images that it looks at."""
+
+    name = "counted-vgg"
+    seen = 0
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Return the features."""
+        Counted.seen += len(images)
+        return super().forward(images)
+
+
+class Pictures(DataModule):
+    """Smooth coloured spots, uint8 (N, 3, 64, 64)."""
+
+    def __init__(self, num: int) -> None:
+        super().__init__(batch_size=50, extra_metrics=[FID(Counted())])
+        self.num = num
+
+    def load(self) -> tuple[TensorSet, TensorSet]:
+        """Return them as both parts."""
+        coarse = torch.rand(self.num, 3, 5, 5, generator=torch.Generator().manual_seed(0))
+        images = torch.nn.functional.interpolate(coarse, 64, mode="bicubic").clamp(0, 1) * 255
+        return TensorSet(image=images.to(torch.uint8)), TensorSet(image=images.to(torch.uint8))
+
+
+def measure_validation(num: int) -> str:
+    """Validate an untrained DCGAN; return the seconds of it, and how many images the network looked at."""
+    L.seed_everything(0, verbose=False)
+    trainer = L.Trainer(**{**TRAINER, "accelerator": "cpu", "devices": 1, "logger": False})
+    start = time.perf_counter()
+    with open(os.devnull, "w") as devnull, contextlib.redirect_stdout(devnull):
+        trainer.validate(DCGAN(), Pictures(num), verbose=False)
+    return f"{time.perf_counter() - start:.2f} | {Counted.seen}"
+
+
 def second_run(turns: int, quick: bool) -> list[list[str]]:
-    """Return rows of a second validation on the same real images; none as long as real features are not cached."""
-    return []
+    """Return rows: the seconds of a first and of a second validation, and the real images looked at."""
+    num = 50 if quick else 1000
+    command = [sys.executable, __file__, "--validation-of", str(num)]
+    seconds, seen = ([], []), ([], [])
+    for _ in range(turns):
+        with tempfile.TemporaryDirectory() as cache:
+            for time_of, seen_by in zip(seconds, seen, strict=True):
+                there = {**os.environ, "XDG_CACHE_HOME": cache}
+                said = subprocess.run(command, check=True, capture_output=True, text=True, env=there).stdout
+                took, images = said.strip().splitlines()[-1].split(" | ")
+                time_of.append(float(took))
+                seen_by.append(int(images) - num)  # the others are generated
+    ratios = [first / second for first, second in zip(*seconds, strict=True)]
+    return [[f"{num:,} images", *map(spread, seconds), spread(ratios), f"{max(seen[0]):,} and {max(seen[1]):,}"]]
 
 
 def main(args: list[str] | None = None) -> None:
@@ -201,11 +257,15 @@ def main(args: list[str] | None = None) -> None:
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--quick", action="store_true", help="try it out: small sizes mean nothing")
     parser.add_argument("--out", help="a Markdown file for the tables")
+    parser.add_argument("--validation-of", type=int, help=argparse.SUPPRESS)
     parser.add_argument("--memory-of", nargs=2, type=int, help=argparse.SUPPRESS)
     given = parser.parse_args(args)
     torch.set_num_threads(given.threads)
     if given.memory_of:
         print(measure_memory(*given.memory_of))
+        return
+    if given.validation_of:
+        print(measure_validation(given.validation_of))
         return
     num, many, size, turns = (500, 1000, 64, 2) if given.quick else (SAMPLES, MANY, FEATURES, given.turns)
     report = Report(f"{machine(given.threads)}. Median of {turns} turns, (min..max) of the turns.")
@@ -230,8 +290,8 @@ def main(args: list[str] | None = None) -> None:
         [*columns, "relative difference"],
         [[*row("sqrtm", seconds), f"{difference:.1e}"]],
     )
-    if rows := second_run(turns, given.quick):
-        report.table("A second validation", columns, rows)
+    columns = ["what", "first s", "second s", "first / second", "real images looked at"]
+    report.table("A second validation", columns, second_run(turns, given.quick))
     report.save(given.out)
 
 
