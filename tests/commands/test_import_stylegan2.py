@@ -14,10 +14,12 @@ from latent.small import styled
 import ganzoo
 from commands.pickled import Persistent, contents, module, network, options_of, write
 from ganzoo.cli import main
+from ganzoo.commands.import_.command import stylegan2_in
 from ganzoo.commands.import_.nvidia import DEEPEST
 from ganzoo.models import StyleGAN2
 from ganzoo.networks import StyleGAN2Discriminator, StyleGAN2Generator
 from ganzoo.networks.resampling import fir, upfirdn
+from ganzoo.system.errors import UserError
 
 
 @pytest.fixture
@@ -291,6 +293,49 @@ def shared(name, weights, storage):
 
     fill(made)
     return made
+
+
+def text(letters):
+    return b"X" + len(letters).to_bytes(4, "little") + letters.encode()
+
+
+def bomb(begin, end, turns=60):
+    """A value of one byte or so that is inside of itself twice, many times: printed or hashed, it never ends."""
+    made = begin + b"K\x01" + end
+    for i in range(turns):
+        at = i.to_bytes(4, "little")
+        made += b"r" + at + b"0" + begin + (b"j" + at) * 2 + end
+    return made
+
+
+DEEP = b"K\x01" + b"\x85" * 20_000  # a tuple in a tuple ...
+TUPLES, LISTS = bomb(b"(", b"t"), bomb(b"](", b"e")
+
+
+def old_dict(key):
+    """An OrderedDict as Python 2 wrote it."""
+    return b"ccollections\nOrderedDict\n](](" + key + b"K\x01ee\x85R"
+
+
+def of_class(name):
+    return b"ctorch_utils.persistence\n_reconstruct_persistent_obj\n}" + text("class_name") + name + b"s\x85R"
+
+
+@pytest.mark.parametrize(
+    ("raw", "words"),
+    [
+        (old_dict(TUPLES), "a key that is neither text nor number"),
+        (old_dict(DEEP), "a key that is neither text nor number"),
+        (of_class(LISTS), "a pickle of torch_utils.persistence"),
+        (of_class(DEEP), "a pickle of torch_utils.persistence"),
+        (b"}" + text("G_ema") + of_class(DEEP) + b"s", "no StyleGAN2"),
+    ],
+)
+def test_values_that_take_for_ever_to_hash_or_print_are_refused(tmp_path, raw, words):
+    (tmp_path / "net.pkl").write_bytes(b"\x80\x02" + raw + b".")
+    with pytest.raises(UserError, match=words) as refusal:
+        stylegan2_in(str(tmp_path / "net.pkl"))
+    assert "\n" not in str(refusal.value)
 
 
 def test_a_pickle_of_tensorflow_is_told(tmp_path, capsys):

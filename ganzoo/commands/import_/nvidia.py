@@ -15,7 +15,7 @@ from torch import Tensor
 
 from ganzoo.commands.import_.stylegan2 import Weights
 from ganzoo.system.errors import UserError
-from ganzoo.system.pickles import Made, Name, read_pickle
+from ganzoo.system.pickles import KEYS, Made, Name, read_pickle
 
 __all__ = ["is_pickle", "read_networks"]
 
@@ -79,7 +79,7 @@ def kind_of(value: Any) -> str:
     """Return what an object would be, for a message: the name of its class."""
     if isinstance(value, Made):
         persistent = is_persistent(value) and items_of(value.args[0]).get("class_name")
-        return str(persistent or value.by)[:80]
+        return (persistent if isinstance(persistent, str) else value.by)[:80]
     if isinstance(value, Name):
         return f"the name {value.path[:80]}"
     if isinstance(value, dict) and value:
@@ -93,13 +93,21 @@ def is_persistent(value: Any) -> bool:
 
 
 def items_of(value: Any) -> dict[Any, Any]:
-    """Return the items of a dict, or of an object that is one: OrderedDict, EasyDict; none of any other."""
+    """Return the items of a dict, or of an object that is one: OrderedDict, EasyDict; none of any other.
+
+    Raises:
+        ValueError: a key is neither text nor number, and may take for ever to hash.
+    """
     if isinstance(value, dict):
         return value
     if not isinstance(value, Made) or value.by.rpartition(".")[2] not in ("OrderedDict", "EasyDict", "dict"):
         return {}
-    pairs = value.args[0] if value.args and isinstance(value.args[0], list) else []  # as Python 2 wrote them
-    return {**{pair[0]: pair[1] for pair in pairs}, **value.items}
+    if value.args and isinstance(value.args[0], list):  # as Python 2 wrote them
+        pairs, value.args = value.args[0], ()  # once, however many hold it
+        if not all(isinstance(pair[0], KEYS) for pair in pairs):
+            raise ValueError("it has a key that is neither text nor number")
+        value.items = {**{pair[0]: pair[1] for pair in pairs}, **value.items}
+    return value.items
 
 
 def network_of(made: Any) -> Weights:
