@@ -15,7 +15,7 @@ import ganzoo
 from commands.pickled import Persistent, contents, module, network, options_of, write
 from ganzoo.cli import main
 from ganzoo.commands.import_.command import stylegan2_in
-from ganzoo.commands.import_.nvidia import DEEPEST
+from ganzoo.commands.import_.nvidia import DEEPEST, is_pickle
 from ganzoo.models import StyleGAN2
 from ganzoo.networks import StyleGAN2Discriminator, StyleGAN2Generator
 from ganzoo.networks.resampling import fir, upfirdn
@@ -250,7 +250,11 @@ def test_a_storage_that_claims_10_to_the_12_numbers_is_refused_before_it_takes_m
         (held(huge, (huge,)), "a storage claims 1,000,000,000,000 numbers"),
         (held(4, (huge,)), "a tensor claims 1,000,000,000,000 numbers"),
         (held(4, (10**6, 10**6), (0, 0)), "a tensor claims 1,000,000,000,000 numbers"),
-        (held(4, (2, 2), (2, 3)), "a tensor claims"),
+        (held(4, (2, 2), (2, 3)), "reaches beyond its storage of 4"),
+        (held(4, (2,), (2**63,)), "reaches beyond its storage"),
+        (held(4, (1,), (2**63,)), "odd shape"),
+        (held(4, (0, 2**62), (1, 1)), "odd shape"),
+        (held(4, (1,) * 100), "odd shape"),
         (held(4, (-1,)), "odd shape"),
         (held(4, (2.5,)), "odd shape"),
     ):
@@ -336,6 +340,37 @@ def test_values_that_take_for_ever_to_hash_or_print_are_refused(tmp_path, raw, w
     with pytest.raises(UserError, match=words) as refusal:
         stylegan2_in(str(tmp_path / "net.pkl"))
     assert "\n" not in str(refusal.value)
+
+
+def tree(modules, names, before="", key=str):
+    """Modules that share the dict of their weights."""
+    weights = {key(f"{before}{number}"): None for number in range(names)}
+    leaf = Persistent("Leaf", {"_parameters": weights, "_modules": {}})
+    held = {f"{number}": leaf for number in range(modules)}
+    return {"G_ema": Persistent("Generator", {"_parameters": {}, "_modules": held})}
+
+
+@pytest.mark.parametrize(
+    ("held", "words"),
+    [
+        (tree(300, 100), "over 20,000 weights"),
+        (tree(1, 1, "x" * 101), "over 100 letters"),
+        (tree(1, 1, key=int, before="1"), "no text"),
+        ({"G_ema": Persistent("Generator", {"x" * 101: 1})}, "over 100 letters"),
+    ],
+)
+def test_a_small_file_can_not_ask_for_many_or_long_names(tmp_path, held, words):
+    with pytest.raises(UserError, match=words):
+        stylegan2_in(write(tmp_path / "net.pkl", held))
+
+
+def test_a_pickle_of_the_oldest_kind_is_told_by_its_class(tmp_path):
+    (tmp_path / "net.pkl").write_bytes(b'cos\nsystem\n(S"touch hacked"\ntR.')
+    with pytest.raises(UserError, match="is a pickle of os.system"):
+        stylegan2_in(str(tmp_path / "net.pkl"))
+    assert not is_pickle(__file__)
+    (tmp_path / "net.pkl").write_bytes(b"")
+    assert not is_pickle(tmp_path / "net.pkl")
 
 
 def test_a_pickle_of_tensorflow_is_told(tmp_path, capsys):
