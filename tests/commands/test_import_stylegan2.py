@@ -506,11 +506,21 @@ def test_its_enlarging_convolution_by_hand(model):
         (lambda g: {key: value for key, value in g.items() if key != "style.2.bias"}, "mapping.fc1.bias"),
         (lambda g: g | {"style.1.weight": torch.zeros(16, 9)}, "style.1" if False else "another shape"),
         (lambda g: {"input.input": torch.zeros(1, 8, 4, 4)}, "architecture"),
+        (lambda g: g | {5: torch.zeros(1)}, "no weights by name"),
     ],
 )
 def test_an_odd_one_is_refused(tmp_path, model, capsys, changed, words):
     held = rosinality(model, g_ema=changed(rosinality_g(model.ema)))
     assert words in refused(capsys, saved(tmp_path / "net.pt", held), tmp_path)
+
+
+def test_what_is_no_file_of_weights_by_name_is_told(tmp_path, capsys):
+    assert "no weights by name" in refused(capsys, saved(tmp_path / "net.pt", {5: torch.zeros(1)}), tmp_path)
+    assert "there is no file" in refused(capsys, tmp_path / "none.pkl", tmp_path)
+    for path in (tmp_path, "/dev/zero"):
+        words = refused(capsys, path, tmp_path)
+        assert "is a folder or a device, no file" in words
+        assert "of StyleGAN2" in words
 
 
 def test_code_in_one_is_not_run(tmp_path, model, capsys):
