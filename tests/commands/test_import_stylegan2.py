@@ -366,7 +366,7 @@ def test_a_small_file_can_not_ask_for_many_or_long_names(tmp_path, held, words):
 
 def test_a_pickle_of_the_oldest_kind_is_told_by_its_class(tmp_path):
     (tmp_path / "net.pkl").write_bytes(b'cos\nsystem\n(S"touch hacked"\ntR.')
-    with pytest.raises(UserError, match="is a pickle of os.system"):
+    with pytest.raises(UserError, match=r"is a pickle of os\.system"):
         stylegan2_in(str(tmp_path / "net.pkl"))
     assert not is_pickle(__file__)
     (tmp_path / "net.pkl").write_bytes(b"")

@@ -225,6 +225,13 @@ def test_what_a_model_without_w_can_not_do(without, tmp_path, monkeypatch, capsy
         (["sample", "--codes", "none.npz", "--out", "s.png"], "there is no file none.npz"),
         (["sample", "--codes", "x.npz", "--psi", "0.5", "--out", "s.png"], "leave --label and --psi out"),
         (["mix", "--label", "1"], "takes no labels"),
+        (["mix", "--layers", ""], "layers is : give"),
+        (["mix", "--psi", "1e30"], "psi is 1e+30"),
+        (["noise", "--psi", "-1000"], "psi is -1000"),
+        (["interpolate", "--space", "w", "--psi", "1e30"], "psi is 1e+30"),
+        (["sample", "--psi", "0.5,1e30"], "psi is 0.5,1e30"),
+        (["disentanglement", "--epsilon", "1e-12"], "a step from 0.000001"),
+        (["interpolate", "--codes", "none.npz", "--stops", "9"], "leave --num, --stops, --seed out"),
     ],
 )
 def test_bad_options_are_refused_before_the_work(ckpt, tmp_path, monkeypatch, capsys, args, words):
