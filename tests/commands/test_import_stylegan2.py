@@ -342,9 +342,9 @@ def test_values_that_take_for_ever_to_hash_or_print_are_refused(tmp_path, raw, w
     assert "\n" not in str(refusal.value)
 
 
-def tree(modules, names, before="", key=str):
+def tree(modules, names, before="", key=str, value=None):
     """Modules that share the dict of their weights."""
-    weights = {key(f"{before}{number}"): None for number in range(names)}
+    weights = {key(f"{before}{number}"): value for number in range(names)}
     leaf = Persistent("Leaf", {"_parameters": weights, "_modules": {}})
     held = {f"{number}": leaf for number in range(modules)}
     return {"G_ema": Persistent("Generator", {"_parameters": {}, "_modules": held})}
@@ -353,7 +353,8 @@ def tree(modules, names, before="", key=str):
 @pytest.mark.parametrize(
     ("held", "words"),
     [
-        (tree(300, 100), "over 20,000 weights"),
+        (tree(300, 1000), "too many weights and attributes"),
+        (tree(4, 12_000, value=torch.zeros(1)), "too many weights and attributes"),
         (tree(1, 1, "x" * 101), "over 100 letters"),
         (tree(1, 1, key=int, before="1"), "no text"),
         ({"G_ema": Persistent("Generator", {"x" * 101: 1})}, "over 100 letters"),

@@ -27,7 +27,8 @@ TENSORFLOW = "dnnlib.tflib."
 OLD = (b"(", b"c", b"]", b"}", b")")  # begin a pickle of protocol 0 or 1 that holds anything
 MAGIC = 0x1950A86A20F9469CFC6C  # begins a file of torch before 1.6, and each storage inside of a plain pickle
 DEEPEST, MOST = 12, 5000  # modules inside each other, and of a network
-NAMED, LONGEST = 20_000, 100  # attributes and weights of a network's modules together, and letters of a name
+NAMED, KEPT = 200_000, 20_000  # names in a network's modules, and those whose weights or plain values are kept
+LONGEST = 100  # letters of a name
 AXES, SMALL = 16, 2**20  # of a tensor; sides and steps of an empty one, or of an axis of length 1, may be so large
 DTYPES = {
     f"torch.{name}Storage": dtype
@@ -133,8 +134,8 @@ def network_of(made: Any) -> Weights:
         if count >= MOST:
             raise UserError(f"its {kind_of(made)} has over {MOST:,} modules.")
         named += sum(map(names_in, (module, *(items_of(module.get(kind)) for kind in KINDS))))
-        if named > NAMED:
-            raise UserError(f"its {kind_of(made)} has over {NAMED:,} weights and attributes.")
+        if named > NAMED or len(stored.weights) + len(stored.options) > KEPT:
+            raise UserError(f"its {kind_of(made)} has too many weights and attributes.")
         before = f"{name}." if name else ""
         for key, value in module.items():
             if isinstance(value, (bool, int, float, str)):
