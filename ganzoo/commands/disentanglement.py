@@ -59,10 +59,10 @@ def disentanglement(
         raw: use the generator's raw weights even if the checkpoint holds their moving average.
         trust: also import classes that are not ganzoo's, such as your own network: their code runs.
     """
-    if num < 2 or labelled < 20 or seed < 0 or not 0 < epsilon <= 0.1:
+    if num < 2 or labelled < 20 or seed < 0 or not 1e-6 <= epsilon <= 0.1:
         raise UserError(
             f"num is {num}, labelled {labelled}, seed {seed} and epsilon {epsilon:g}: give at least 2, 20 and 0, and a "
-            "step above 0, up to 0.1."
+            "step from 0.000001 to 0.1."
         )
     path = None if out is None else local(out)
     if path is not None:

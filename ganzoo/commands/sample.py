@@ -1,6 +1,5 @@
 """`ganzoo sample`: samples of a trained generator."""
 
-import math
 import os
 import shlex
 from itertools import chain
@@ -11,7 +10,7 @@ import torch
 
 from ganzoo.data.files.listing import counted, few
 from ganzoo.game import FromNoise, Game
-from ganzoo.game.styles import need_styles
+from ganzoo.game.styles import MOST_PSI, need_styles
 from ganzoo.latent.codes import Codes
 from ganzoo.latent.spaces import image_model
 from ganzoo.pictures.grids import save_samples
@@ -149,8 +148,10 @@ def numbers_in(psi: str) -> list[float]:
         numbers = [float(number) for number in psi.split(",")]
     except ValueError:
         numbers = []
-    if not numbers or not all(map(math.isfinite, numbers)):
-        raise UserError(f"psi is {psi}: give a number, such as 0.7, or several: 0,0.5,0.7,1.")
+    if not numbers or not all(abs(number) < MOST_PSI for number in numbers):
+        raise UserError(
+            f"psi is {psi}: give a number between -{MOST_PSI} and {MOST_PSI}, such as 0.7, or several: 0,0.5,0.7,1."
+        )
     return numbers
 
 

@@ -88,11 +88,13 @@ class Directions:
         vectors, given = arrays["vectors"], arrays["layers"]
         numbers = [arrays[name] for name in ("vectors", "units", "values")]
         whole = vectors.ndim == 2 and vectors.shape[1] == width and given.ndim == 1 and given.dtype.kind == "i"
-        whole = whole and all(len(each) == len(vectors) for each in [*numbers[1:], np.atleast_1d(arrays["names"])])
-        whole = whole and all(each.dtype.kind == "f" and np.isfinite(each).all() for each in numbers)
+        beside = [*numbers[1:], np.atleast_1d(arrays["names"])]
+        whole = whole and all(each.shape == (len(vectors),) for each in beside)
+        whole = whole and all(each.dtype.kind == "f" for each in numbers)
+        tensors = [torch.from_numpy(each).float() for each in numbers] if whole else []
+        whole = whole and all(bool(each.isfinite().all()) for each in tensors)
         if not whole or (len(given) and not 0 <= given.min() <= given.max() < layers):
             raise UserError(f"{path} has no directions of this {type(model).__name__}: give {THIS}.")
-        tensors = [torch.from_numpy(each).float() for each in numbers]
         names = [str(name) for name in np.atleast_1d(arrays["names"])]
         return cls(
             str(arrays["space"]),  # type: ignore[arg-type]

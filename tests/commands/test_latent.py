@@ -15,6 +15,7 @@ from PIL import Image
 import ganzoo
 from ganzoo.cli import main
 from ganzoo.latent import Codes, Directions
+from ganzoo.latent.codes import codes_named
 from ganzoo.latent.labelled import Labelled
 from ganzoo.pictures.grids import to_uint8
 
@@ -224,6 +225,13 @@ def test_what_a_model_without_w_can_not_do(without, tmp_path, monkeypatch, capsy
         (["sample", "--codes", "none.npz", "--out", "s.png"], "there is no file none.npz"),
         (["sample", "--codes", "x.npz", "--psi", "0.5", "--out", "s.png"], "leave --label and --psi out"),
         (["mix", "--label", "1"], "takes no labels"),
+        (["mix", "--layers", ""], "layers is : give"),
+        (["mix", "--psi", "1e30"], "psi is 1e+30"),
+        (["noise", "--psi", "-1000"], "psi is -1000"),
+        (["interpolate", "--space", "w", "--psi", "1e30"], "psi is 1e+30"),
+        (["sample", "--psi", "0.5,1e30"], "psi is 0.5,1e30"),
+        (["disentanglement", "--epsilon", "1e-12"], "a step from 0.000001"),
+        (["interpolate", "--codes", "none.npz", "--stops", "9"], "leave --num, --stops, --seed out"),
     ],
 )
 def test_bad_options_are_refused_before_the_work(ckpt, tmp_path, monkeypatch, capsys, args, words):
@@ -251,6 +259,21 @@ def test_bad_images_to_project_are_refused(ckpt, tmp_path, monkeypatch, capsys):
     assert "IMAGES is missing" in refused(capsys, "project", ckpt, status=2)
     run("project", ckpt, "large.png", "--steps", "1")
     assert "large.png is 20x30 (its centre cropped and resized to 16x16)." in capsys.readouterr().out
+
+
+def test_an_edit_does_not_replace_what_it_reads(ckpt, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    codes_named(ganzoo.load(ckpt), "0,1", 0, "codes").save("codes.npz", ganzoo.load(ckpt))
+    before = Path("codes.npz").read_bytes()
+    for name in ("codes", "directions"):
+        given = ["codes.npz"] if name == "codes" else ["1", "--directions", "codes.npz"]
+        assert f"would replace {name}" in refused(capsys, "edit", ckpt, *given, "--out", "./codes.png")
+    assert Path("codes.npz").read_bytes() == before
+    run("mix", ckpt, "--rows", "codes.npz", "--cols", "1", "--psi", "0.5")  # for the columns
+    both = ["--rows", "codes.npz", "--cols", "codes.npz", "--psi", "0.5"]
+    assert "leave --label and --psi out" in refused(capsys, "mix", ckpt, *both)
+    run("interpolate", ckpt, "--codes", "codes.npz", "--steps", "1", "--out", "w.png")
+    assert "seed" not in capsys.readouterr().out
 
 
 def test_codes_and_directions_of_another_model_are_refused(ckpt, without, tmp_path, monkeypatch, capsys):

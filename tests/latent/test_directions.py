@@ -157,6 +157,10 @@ def test_a_file_keeps_directions(tmp_path):
         {"names": np.array(["a"])},
         {"space": np.array("w+")},
         {"values": np.array(["a", "b", "c"])},
+        {"vectors": np.float32(1)},
+        {"units": np.float32(1)},
+        {"units": np.full(3, 1e300)},
+        {"names": np.array([["a"], ["b"], ["c"]])},
     ],
 )
 def test_odd_directions_are_refused(tmp_path, changed):
@@ -168,4 +172,15 @@ def test_odd_directions_are_refused(tmp_path, changed):
     Directions.read(tmp_path / "good.npz", model)
     np.savez(tmp_path / "d.npz", **(arrays | changed))
     with pytest.raises(UserError, match="no directions of this StyleGAN2"):
+        Directions.read(tmp_path / "d.npz", model)
+
+
+@pytest.mark.parametrize("kind", [">f8", np.longdouble])
+def test_directions_in_numbers_that_torch_lacks_are_refused(tmp_path, kind):
+    model = styled()
+    directions(model).save(tmp_path / "d.npz", model)
+    with np.load(tmp_path / "d.npz") as file:
+        arrays = dict(file)
+    np.savez(tmp_path / "d.npz", **{**arrays, "units": arrays["units"].astype(kind)})
+    with pytest.raises(UserError, match="has numbers of the kind"):
         Directions.read(tmp_path / "d.npz", model)
