@@ -187,6 +187,16 @@ def test_disentanglement_is_a_table(ckpt, without, tmp_path, capsys, monkeypatch
     assert "separability" in capsys.readouterr().out
 
 
+def test_a_conditional_model_is_separated_by_its_own_classes(folder, tmp_path, capsys):
+    path = kept(styled(num_classes=3), folder / "classes.ckpt")
+    run("disentanglement", path, "--num", "2", "--labelled", "60", "--out", tmp_path / "t.csv")
+    rows = [row for row in csv.DictReader((tmp_path / "t.csv").open()) if row["measure"].startswith("separability")]
+    assert [row["measure"] for row in rows] == ["separability", *(f"separability of {name}" for name in range(3))]
+    assert {row["space"] for row in rows} == {"W"}
+    assert rows[0]["how"] == "60 samples with the classes told, logistic regression"
+    assert "needs labels" not in capsys.readouterr().out
+
+
 # Mistakes ---------------------------------------------------------------------------------------------------
 
 
