@@ -9,7 +9,7 @@ from typing import cast
 
 import torch
 
-from ganzoo.data.files.listing import few
+from ganzoo.data.files.listing import counted, few
 from ganzoo.game import FromNoise, Game
 from ganzoo.game.styles import need_styles
 from ganzoo.latent.codes import Codes
@@ -91,8 +91,9 @@ def sample(
         names = model.row_names(columns)
     what = "" if label is None or model.condition is None else f" of {model.condition.caption(label)}"
     rows = ", a row a class" if columns is not None and len(psis) == 1 else ""
-    rows += "" if psis == [1.0] else f", psi {psi}"
-    said = f"{num} samples{what} of {type(model).__name__}, seed {seed}{rows}"
+    rows += ", a row for each" if len(psis) > 1 else ""
+    rows += "" if psis == [1.0] else f"{',' * (len(psis) == 1)} psi {psi}"
+    said = f"{counted(num, 'sample' if len(psis) == 1 else 'latent')}{what} of {type(model).__name__}, seed {seed}{rows}"
     batches = [model.samples(num, seed, raw, batch_size, label, psi) for psi in psis]
     if folder:
         empty_folder(path)
