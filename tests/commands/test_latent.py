@@ -1,7 +1,9 @@
 """The commands for latent spaces: what they write, what they say, and what they refuse before the work."""
 
 import csv
+import re
 import sys
+from importlib import import_module
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +19,7 @@ from ganzoo.cli import main
 from ganzoo.latent import Codes, Directions
 from ganzoo.latent.labelled import Labelled
 from ganzoo.pictures.grids import to_uint8
+from ganzoo.pictures.sheets import save_sheet
 
 SIDE = 16
 
@@ -70,6 +73,16 @@ def cells(path, rows, columns, named=True):
     raise AssertionError("no grid in the sheet")
 
 
+def remembering(captions):
+    """save_sheet that keeps what it is told to write below a picture."""
+
+    def save(grids, path, columns, caption, names):
+        captions.append(caption)
+        save_sheet(grids, path, columns, caption, names)
+
+    return save
+
+
 # Pictures ---------------------------------------------------------------------------------------------------
 
 
@@ -84,13 +97,18 @@ def test_mix_draws_the_sources_and_the_mixtures(ckpt, tmp_path, capsys):
     assert "2 x 3 images of StyleGAN2, layers 4-5 of 6 of the top row (3, 4, 5)" in capsys.readouterr().out
 
 
-def test_noise_draws_images_and_their_deviation(ckpt, tmp_path, capsys):
+def test_noise_draws_images_and_their_deviation(ckpt, tmp_path, monkeypatch, capsys):
+    captions = []
+    monkeypatch.setattr(import_module("ganzoo.commands.noise"), "save_sheet", remembering(captions))
     run("noise", ckpt, "--samples", "3", "--count", "4", "--out", tmp_path / "n.png")
+    assert re.fullmatch(r"3 noises of 4; white is a deviation of 0\.\d{3} \(values from -1 to 1\)", captions[0])
     (row,) = cells(tmp_path / "n.png", 1, 4)
     assert np.array_equal(row[0], pixels(ganzoo.load(ckpt).sample_rows(torch.tensor([3]))[0]))
     assert not np.array_equal(row[0], row[1])
     assert row[3].max() == 255  # the largest deviation is white
     assert "a pixel deviates by" in capsys.readouterr().out
+    wide, high = Image.open(tmp_path / "n.png").size
+    assert wide - 4 * high < 60  # the column of names is as wide as "3"
 
 
 @pytest.mark.parametrize(("name", "space"), [("ckpt", "W"), ("without", "Z")])
