@@ -16,8 +16,9 @@ def file(tmp_path):
         rng = np.random.default_rng(0)
         channels = len(Image.new(mode, (1, 1)).getbands())
         pixels = rng.integers(256, size=(size[1], size[0], channels), dtype=np.uint8)
-        Image.fromarray(pixels.squeeze(), mode).save(tmp_path / "image.png")
-        return tmp_path / "image.png", pixels
+        path = tmp_path / f"image.{'tif' if mode == 'CMYK' else 'png'}"
+        (Image.new(mode, size) if mode in ("1", "P") else Image.fromarray(pixels.squeeze(), mode)).save(path)
+        return path, pixels
 
     return file
 
@@ -36,6 +37,8 @@ def test_an_image_of_the_models_shape_is_as_it_is(file):
         ("RGB", (20, 24), "20x24 (its centre cropped and resized to 16x16)"),
         ("L", (16, 16), "grey (made colour)"),
         ("RGBA", (16, 16), "transparent (made colour, transparent parts white)"),
+        ("1", (16, 16), "black and white (made colour)"),
+        ("CMYK", (16, 16), "in the colours of print, CMYK (made colour)"),
     ],
 )
 def test_another_one_is_changed_with_a_word_or_refused(file, mode, size, words):
@@ -45,6 +48,12 @@ def test_another_one_is_changed_with_a_word_or_refused(file, mode, size, words):
     assert changes == [words]
     with pytest.raises(UserError, match="leave --strict out"):
         target_of(path, plain(), "x.ckpt", strict=True)
+
+
+def test_a_palette_holds_colours(file):
+    path, _ = file("P")
+    assert target_of(path, plain(), "x.ckpt", strict=True)[1] == []
+    assert target_of(path, styled(channels=1), "x.ckpt")[1] == ["colour from a palette (made grey)"]
 
 
 def test_colour_becomes_grey(file):
