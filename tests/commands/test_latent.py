@@ -1,6 +1,7 @@
 """The commands for latent spaces: what they write, what they say, and what they refuse before the work."""
 
 import csv
+import os
 import re
 import sys
 from importlib import import_module
@@ -279,6 +280,44 @@ def test_bad_images_to_project_are_refused(ckpt, tmp_path, monkeypatch, capsys):
     assert "IMAGES is missing" in refused(capsys, "project", ckpt, status=2)
     run("project", ckpt, "large.png", "--steps", "1")
     assert "large.png is 20x30 (its centre cropped and resized to 16x16)." in capsys.readouterr().out
+
+
+def test_a_projection_or_directions_that_are_interrupted_leave_nothing_by_halves(ckpt, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    for name in ("a", "b"):
+        Image.new("RGB", (16, 16), "red").save(f"{name}.png")
+    Path("full").mkdir()
+    Path("full", "x").touch()
+    with pytest.raises(SystemExit):
+        run("project", ckpt, "a.png", "--out", "full")
+    said = capsys.readouterr()
+    assert "full is not empty" in said.err
+    assert said.out == ""  # not which distance is taken
+    command, calls = import_module("ganzoo.commands.project"), []
+    save_film = command.save_film
+
+    def stopped(frames, path, **options):
+        save_film(frames, path, **options)
+        calls.append(path)
+        if len(calls) in (1, 3):
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(command, "save_film", stopped)
+    assert refused(capsys, "project", ckpt, "a.png", "b.png", "--steps", "1", status=130) == "ganzoo: interrupted"
+    assert not Path("projected").exists()  # and may be given again
+    with pytest.raises(SystemExit):
+        run("project", ckpt, "a.png", "b.png", "--steps", "1")
+    assert sorted(os.listdir("projected")) == ["a.gif", "a.png", "codes.npz"]
+    assert "The folder projected keeps what was done: a.gif, a.png, codes.npz." in capsys.readouterr().out
+    assert len(Codes.read("projected/codes.npz", ganzoo.load(ckpt))) == 1
+
+    def none(*given):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(import_module("ganzoo.commands.directions"), "save_sheet", none)
+    with pytest.raises(SystemExit):
+        run("directions", ckpt, "--count", "2", "--num", "30", "--steps", "2")
+    assert "The folder directions keeps what was done: directions.npz." in capsys.readouterr().out
 
 
 def test_codes_and_directions_of_another_model_are_refused(ckpt, without, tmp_path, monkeypatch, capsys):
