@@ -64,7 +64,7 @@ def directions(
     if count < 1 or num < 20 or steps < 2 or seed < 0 or not 0 < strength < 1e6:
         raise UserError(
             f"count is {count}, num {num}, steps {steps}, seed {seed} and strength {strength:g}: give at least 1, 20, "
-            "2 and 0, and a strength above 0."
+            "2 and 0, and a strength above 0 and below 1,000,000."
         )
     by_data = data is not None or root is not None or attributes is not None
     way: Method = method or ("labels" if by_data else "sefa")

@@ -42,7 +42,10 @@ def edit(
         trust: also import classes that are not ganzoo's, such as your own network: their code runs.
     """
     if seed < 0 or not abs(strength) < 1e6:
-        raise UserError(f"seed is {seed} and strength {strength}: give 0 or more, and a number.")
+        raise UserError(
+            f"seed is {seed} and strength {strength:g}: give a seed of 0 or more, and a strength between -1,000,000 and "
+            "1,000,000."
+        )
     path = writable_png(out)
     writable(path.with_suffix(".npz"))
     model = image_model(opened(ckpt, trust), "direction")

@@ -62,7 +62,10 @@ def project(
         trust: also import classes that are not ganzoo's, such as your own network: their code runs.
     """
     if steps < 1 or seed < 0 or not 0 < lr < 1e6:
-        raise UserError(f"steps is {steps}, lr {lr} and seed {seed}: give at least 1, above 0 and 0.")
+        raise UserError(
+            f"steps is {steps}, lr {lr:g} and seed {seed}: give 1 step or more, a rate above 0 and below 1,000,000, and "
+            "a seed of 0 or more."
+        )
     if missing := [name for name in images if not os.path.isfile(name)]:
         what = "is a folder: give the images in it" if os.path.isdir(missing[0]) else "is not there: give an image"
         raise UserError(f"{missing[0]} {what}.")

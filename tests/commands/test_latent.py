@@ -247,6 +247,8 @@ def test_what_a_model_without_w_can_not_do(without, tmp_path, monkeypatch, capsy
         (["directions", "--layers", "9"], "layers 0 to 5"),
         (["directions", "--method", "pca", "--data", "Digits"], "needs no data"),
         (["directions", "--count", "0"], "count is 0"),
+        (["directions", "--strength", "1e30"], "a strength above 0 and below 1,000,000"),
+        (["edit", "1", "--strength", "1e30"], "strength 1e+30: give a seed of 0 or more, and a strength between"),
         (["disentanglement", "--epsilon", "0"], "epsilon 0"),
         (["disentanglement", "--out", "t.txt"], "give a .csv"),
         (["interpolate", "--codes", "none.npz"], "there is no file none.npz"),
@@ -272,6 +274,7 @@ def test_bad_images_to_project_are_refused(ckpt, tmp_path, monkeypatch, capsys):
         (["text.png"], "is no image"),
         (["large.png", "--strict"], "20x30"),
         (["large.png", "--steps", "0"], "steps is 0"),
+        (["large.png", "--lr", "0"], "lr 0 and seed 0: give 1 step or more, a rate above 0"),
         (["large.png", "--lpips", "none.pth"], "there is no file none.pth"),
         (["large.png", "--label", "1"], "takes no labels"),
     ):
