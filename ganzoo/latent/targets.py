@@ -51,6 +51,10 @@ def target_of(path: str | Path, model: FromNoise, ckpt: str, strict: bool = Fals
     except OSError as error:
         raise UserError(f"{path} can't be read ({error.strerror}): give an image.") from error
     except Unreadable as error:
+        found, _, remedy = str(error).rpartition(": ")
+        if "--data.levels" in remedy:  # an option of `fit`
+            found = found.replace("the images that were looked at", "the model's images")
+            raise UserError(f"{path} {found}: convert it to 8 bits, black 0 and white 255.") from error
         raise UserError(f"{path} {error}.") from error
     return pixels.float().div(127.5).sub(1), changes
 

@@ -63,6 +63,23 @@ def test_colour_becomes_grey(file):
     assert changes == ["colour (made grey)"]
 
 
+@pytest.mark.parametrize(
+    ("record", "words"),
+    [
+        (None, "has uint16 values, 0 to 60,000, and the model's images have 8 bits: convert it to 8 bits"),
+        ([0, 4095], "has values from 0 to 60,000, beyond the 0 to 4,095 of the model's images: convert it to 8 bits"),
+    ],
+)
+def test_more_bits_than_the_models_images_have_are_to_be_converted(tmp_path, record, words):
+    values = np.zeros((16, 16), np.uint16)
+    values[0, 0] = 60_000
+    Image.fromarray(values).save(tmp_path / "deep.png")
+    model = styled(channels=1)
+    model.image_forms = {"image": {"levels": record, "given": False, "resize": "bilinear", "fit": "crop"}}
+    with pytest.raises(UserError, match=words):
+        target_of(tmp_path / "deep.png", model, "x.ckpt")
+
+
 def test_what_is_no_image_is_refused(tmp_path):
     (tmp_path / "a.png").write_text("hello")
     with pytest.raises(UserError, match="is no image"):
