@@ -5,6 +5,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from ganzoo.data.files.listing import counted
 from ganzoo.game import FromNoise
 from ganzoo.latent.codes import codes_named
 from ganzoo.latent.directions import Directions, first_weight, moved_along, of_labels, principal, sefa, style_weights
@@ -88,7 +89,7 @@ def directions(
             strip = torch.stack(moved, 1).flatten(0, 1)
             save_sheet({"": strip}, folder / file_for(index, name), steps, caption, shown.names)
     where = f"in {found.space.upper()}" + (f", layers {layers}" if layers else "")
-    say(f"{len(found)} directions {where} of {type(model).__name__}, {found.method}, seed {seed}: {out}")
+    say(f"{counted(len(found), 'direction')} {where} of {type(model).__name__}, {found.method}, seed {seed}: {out}")
 
 
 def file_for(index: int, name: str) -> str:

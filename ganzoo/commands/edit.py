@@ -54,7 +54,7 @@ def edit(
     if layers is not None:
         if known.space == "z":
             raise UserError(f"layers is {layers}, and the directions are in Z, which has none: leave --layers out.")
-        known.layers = layers_of(layers, need_styles(model, "layers").num_ws)
+        known.layers = layers_of(layers, need_styles(model, "layer").num_ws)
     before = codes_named(model, codes, seed, "codes", raw, label)
     after = moved_along(before, known, index, strength, model, raw)
     after.save(path.with_suffix(".npz"), model, raw)

@@ -114,8 +114,11 @@ def sample(
 
 def draw_codes(model: FromNoise, file: str, raw: bool, path: Path, folder: bool) -> None:
     """Draw the images of codes in a file: a grid, or a folder of them."""
-    codes = Codes.read(file, image_model(model, "codes"), raw)
-    images, said = codes.images(model, raw), f"{len(codes)} codes in {codes.space.upper()} of {type(model).__name__}"
+    codes = Codes.read(file, image_model(model, "image of codes"), raw)
+    images, said = (
+        codes.images(model, raw),
+        f"{counted(len(codes), 'code')} in {codes.space.upper()} of {type(model).__name__}",
+    )
     if folder:
         save_samples(images, range(len(codes)), empty_folder(path))
     else:

@@ -107,7 +107,7 @@ def test_noise_draws_images_and_their_deviation(ckpt, tmp_path, monkeypatch, cap
     assert np.array_equal(row[0], pixels(ganzoo.load(ckpt).sample_rows(torch.tensor([3]))[0]))
     assert not np.array_equal(row[0], row[1])
     assert row[3].max() == 255  # the largest deviation is white
-    assert "a pixel deviates by" in capsys.readouterr().out
+    assert "1 sample of StyleGAN2 with 4 noises, seed 0: a pixel deviates by" in capsys.readouterr().out
     wide, high = Image.open(tmp_path / "n.png").size
     assert wide - 4 * high < 60  # the column of names is as wide as "3"
 
