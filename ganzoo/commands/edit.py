@@ -43,8 +43,8 @@ def edit(
     """
     if seed < 0 or not abs(strength) < 1e6:
         raise UserError(
-            f"seed is {seed} and strength {strength:g}: give a seed of 0 or more, and a strength between -1,000,000 and "
-            "1,000,000."
+            f"seed is {seed} and strength {strength:g}: give a seed of 0 or more, and a strength between -1,000,000 "
+            "and 1,000,000."
         )
     path = writable_png(out)
     writable(path.with_suffix(".npz"))

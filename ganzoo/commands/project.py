@@ -63,8 +63,8 @@ def project(
     """
     if steps < 1 or seed < 0 or not 0 < lr < 1e6:
         raise UserError(
-            f"steps is {steps}, lr {lr:g} and seed {seed}: give 1 step or more, a rate above 0 and below 1,000,000, and "
-            "a seed of 0 or more."
+            f"steps is {steps}, lr {lr:g} and seed {seed}: give 1 step or more, a rate above 0 and below 1,000,000, "
+            "and a seed of 0 or more."
         )
     if missing := [name for name in images if not os.path.isfile(name)]:
         what = "is a folder: give the images in it" if os.path.isdir(missing[0]) else "is not there: give an image"

@@ -93,7 +93,8 @@ def sample(
     rows = ", a row a class" if columns is not None and len(psis) == 1 else ""
     rows += ", a row for each" if len(psis) > 1 else ""
     rows += "" if psis == [1.0] else f"{',' * (len(psis) == 1)} psi {psi}"
-    said = f"{counted(num, 'sample' if len(psis) == 1 else 'latent')}{what} of {type(model).__name__}, seed {seed}{rows}"
+    counts = counted(num, "sample" if len(psis) == 1 else "latent")
+    said = f"{counts}{what} of {type(model).__name__}, seed {seed}{rows}"
     batches = [model.samples(num, seed, raw, batch_size, label, psi) for psi in psis]
     if folder:
         empty_folder(path)

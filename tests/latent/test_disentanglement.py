@@ -82,7 +82,7 @@ def test_in_w_it_is_the_squared_distance_of_the_ends(model, sampling):
 
 
 def test_in_z_it_is_the_squared_speed_on_the_arc(model):
-    """At the start of an arc of angle w the velocity is w / sin(w) (b - cos(w) a); a model with styles is on a sphere."""
+    """At the start of an arc of angle w the velocity is w / sin(w) (b - cos(w) a); with styles on a sphere."""
     a, b = (DIM**0.5 * z / z.norm(dim=1, keepdim=True) for z in ends(model))
     angle = torch.nn.functional.cosine_similarity(a, b).acos()[:, None]
     speed = angle / angle.sin() * (b - angle.cos() * a)
