@@ -4,9 +4,9 @@
     python experiments/benchmarks/judging.py --out judging.md
 
 all scores     FID, KID, the Inception Score, precision, recall, density and coverage of 5,000 real and as many
-               generated samples, from the same 2,048 features: in one pass, and one after the other by torchmetrics (FID, KID,
-               IS), torch-fidelity (precision and recall) and prdc (density and coverage; without prdc they are left
-               out there, in favour of the others).
+               generated samples, from the same 2,048 features: in one pass, and one after the other by torchmetrics
+               (FID, KID, IS), torch-fidelity (precision and recall) and prdc (density and coverage; without prdc they
+               are left out there, in favour of the others).
 neighbours     precision, recall, density and coverage of 5,000 samples against the package prdc, and the peak of memory
                with 20,000, above that of the features, in a process of its own.
 root           the trace of FID's matrix square root, of 2,048 dimensions, against scipy's sqrtm.

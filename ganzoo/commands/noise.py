@@ -51,7 +51,7 @@ def noise(
     most = float(spread.max())
     scaled: Tensor = (2 * spread / most - 1).expand(-1, images.shape[2], -1, -1)
     grid = torch.cat([images, scaled[:, None]], 1)
-    told = f"{images.shape[1]} noises of {count}; deviation, white is {most:.3f} of the range from -1 to 1"
+    told = f"{images.shape[1]} noises of {count}; white is a deviation of {most:.3f} (values from -1 to 1)"
     save_sheet({"": grid.flatten(0, 1)}, path, grid.shape[1], told, codes.names)
     say(
         f"{counted(len(codes), 'sample')} of {type(model).__name__} with {count} noises, seed {seed}: a pixel deviates "

@@ -52,8 +52,9 @@ def path_pairs(
 ) -> Iterator[tuple[Tensor, Tensor]]:
     """Yield images at points of paths between pairs of latents, and a step further, `num` pairs in all.
 
-    In Z paths are arcs, in W lines. Both images have the same noise, and a conditional model is told the same class.
-    They are what `ganzoo.metrics.PathLength` is given.
+    In Z paths are arcs, in W lines. Both images have the same noise, and a conditional model is told the same class. If
+    the model has styles, latents in Z are first scaled to the same length, the root of latent_dim: arcs lie on a
+    sphere, as in the authors' code. In other models they keep their lengths. `ganzoo.metrics.PathLength` takes them.
 
     Args:
         model: what makes images.
@@ -75,6 +76,8 @@ def path_pairs(
         t = draws.uniform() if sampling == "full" else torch.zeros(len(rows), dtype=torch.float64)
         way = slerp if space == "z" else lerp
         a, b = a.double(), b.double()  # a step of 1e-4 needs more than the 7 digits of float32
+        if space == "z" and model.styles is not None:
+            a, b = (torch.nn.functional.normalize(z) * model.latent_dim**0.5 for z in (a, b))
         with torch.no_grad():
             here, further = (render(model, at(way, a, b, t + step), space, y, raw, seed, rows) for step in (0, epsilon))
         yield here, further
