@@ -63,6 +63,10 @@ class Condition(ABC):
         """Return what a user asked for, in words."""
         return f"{self.name} {asked}"
 
+    def names_of(self, y: Tensor) -> list[str]:
+        """Return a name for each y (N, ...), as `read` takes it; an empty one where there is none."""
+        return [""] * len(y)
+
 
 class Labels(Condition):
     """The class, int64 (N,), of `num_classes`."""
@@ -106,6 +110,10 @@ class Labels(Condition):
         return ", ".join(named) + f", ... {self.class_names[-1]} ({self.num_classes - 1})" * (
             len(self.class_names) > MOST_NAMED
         )
+
+    def names_of(self, y: Tensor) -> list[str]:
+        """Return the names of classes (N,): their numbers, where they have no names."""
+        return [self.class_names[i] if self.class_names else str(i) for i in y.tolist()]
 
     def caption(self, asked: Any) -> str:
         """Return the class that a user asked for: its name, and its number if that is another."""
@@ -168,3 +176,7 @@ class Attributes(Condition):
         if unknown := [name for name in wanted if name not in self.names]:
             raise UserError(f"attribute {unknown[0]} is not known: this model's are {', '.join(self.names)}.")
         return torch.tensor([float(name in wanted) for name in self.names])
+
+    def names_of(self, y: Tensor) -> list[str]:
+        """Return the attributes of each row of y (N, len(names)), with commas."""
+        return [",".join(name for name, has in zip(self.names, row, strict=True) if has) for row in y.tolist()]

@@ -15,7 +15,7 @@ from ganzoo.game.move import Batch
 from ganzoo.game.real import some_real
 from ganzoo.game.styles import Styles, need_styles
 from ganzoo.game.traceable import Traceable, traced_from_noise
-from ganzoo.game.trying import draws_by_itself, evaluating, try_from_noise
+from ganzoo.game.trying import draws_by_itself, evaluating, no_seed_decides, try_from_noise
 from ganzoo.game.validation import VALIDATION_SEED
 from ganzoo.metrics import AskedClass, SampleMetric, metrics_of
 from ganzoo.networks.chance import chance_from
@@ -116,6 +116,7 @@ class FromNoise(Game):
     def check_players(self) -> None:
         """Try both networks on two samples, so that a mismatch is one clear message before the first step."""
         self.draws_by_itself = draws_by_itself(lambda: try_from_noise(self))
+        self.no_seed_decides = no_seed_decides(self.generator, lambda: self.sample(2))
 
     def scores_alone(self, x: Tensor, *y: Tensor) -> Tensor:
         """Return the discriminator's raw scores (N,) of samples (N, *shape), each by itself, not augmented."""

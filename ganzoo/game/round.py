@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from ganzoo.game.move import Batch, Move, NonFiniteLoss, due, listed, parts_of
 from ganzoo.game.player import Player, has_scaler
 from ganzoo.game.ranks import average_, average_gradients_, reduced_once, shared_buffers
+from ganzoo.game.spoiled import refuse_bad_data
 from ganzoo.networks.chance import chance_from
 from ganzoo.system.draws import Draws, mix, run_seed, seed_networks
 from ganzoo.system.errors import UserError
@@ -34,6 +35,7 @@ class Rounds:
         self.game = game
         self.stop_asked = False  # this process was asked to stop
         self.stop_agreed = False  # and all ranks know: they stop after the same round
+        self.batch: list[Batch] = []  # that the move is made on, in its parts
         self.shared: list[tuple[nn.Module, str]] | None = None  # buffers whose means all ranks get; looked for once
 
     def play(self, batches: Iterator[Any]) -> None:
@@ -78,7 +80,7 @@ class Rounds:
 
     def make(self, move: Move, batch: list[Batch], key: tuple[int, ...], ticks: bool) -> None:
         """Make a move: only the movers' weights get gradients, and change."""
-        game = self.game
+        game, self.batch = self.game, batch
         player: Player = game.players[move.player]
         movers = player.weights_of(move.networks)
         for other in game.players.values():
@@ -165,6 +167,7 @@ class Rounds:
         """Refuse a loss (of a move) or a gradient that is not finite, by name."""
         if torch.isfinite(value):
             return
+        refuse_bad_data(self.game, self.batch)
         game, what = self.game, f"the gradient of the {player.name}"
         if move is not None:
             terms = ", ".join(f"{player.title}/{name} {float(term):g}" for name, term in player.terms.items())

@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 
 from ganzoo.data.base.identity import REMEDY, identity_of, problem_with
-from ganzoo.data.base.looking import is_own, loading, look_at
+from ganzoo.data.base.looking import is_own, loading, look_at, look_at_labels
 from ganzoo.data.base.sets import Numbered, SampleSet
 from ganzoo.data.base.streams import Blocks, Rows, Stream
 from ganzoo.data.base.tensors import to_float
@@ -222,6 +222,19 @@ class DataModule(L.LightningDataModule, ABC):
         """Note which set it is; return what is wrong if the checkpoint's was another. Only rank 0 looks at files."""
         self._identity = identity_of(self)
         return problem_with(self._identity_of_checkpoint, self._identity)
+
+    def transfer_batch_to_device(self, batch: Any, device: torch.device, dataloader_idx: int) -> Any:
+        """Look at the labels of an own data set before they are on a device, where a wrong one ends in a crash."""
+        if isinstance(batch, dict) and "label" in batch and is_own(self):
+            look_at_labels(f"{type(self).__name__}: label", batch["label"], self.num_classes)
+        return super().transfer_batch_to_device(batch, device, dataloader_idx)
+
+    def numbers(self, name: str, rows: Tensor) -> list[int]:
+        """Return which of the training samples, or of the images of domain `name`, rows (K,) of the last batch are."""
+        last = self.position - self.world * self.batch_size
+        place = lambda: 0, self.run_seed, self.world, self.rank
+        found = self.stream(self.train, self.batch_size, *place).at(last + self.rank + self.world * rows.numpy())
+        return (found if found.ndim == 1 else found[:, list(self.shapes).index(name)]).tolist()
 
     def on_after_batch_transfer(self, batch: Any, dataloader_idx: int) -> Any:
         """Convert a dict batch to floats, on the device; while training, move `position` past it."""
