@@ -63,6 +63,11 @@ class Condition(ABC):
         """Return what a user asked for, in words."""
         return f"{self.name} {asked}"
 
+    @property
+    @abstractmethod
+    def form(self) -> str:
+        """What a batch of y is, in words: type, shape and range."""
+
     def names_of(self, y: Tensor) -> list[str]:
         """Return a name for each y (N, ...), as `read` takes it; an empty one where there is none."""
         return [""] * len(y)
@@ -111,6 +116,11 @@ class Labels(Condition):
             len(self.class_names) > MOST_NAMED
         )
 
+    @property
+    def form(self) -> str:
+        """What a batch of classes is, in words."""
+        return f"int64 (N,), classes 0 to {self.num_classes - 1}"
+
     def names_of(self, y: Tensor) -> list[str]:
         """Return the names of classes (N,): their numbers, where they have no names."""
         return [self.class_names[i] if self.class_names else str(i) for i in y.tolist()]
@@ -128,6 +138,11 @@ class Vector(Condition):
 
     def __init__(self, dim: int) -> None:
         self.dim = self.width = dim
+
+    @property
+    def form(self) -> str:
+        """What a batch of vectors is, in words."""
+        return f"float32 (N, {self.dim}), of the encoder that it was trained with"
 
     def of_rows(self, rows: Tensor, seed: int) -> Tensor:
         """Return vectors of length 1 in random directions, which belong to the samples' numbers."""
@@ -162,6 +177,11 @@ class Attributes(Condition):
     def __init__(self, names: Sequence[str]) -> None:
         self.names = list(names)
         self.width = len(self.names)
+
+    @property
+    def form(self) -> str:
+        """What a batch of attributes is, in words."""
+        return f"float32 (N, {self.width}), 1 or 0 for each of {', '.join(self.names)}"
 
     def of_rows(self, rows: Tensor, seed: int) -> Tensor:
         """Return one attribute after the other, alone."""
