@@ -12,6 +12,7 @@ from lightning.pytorch.utilities.exceptions import MisconfigurationException
 from ganzoo.cli.beginning import begin_as_import, begin_with, tell_going_on
 from ganzoo.cli.catalogue import LIGHTNING
 from ganzoo.cli.config_parser import LightningParser
+from ganzoo.cli.failing import say_what_failed
 from ganzoo.cli.help import usage_of
 from ganzoo.cli.messages import unmade, user_error_in
 from ganzoo.cli.nulls import refuse_nulls
@@ -146,6 +147,7 @@ class GanzooCLI(LightningCLI):
                 super()._run_subcommand(subcommand)
         except Exception as error:
             say_what_is_odd(error, self._get(self.config, "ckpt_path"))
+            say_what_failed(error)
             raise
 
     def before_fit(self) -> None:

@@ -5,6 +5,7 @@ from typing import Any
 import torch
 
 from ganzoo.game.building import build_helpers
+from ganzoo.game.compiling import compile_networks
 from ganzoo.game.going_on import go_on
 from ganzoo.game.limits import look_for_no_driver, say_what_couples
 from ganzoo.game.metric_trial import try_metrics
@@ -37,5 +38,4 @@ def start(game: Any) -> None:
     game.helpers = build_helpers(game)
     game.helpers.to(game.device, game.dtype if isinstance(game.dtype, torch.dtype) else torch.float32)
     if game.compile_networks:
-        for network in (network for player in game.players.values() for network in player.networks):
-            network.compile()
+        compile_networks(game)

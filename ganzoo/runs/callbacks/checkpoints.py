@@ -10,12 +10,13 @@ import torch
 from lightning.pytorch.callbacks import Checkpoint
 
 from ganzoo.game import Game
+from ganzoo.runs.callbacks.monitors import refuse_unknown_monitors
 from ganzoo.runs.checkpoint_file import SafeCheckpointIO
 from ganzoo.runs.lock import still_ours
 from ganzoo.runs.wellformed import refuse_odd_state
 from ganzoo.system.errors import Stopped, UserError
 from ganzoo.system.output import say
-from ganzoo.system.stopping import STOP
+from ganzoo.system.stopping import stopping
 
 __all__ = ["Checkpoints", "Stopped"]
 
@@ -24,8 +25,8 @@ class Checkpoints(Checkpoint):
     """Keeps `checkpoints/last.ckpt` and `checkpoints/best.ckpt` in the run's folder.
 
     A checkpoint is only ever written between two rounds (after the validation of the first of them) or at the end of
-    training, so that a resumed run goes on exactly. Ctrl-C, SIGTERM and SIGUSR1 let the round end, save, and stop all
-    ranks together; a second Ctrl-C stops at once.
+    training, so that a resumed run goes on exactly. Ctrl-C, SIGTERM, SIGUSR1 and a closed terminal (SIGHUP) let the
+    round end, save, and stop all ranks together; a second Ctrl-C stops at once.
 
     Args:
         every_n_steps: rounds between two saves of `last.ckpt`; the end of training is always saved.
@@ -38,6 +39,7 @@ class Checkpoints(Checkpoint):
             raise UserError(f"checkpoint.every_n_steps is {every_n_steps}: give 1 or more.")
         self.every_n_steps, self.monitor = every_n_steps, monitor
         self.higher_is_better = False
+        self.known: list[str] = []  # scores of validation
         self.best: float | None = None
         self.best_is_new = False
         self.saved_step = -1
@@ -53,6 +55,7 @@ class Checkpoints(Checkpoint):
             assert isinstance(pl_module, Game)
             data = getattr(trainer, "datamodule", None)
             self.look_up({} if trainer.limit_val_batches == 0 else pl_module.validation.scores_on(data))
+            refuse_unknown_monitors(trainer, pl_module, self)
 
     def look_up(self, scores: dict[str, bool]) -> None:
         """Find the score that decides among those of validation, before anything is fetched or trained for them.
@@ -61,6 +64,7 @@ class Checkpoints(Checkpoint):
             UserError: it is not there.
         """
         scores = {f"val/{name}": higher for name, higher in scores.items()}
+        self.known = list(scores)
         if self.monitor == "auto":
             self.monitor = next(iter(scores), None)
         if self.monitor is not None and scores and self.monitor not in scores:
@@ -82,7 +86,7 @@ class Checkpoints(Checkpoint):
                 say("\nStopping after this round, saved. Ctrl-C again stops at once.")
 
         if threading.current_thread() is threading.main_thread():
-            self.handlers = {s: signal.signal(s, ask) for s in STOP}
+            self.handlers = {s: signal.signal(s, ask) for s in stopping()}
 
     def on_train_batch_start(
         self, trainer: L.Trainer, pl_module: L.LightningModule, batch: Any, batch_idx: int
@@ -133,9 +137,14 @@ class Checkpoints(Checkpoint):
             trainer.save_checkpoint(self.best_model_path)
 
     def on_save_checkpoint(self, trainer: L.Trainer, pl_module: L.LightningModule, checkpoint: dict[str, Any]) -> None:
-        """Count whole rounds only. Lightning already counts the coming one, and would validate a round early."""
+        """Count whole rounds only. Lightning already counts the coming one, and would validate a round early.
+
+        A ModelCheckpoint saves before the round is counted as completed: it would be validated a round late.
+        """
         progress = checkpoint["loops"]["fit_loop"]["epoch_loop.batch_progress"]
+        behind = checkpoint["global_step"] - progress["total"]["completed"]
         for counts in (progress["total"], progress["current"]):
+            counts["completed"] += behind
             counts["ready"] = counts["started"] = counts["processed"] = counts["completed"]
 
         checkpoint["callbacks"].pop("Timer", None)  # max_time is a limit of this process, not of later ones
