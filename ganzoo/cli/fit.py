@@ -176,8 +176,9 @@ class GanzooCLI(LightningCLI):
 
     def after_fit(self) -> None:
         """Say how it went and where the results are."""
-        saver, folder = self.trainer.checkpoint_callback, Path(self.trainer.loggers[0].save_dir or "")
-        if rank() != 0 or not isinstance(saver, Checkpoints):
+        saver = next(each for each in self.trainer.checkpoint_callbacks if isinstance(each, Checkpoints))
+        folder = Path(self.trainer.loggers[0].save_dir or "")
+        if rank() != 0:
             return
         say(f"Done: {self.trainer.global_step:,} round{'s' * (self.trainer.global_step != 1)}.")
         if saver.monitor is not None and saver.best is not None:

@@ -172,7 +172,8 @@ class Rounds:
         if move is not None:
             terms = ", ".join(f"{player.title}/{name} {float(term):g}" for name, term in player.terms.items())
             what = f"the {player.name}'s loss, {getattr(move.loss, '__name__', 'its move')} ({terms}),"
-        last = getattr(game.trainer.checkpoint_callback, "last_model_path", "") or "none was written yet"
+        paths = (getattr(saver, "last_model_path", "") for saver in game.trainer.checkpoint_callbacks)
+        last = next(filter(None, paths), "none was written yet")
         raise NonFiniteLoss(
             f"{what} is {float(value)} in round {game.global_step}: stopped before it touched the weights. "
             f"Last good checkpoint: {last}. Try a lower learning rate, clipping, or a gradient penalty."

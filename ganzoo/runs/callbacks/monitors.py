@@ -7,6 +7,7 @@ from ganzoo.system.errors import UserError
 
 __all__ = ["refuse_unknown_monitors"]
 
+ROOMS = ("val", "valid", "validation", "train", "test", "final", "loss")  # of scores, and as other projects have them
 ALWAYS = ("epoch", "step", "diversity")
 
 
@@ -24,21 +25,17 @@ def refuse_unknown_monitors(trainer: Any, model: Game, saver: Any) -> None:
     Raises:
         UserError: a monitor is unknown.
     """
-    known = [
-        *saver.known,
-        *([f"{saver.monitor}_best"] if saver.monitor else []),
-        *(["samples/val"] * bool(saver.known)),
-    ]
+    known = [*ALWAYS, *saver.known]  # and not the best so far, which is reported after the callbacks have looked
     for callback in trainer.callbacks:
         monitor = getattr(callback, "monitor", None)
-        if callback is saver or not isinstance(monitor, str) or monitor in (*ALWAYS, *known):
+        if callback is saver or not isinstance(monitor, str) or monitor in known:
             continue
         room, _, rest = monitor.partition("/")
-        if rest and room not in ("val", "train", "test", "final", "loss", "valid", "validation") or "(" in monitor:
+        if "(" in monitor or (rest and room not in ROOMS):
             continue
         given = ", ".join(saver.known) if saver.known else "nothing, since the run never validates"
         name = type(callback).__name__
         raise UserError(
-            f"{name}.monitor is {monitor}, which the run does not report: validation gives {given}; name one. Which is "
-            "better, min or max, is its option mode."
+            f"{name}.monitor is {monitor}, which the run does not report to it: validation gives {given}; name one. Which "
+            "is better, min or max, is its option mode."
         )
