@@ -55,7 +55,7 @@ class Checkpoints(Checkpoint):
             assert isinstance(pl_module, Game)
             data = getattr(trainer, "datamodule", None)
             self.look_up({} if trainer.limit_val_batches == 0 else pl_module.validation.scores_on(data))
-            refuse_unknown_monitors(trainer, pl_module, self)
+            refuse_unknown_monitors(trainer.callbacks, self)  # type: ignore[attr-defined]
 
     def look_up(self, scores: dict[str, bool]) -> None:
         """Find the score that decides among those of validation, before anything is fetched or trained for them.
