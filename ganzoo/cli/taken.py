@@ -48,14 +48,15 @@ def holds(text: str, value: Any) -> bool:
 def same(asked: Any, value: Any) -> bool:
     """Say whether a parsed value is what was asked for, as far as the two can be compared."""
     if hasattr(value, "get"):  # a class, with its options
-        named = asked.get("class_path") if isinstance(asked, Mapping) else asked
-        known = isinstance(named, str) and isinstance(value.get("class_path"), str)
-        return not known or named.rpartition(".")[2] == value["class_path"].rpartition(".")[2]
+        named, found = asked.get("class_path") if isinstance(asked, Mapping) else asked, value.get("class_path")
+        if not isinstance(named, str) or not isinstance(found, str):
+            return True
+        return named.rpartition(".")[2] == found.rpartition(".")[2]
     if isinstance(value, (list, tuple)):
         alike = isinstance(asked, list) and len(asked) == len(value)
         return all(same(one, other) for one, other in zip(asked, value, strict=True)) if alike else asked != []
     if isinstance(value, bool) or value is None:
-        return str(asked).lower() in ({True: "true", False: "false"}.get(value, "null"), "~" if value is None else "")
+        return str(asked).lower() in (("null", "none", "~") if value is None else (str(value).lower(),))
     if isinstance(value, (int, float)):
         try:
             return float(asked) == float(value)

@@ -73,6 +73,7 @@ class Held(nn.Module):
     def __init__(self, network: nn.Module, classes: int | None = None) -> None:
         super().__init__()
         self.network, self.classes = network, classes
+        self.known: Tensor
         if classes is not None:
             self.register_buffer("known", torch.arange(classes))
 
