@@ -16,13 +16,18 @@ from ganzoo.system.errors import UserError
 
 if TYPE_CHECKING:
     from ganzoo import data, models, networks
+    from ganzoo.commands.evaluate.evaluating import evaluate
     from ganzoo.runs.checkpoint_file import load
 
-__all__ = ["UserError", "data", "load", "models", "networks"]
+__all__ = ["UserError", "data", "evaluate", "load", "models", "networks"]
+
+
+# functions that are here by another module's name
+DOORS = {"evaluate": "ganzoo.commands.evaluate.evaluating", "load": "ganzoo.runs.checkpoint_file"}
 
 
 def __getattr__(name: str) -> Any:
-    return find(__name__, {"load": "ganzoo.runs.checkpoint_file"}, name)
+    return find(__name__, DOORS, name)
 
 
 def __dir__() -> list[str]:

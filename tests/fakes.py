@@ -39,13 +39,13 @@ def idx(values: np.ndarray) -> bytes:
 
 
 def small(picture: Any, width: int, height: int) -> np.ndarray:
-    """The grid of so many pixels that a sheet shows enlarged, at its top left."""
+    """The grid of so many pixels that a sheet shows enlarged, at its top, right of the names of its rows."""
     pixels = np.asarray(picture if isinstance(picture, Image.Image) else Image.open(picture))
-    factor = pixels.shape[1] // width
-    assert pixels.shape[1] == factor * width, "the pixels of a sheet are no whole squares"
-    squares = pixels[: factor * height, : factor * width].reshape(height, factor, width, factor, -1)
-    assert (squares == squares[:, :1, :, :1]).all(), "the pixels of a sheet are no squares"
-    return squares[:, 0, :, 0]
+    for factor in range(min(pixels.shape[0] // height, pixels.shape[1] // width), 0, -1):
+        squares = pixels[: factor * height, -factor * width :].reshape(height, factor, width, factor, -1)
+        if (squares == squares[:, :1, :, :1]).all():
+            return squares[:, 0, :, 0]
+    raise AssertionError("the pixels of a sheet are no squares")
 
 
 def picture(seed: int, width: int = 20, height: int = 24) -> Image.Image:

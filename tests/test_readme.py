@@ -17,6 +17,7 @@ from fakes import write_faces, write_mnist
 import ganzoo
 from ganzoo.cli import main
 from ganzoo.commands import found
+from ganzoo.commands.evaluate import evaluate
 from ganzoo.game import FromImages, FromNoise, Move
 from ganzoo.game.ways import Way
 from ganzoo.models import GAN
@@ -138,7 +139,12 @@ def test_the_commands_of_the_readme_run(tmp_path, monkeypatch, capsys):
     commands = [shlex.split(line.split("  #")[0]) for line in re.findall(r"^    ganzoo (.+)$", BOTH, re.M)]
     styled = [command for command in commands if "STYLED" in command]  # tests/commands/test_latent.py runs such
     assert {command[0] for command in styled} == {"mix", "project", "directions", "edit"} <= found().keys()
-    commands = [command for command in commands if command not in styled]
+    scored = [command for command in commands if command[0] == "evaluate"]  # tests/commands/test_evaluate.py runs such
+    options = {word.removeprefix("--") for command in scored for word in command if word.startswith("--")}
+    assert options <= inspect.signature(evaluate).parameters.keys()
+    hub = [command for command in commands if command[0] in ("export", "push") or "hf://" in command[-1]]
+    assert {command[0] for command in hub} <= found().keys()  # tests/commands/test_push.py runs such
+    commands = [command for command in commands if command not in [*styled, *scored, *hub]]
     assert [command[0] for command in commands] == ["list", "fit", "sample", "interpolate", *["data"] * 3, "fit"]
     monkeypatch.chdir(tmp_path)
     write_faces(tmp_path / "data" / "celeba")

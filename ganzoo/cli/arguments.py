@@ -46,8 +46,10 @@ def complete(args: list[str]) -> list[str]:
     if not values_of(args, "--config", "-c") and (models := values_of(args, "--model", "--model.class_path")):
         args = with_networks(args, models[-1].removeprefix("ganzoo.models."))
     refuse_missing_configs(values_of(args, "--config", "-c"))
-    args = [chosen(arg) if before == "--ckpt_path" else arg for before, arg in zip(["", *args[:-1]], args, strict=True)]
-    args = [f"--ckpt_path={chosen(arg[12:])}" if arg.startswith("--ckpt_path=") else arg for arg in args]
+    for option in ("--ckpt_path", "--begin_with"):
+        args = [chosen(arg) if before == option else arg for before, arg in zip(["", *args[:-1]], args, strict=True)]
+        start = f"{option}="
+        args = [start + chosen(arg.removeprefix(start)) if arg.startswith(start) else arg for arg in args]
     refuse_missing_checkpoints(values_of(args, "--ckpt_path", "--begin_with"))
     for option in ("model", "data"):
         refuse_unknown_names(option, values_of(args, f"--{option}", f"--{option}.class_path"))

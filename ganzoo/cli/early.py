@@ -4,10 +4,11 @@ import os
 import sys
 from importlib import import_module
 
-from ganzoo.cli.messages import mistyped, nearest
+from ganzoo.cli.messages import mistyped
 from ganzoo.cli.usual import class_meant
 from ganzoo.runs.experiments import experiment_files
 from ganzoo.system.errors import UserError
+from ganzoo.system.near import nearest
 
 __all__ = ["refuse_missing_checkpoints", "refuse_missing_configs", "refuse_unknown_names"]
 

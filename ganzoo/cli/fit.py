@@ -23,7 +23,7 @@ from ganzoo.cli.trainer import refuse_what_lightning_ignores
 from ganzoo.data import DataModule
 from ganzoo.game import Game
 from ganzoo.runs.bounded import build_bounded
-from ganzoo.runs.callbacks import Checkpoints, Pictures, Progress, SampleWriter, Trouble
+from ganzoo.runs.callbacks import Checkpoints, Machine, Pictures, Progress, SampleWriter, Trouble
 from ganzoo.runs.checkpoint_file import read
 from ganzoo.runs.ending import course, last_scores
 from ganzoo.runs.folder import RunFolder, leave_no_empty_folder, new_folder, occupy
@@ -119,8 +119,10 @@ class GanzooCLI(LightningCLI):
         wanted = self._get(self.config_init, "trainer")
         given = wanted.callbacks if isinstance(wanted.callbacks, list) else [wanted.callbacks]
         has_bar = any(isinstance(callback, ProgressBar) for callback in given)
+        more: list[L.Callback] = [Machine()] if self.subcommand == "fit" else []
         if wanted.enable_progress_bar is not False and not has_bar:
-            self.trainer_defaults["callbacks"] = [Progress()]
+            more.append(Progress())
+        self.trainer_defaults["callbacks"] = more
         try:
             trainer = super().instantiate_trainer(**kwargs, **plugins_of_slurm(wanted, self.subcommand or ""))
         except (MisconfigurationException, ValueError, TypeError) as error:
@@ -252,7 +254,7 @@ class ParsingCLI(GanzooCLI):
 def lightning(args: list[str], cls: type[GanzooCLI] = GanzooCLI) -> GanzooCLI:
     """Run one of Lightning's commands, its arguments being complete."""
     hush("lightning.pytorch", "lightning.fabric", "torch")
-    import_all("ganzoo.models", "ganzoo.data", "ganzoo.networks", "ganzoo.metrics")
+    import_all("ganzoo.models", "ganzoo.data", "ganzoo.networks", "ganzoo.networks.frozen", "ganzoo.metrics")
     try:
         return made(args, cls)
     finally:

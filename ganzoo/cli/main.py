@@ -16,6 +16,7 @@ from ganzoo.system.errors import Stopped, UserError
 from ganzoo.system.files import FULL
 from ganzoo.system.foreign import hush_others
 from ganzoo.system.machine import rank
+from ganzoo.system.near import near
 from ganzoo.system.output import guard, say
 from ganzoo.system.stopping import Interrupted, interruptible
 
@@ -75,6 +76,9 @@ def run_other(name: str, args: list[str]) -> None:
         refuse_usual_names("fit", own_options(args)[1])  # they are options of it
         args, command = with_options_of_fit(args, command)
     if isinstance(command, dict) and not {*args[1:2]} & {*command, "-h", "--help"}:
+        names = [name for name in command if name != "_help"]
+        if close := near(args[1], names) if len(args) > 1 else []:
+            raise UserError(f"unknown command {shlex.join(args[:2])}; did you mean ganzoo {name} {close[0]}?")
         raise UserError(f"{shlex.join(args[:2])} is not a complete command. {command['_help']}")
     from jsonargparse import auto_cli
 

@@ -1,6 +1,5 @@
 """One clear line for each error on the command line, with the nearest name that exists."""
 
-import difflib
 import importlib
 import re
 import traceback
@@ -13,11 +12,12 @@ from jsonargparse import ArgumentParser, _util, get_loader, set_loader
 
 from ganzoo.cli.own import own_trouble
 from ganzoo.system.errors import UserError
+from ganzoo.system.near import nearest
 from ganzoo.system.output import say
 from ganzoo.system.own_modules import dotted_in, let_import
 from ganzoo.system.reading import Refused, bounded, check_files
 
-__all__ = ["CommandParser", "OneLine", "import_class", "mistyped", "nearest", "unmade", "user_error_in"]
+__all__ = ["CommandParser", "OneLine", "import_class", "mistyped", "unmade", "user_error_in"]
 
 # What an option's value must be, in words, by the name of its Python type.
 WORDS = {"int": "a whole number", "float": "a number", "bool": "true or false", "str": "text", "list": "a list"}
@@ -44,25 +44,14 @@ def mistyped(message: str) -> NoReturn:
     raise SystemExit(2)
 
 
-def nearest(name: str, names: Iterable[str]) -> str:
-    """Return "; did you mean X?", or the names there are if none is near."""
-    names = sorted(set(names))
-    close = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
-    if not close:
-        lower = {n.lower(): n for n in names}
-        close = [lower[n] for n in difflib.get_close_matches(name.lower(), lower, n=1, cutoff=0.5)]
-    if close:
-        return f"; did you mean {close[0]}?"
-    return f"; there are: {', '.join(names)}" if 0 < len(names) <= 30 else ""
-
-
 def explain(message: str, parser: Any) -> str:
     """Turn jsonargparse's report on types and unions into one line."""
     key = ".".join(dict.fromkeys(re.findall(r'Parser key "([\w.]+)"', message)))
     value = found[1] if (found := re.search(r"(?:Got|Given) value: (.+?)(?:\. Got value|$)", message, re.M)) else ""
     if found := re.search(r"Option '(\w+)\+?' is not accepted", message):
         owner = import_class(owner_of_option(message))
-        instead = successor(found[1]) or nearest(found[1], options_of(owner))
+        networks = networks_with(found[1]) if key == "model" else ""
+        instead = successor(found[1]) or (networks and f"; {networks}") or nearest(found[1], options_of(owner))
         return f"{getattr(owner, '__name__', key)} has no option {found[1]}{instead}"
     if reason := own_trouble(message):
         return f"--{key}: {reason}"
@@ -104,7 +93,9 @@ def unknown_argument(argument: str, parser: Any) -> str:
     meant = sorted(option for option in known if option.endswith(f".{name}"))
     if meant:
         return f"unknown option --{name}; did you mean --{meant[0]}?"
-    return f"unknown option --{name}{nearest(f'--{name}', [f'--{option}' for option in known])}"
+    if "--model" in parser._option_string_actions and (networks := networks_with(name)):
+        return f"unknown option --{name}; {networks}"
+    return f"unknown option --{name}{nearest(name, known, '--')}"
 
 
 def successor(option: str) -> str:
@@ -167,6 +158,14 @@ def options_of_all(part: str) -> set[str]:
     (room,) = CLASSES[part]
     module = import_module(room)
     return {option for name in module.__all__ for option in options_of(getattr(module, name))}
+
+
+def networks_with(option: str) -> str:
+    """Return how an option of networks is given, such as `width`; nothing if they have no such option."""
+    from ganzoo import networks  # it needs torch
+
+    there = any(option in options_of(getattr(networks, name)) for name in networks.__all__)
+    return f"did you mean --model.generator.{option} or --model.discriminator.{option}?" if there else ""
 
 
 def classes_for(key: str) -> list[str]:

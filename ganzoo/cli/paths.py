@@ -5,6 +5,7 @@ from argparse import Namespace
 from collections.abc import Callable
 from typing import Any
 
+from ganzoo.runs.hub import is_on_hub
 from ganzoo.system.places import at_home, local
 
 __all__ = ["as_given", "at_home_in", "settle"]
@@ -37,7 +38,7 @@ def settle(config: Any) -> None:
     for part in ("data", "model"):
         if (options := config.get(part)) is not None:
             change(options, absolute)
-    if config.get("begin_with") is not None:
+    if config.get("begin_with") is not None and not is_on_hub(config["begin_with"]):
         config["begin_with"] = os.path.abspath(config["begin_with"])
 
 

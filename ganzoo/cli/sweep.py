@@ -7,10 +7,10 @@ from typing import Any
 
 from ganzoo.cli.arguments import complete
 from ganzoo.cli.fit import GanzooCLI, ParsingCLI, lightning
-from ganzoo.cli.messages import nearest
 from ganzoo.cli.taken import lost_options
 from ganzoo.runs.experiments import find_experiment
 from ganzoo.system.errors import UserError
+from ganzoo.system.near import nearest
 from ganzoo.system.output import say
 from ganzoo.system.reading import read_yaml
 from ganzoo.system.waiting import follow
@@ -130,6 +130,8 @@ def check_parameter(file: str, name: str, parameter: Any, method: str) -> None:
     for key in ("mu", "sigma"):
         if key in DISTRIBUTIONS[distribution] and not isinstance(parameter[key], (int, float)):
             raise UserError(f"{where}: {key} is {parameter[key]}; give a number.")
+    if "sigma" in DISTRIBUTIONS[distribution] and not parameter["sigma"] > 0:
+        raise UserError(f"{where}: sigma is {parameter['sigma']}, a standard deviation; give a number above 0.")
     if (chances := parameter.get("probabilities")) is not None:
         numbers = isinstance(chances, list) and all(isinstance(chance, (int, float)) for chance in chances)
         if not numbers or len(chances) != len(listed(parameter)) or abs(sum(chances) - 1) > 1e-6:

@@ -7,7 +7,8 @@ import re
 from collections.abc import Callable, Iterable
 
 from ganzoo.cli.help import ROOMS, published
-from ganzoo.cli.messages import mistyped, nearest
+from ganzoo.cli.messages import mistyped
+from ganzoo.system.near import nearest
 from ganzoo.system.source import classes_in
 
 __all__ = ["class_meant", "command_meant", "refuse_usual_names"]
@@ -150,19 +151,37 @@ def class_meant(option: str, name: str) -> str:
     if option == "data" and os.path.isdir(name):
         return f"; it is a folder: for its images, --data ImageFolder --data.root {name}"
     names, words = published(option), nearest(name, published(option))
-    stem = re.sub(r"\W", "_", name.lower()).removesuffix("s")
-    if option == "model" or len(stem) < 3 or name.lower() in map(str.lower, names):
+    stem = stem_of(name)
+    if len(stem) < 3 or name.lower() in map(str.lower, names):
         return words
-    from ganzoo.data.download.catalogue import CATALOGUE
+    if option == "data":
+        from ganzoo.data.download.catalogue import CATALOGUE
 
-    fetched = [entry for entry in CATALOGUE.values() if stem in entry.name and entry.data]
-    if fetched:
-        entry = min(fetched, key=lambda entry: len(entry.name))
-        return f"; did you mean {entry.data}? `ganzoo data get {entry.name}` fetches it and says how to train on it."
+        fetched = [entry for entry in CATALOGUE.values() if stem in words_in(entry.name) and entry.data]
+        if fetched:
+            entry = min(fetched, key=lambda entry: len(entry.name))
+            how = f"`ganzoo data get {entry.name}` fetches it and says how to train on it."
+            return f"; did you mean {entry.data}? {how}"
     if "did you mean" in words:
         return words
-    told = [known for known in names if re.search(rf"\b{stem}", says(classes_in(*ROOMS[option])[known]), re.I)]
-    return f"; did you mean {told[0]}?" if told else words
+    own = "or images of your own: --data ImageFolder --data.root FOLDER" if option == "data" else ""
+    nodes = classes_in(*ROOMS[option])
+    # what a class says of itself, then what it takes where nothing is given: WGAN's objective is Wasserstein
+    for text_of, begin in ((says, ""), (ast.unparse, r"default_\w+\b.*")):
+        wanted = rf"{begin}\b{stem}s?\b"
+        if told := [known for known in names if re.search(wanted, text_of(nodes[known]), re.I)]:
+            return f"; did you mean {told[0]}?" + f" F{own}" * bool(own)
+    return words + f"; f{own}" * bool(own)
+
+
+def stem_of(word: str) -> str:
+    """Return a word without its plural's s."""
+    return re.sub(r"\W", "_", word.lower()).removesuffix("s")
+
+
+def words_in(name: str) -> set[str]:
+    """Return the words of a data set's name: `edges2shoes` has two; the whole name is one, too."""
+    return {stem_of(word) for word in [name, *re.split(r"[_\d]+", name)]}
 
 
 def says(node: ast.ClassDef) -> str:

@@ -1,5 +1,7 @@
 """`ganzoo edit`: latents moved along a direction."""
 
+import os
+
 from ganzoo.game.styles import need_styles
 from ganzoo.latent.codes import codes_named
 from ganzoo.latent.directions import Directions, moved_along
@@ -42,19 +44,26 @@ def edit(
         trust: also import classes that are not ganzoo's, such as your own network: their code runs.
     """
     if seed < 0 or not abs(strength) < 1e6:
-        raise UserError(f"seed is {seed} and strength {strength}: give 0 or more, and a number.")
+        raise UserError(
+            f"seed is {seed} and strength {strength:g}: give a seed of 0 or more, and a strength between -1,000,000 "
+            "and 1,000,000."
+        )
     path = writable_png(out)
-    writable(path.with_suffix(".npz"))
+    beside = path.with_suffix(".npz")
+    writable(beside)
+    for name, given in (("codes", codes), ("directions", directions)):
+        if beside.exists() and os.path.exists(given) and beside.samefile(given):
+            raise UserError(f"out is {out}, beside which the new codes would replace {name}, {given}: give another.")
     model = image_model(opened(ckpt, trust), "direction")
     known = Directions.read(directions, model, raw)
     index = known.index(direction)
     if layers is not None:
         if known.space == "z":
             raise UserError(f"layers is {layers}, and the directions are in Z, which has none: leave --layers out.")
-        known.layers = layers_of(layers, need_styles(model, "layers").num_ws)
+        known.layers = layers_of(layers, need_styles(model, "layer").num_ws)
     before = codes_named(model, codes, seed, "codes", raw, label)
     after = moved_along(before, known, index, strength, model, raw)
-    after.save(path.with_suffix(".npz"), model, raw)
+    after.save(beside, model, raw)
     told = f"{known.method}, direction {known.names[index]}, strength {strength:g}"
     save_sheet({"before": before.images(model, raw), "after": after.images(model, raw)}, path, 1, told)
-    say(f"{len(after)} edited ({told}) of {type(model).__name__}: {out}, {path.with_suffix('.npz')}")
+    say(f"{len(after)} edited ({told}) of {type(model).__name__}: {out}, {beside}")

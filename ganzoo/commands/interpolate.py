@@ -7,6 +7,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
+from ganzoo.data.files.listing import counted
 from ganzoo.game import FromNoise
 from ganzoo.game.styles import need_styles
 from ganzoo.latent import Codes, walk
@@ -87,6 +88,8 @@ def interpolate(
     if codes is not None:
         if labels or psi != 1 or space != "z":
             raise UserError("codes have a class, a truncation and a space already: leave --labels, --psi, --space out.")
+        if (num, stops, seed) != (16, 5, 0):  # the defaults
+            raise UserError("codes are the stops of one walk, with their own seed: leave --num, --stops, --seed out.")
         frames_of, space, num = walk_of_codes(model, codes, steps, kind, film, raw)
     elif space == "w":
         frames_of = walk_in_w(model, num, stops, steps, seed, kind or "lerp", film, numbers, psi, raw)
@@ -111,7 +114,8 @@ def interpolate(
     between += "" if space == "z" else f" in {space.upper()}"
     between += "" if psi == 1 else f", psi {psi:g}"
     between += "" if codes is None else f" between the codes of {codes}"
-    say(f"{num} walks ({between}) of {type(model).__name__}, seed {seed}: {out}")
+    sown = f", seed {seed}" if codes is None else ""
+    say(f"{counted(num, 'walk')} ({between}) of {type(model).__name__}{sown}: {out}")
 
 
 def stations(

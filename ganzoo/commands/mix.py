@@ -1,7 +1,7 @@
 """`ganzoo mix`: a grid of style mixing."""
 
 from ganzoo.game.styles import need_styles
-from ganzoo.latent.codes import codes_named
+from ganzoo.latent.codes import codes_named, is_file
 from ganzoo.latent.mixing import mixing_grid
 from ganzoo.latent.spaces import image_model, layers_of
 from ganzoo.pictures.sheets import save_sheet
@@ -45,9 +45,12 @@ def mix(
     path = writable_png(out)
     model = image_model(opened(ckpt, trust), "style mixing")
     num_ws = need_styles(model, "style mixing").num_ws
-    mixing = layers_of(layers or f"0-{max(0, num_ws // 2 - 1)}", num_ws)
-    below = codes_named(model, rows, seed, "rows", raw, label, psi)
-    beside = codes_named(model, cols, seed, "cols", raw, label, psi)
+    mixing = layers_of(f"0-{max(0, num_ws // 2 - 1)}" if layers is None else layers, num_ws)
+    both = is_file(rows) and is_file(cols)  # then a label and psi belong to nothing
+    below, beside = (
+        codes_named(model, text, seed, option, raw, *(() if is_file(text) and not both else (label, psi)))
+        for text, option in ((rows, "rows"), (cols, "cols"))
+    )
     images = mixing_grid(model, below, beside, mixing, raw)
     of = f"layers {shown(mixing)} of {num_ws} of the top row ({', '.join(beside.names)}), the others of the left column"
     truncated = "" if psi == 1 else f", psi {psi:g}"

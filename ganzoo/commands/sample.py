@@ -1,6 +1,5 @@
 """`ganzoo sample`: samples of a trained generator."""
 
-import math
 import os
 import shlex
 from itertools import chain
@@ -9,9 +8,9 @@ from typing import cast
 
 import torch
 
-from ganzoo.data.files.listing import few
+from ganzoo.data.files.listing import counted, few
 from ganzoo.game import FromNoise, Game
-from ganzoo.game.styles import need_styles
+from ganzoo.game.styles import MOST_PSI, need_styles
 from ganzoo.game.telling import what_no_seed_decides
 from ganzoo.latent.codes import Codes
 from ganzoo.latent.spaces import image_model
@@ -95,8 +94,10 @@ def sample(
         names = model.row_names(columns)
     what = "" if label is None or model.condition is None else f" of {model.condition.caption(label)}"
     by_rows = ", a row a class" if columns is not None and len(psis) == 1 else ""
-    by_rows += "" if psis == [1.0] else f", psi {psi}"
-    said = f"{num} samples{what} of {type(model).__name__}, seed {seed}{by_rows}"
+    by_rows += ", a row for each" if len(psis) > 1 else ""
+    by_rows += "" if psis == [1.0] else f"{',' * (len(psis) == 1)} psi {psi}"
+    counts = counted(num, "sample" if len(psis) == 1 else "latent")
+    said = f"{counts}{what} of {type(model).__name__}, seed {seed}{by_rows}"
     batches = [model.samples(num, seed, raw, batch_size, label, psi) for psi in psis]
     if folder:
         empty_folder(path)
@@ -127,8 +128,11 @@ def classes_of(model: FromNoise, rows: torch.Tensor, seed: int, label: str | Non
 
 def draw_codes(model: FromNoise, file: str, raw: bool, path: Path, folder: bool) -> None:
     """Draw the images of codes in a file: a grid, or a folder of them."""
-    codes = Codes.read(file, image_model(model, "codes"), raw)
-    images, said = codes.images(model, raw), f"{len(codes)} codes in {codes.space.upper()} of {type(model).__name__}"
+    codes = Codes.read(file, image_model(model, "image of codes"), raw)
+    images, said = (
+        codes.images(model, raw),
+        f"{counted(len(codes), 'code')} in {codes.space.upper()} of {type(model).__name__}",
+    )
     if folder:
         save_samples(images, range(len(codes)), empty_folder(path))
     else:
@@ -160,8 +164,10 @@ def numbers_in(psi: str) -> list[float]:
         numbers = [float(number) for number in psi.split(",")]
     except ValueError:
         numbers = []
-    if not numbers or not all(map(math.isfinite, numbers)):
-        raise UserError(f"psi is {psi}: give a number, such as 0.7, or several: 0,0.5,0.7,1.")
+    if not numbers or not all(abs(number) < MOST_PSI for number in numbers):
+        raise UserError(
+            f"psi is {psi}: give a number between -{MOST_PSI} and {MOST_PSI}, such as 0.7, or several: 0,0.5,0.7,1."
+        )
     return numbers
 
 

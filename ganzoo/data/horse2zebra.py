@@ -74,6 +74,11 @@ class UnpairedSet(SampleSet):
         for domain in self.domains.values():
             yield from domain.contents()
 
+    def encoded(self) -> Iterator[bytes]:
+        """Yield the files of both."""
+        for domain in self.domains.values():
+            yield from domain.encoded()
+
 
 class UnpairedStream(Stream):
     """The endless stream of pairs, int64 (batch_size, 2), drawn anew in each epoch, which the longer domain decides.

@@ -5,6 +5,7 @@ from typing import Any
 
 from ganzoo.data.base.images import Images
 from ganzoo.data.files.folders import folder_or_zip
+from ganzoo.data.files.listing import counted
 from ganzoo.data.files.lmdbs import lmdb_source
 from ganzoo.data.files.sources import Parts
 from ganzoo.system.errors import UserError
@@ -55,7 +56,7 @@ class LSUN(Images):
             if "val" in databases and "train" not in databases:
                 raise UserError(f"--data.root: {self.root} has {databases['val'].name} only: get the training set too.")
             sources = {part: lmdb_source(path) for part, path in databases.items()}
-            said = [f"{len(source):,} images in {source.where} ({part})" for part, source in sources.items()]
+            said = [f"{counted(len(source))} in {source.where} ({part})" for part, source in sources.items()]
             return Parts(dict(sources), [f"{self.root}: {', '.join(said)}"])
         there = sorted(path.parent.name for path in Path(self.root).glob("*/data.mdb"))
         if there:

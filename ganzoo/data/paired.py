@@ -2,7 +2,6 @@
 
 import os
 import statistics
-from collections import Counter
 from pathlib import Path
 from typing import Any, Literal
 
@@ -12,6 +11,7 @@ from ganzoo.data.base.images import Images
 from ganzoo.data.files.domains import Domain, Domains, domains_of
 from ganzoo.data.files.folders import left_out, listed_root, parts_of, understood
 from ganzoo.data.files.listing import Listing, counted, few
+from ganzoo.data.files.partners import by_ends, ends_of, partners, unmatched
 from ganzoo.data.files.pixels import Picture, Unreadable
 from ganzoo.data.files.sources import Parts, Source, source_of
 from ganzoo.data.files.stores import ImageSet, Store
@@ -166,6 +166,8 @@ def pairs_of(root: Path, chosen: list[str] | None, side_by_side: bool | None) ->
     if problem and (side_by_side is False or chosen is not None or not are_halves(parts)):
         remedy = "" if chosen is not None else " If each image is a pair: --data.side_by_side true."
         raise UserError(f"{'' if problem.startswith('--') else f'--data.root: {root}: '}{problem}{remedy}")
+    if (side_by_side is False or not are_halves(parts)) and (ended := by_ends(listing)) is not None:
+        return in_two_folders(listing, ended)
     if side_by_side is False:
         raise UserError(f"--data.root: {root} has no two folders of pairs: name them, --data.folders [photos,labels].")
     if not are_halves(parts):
@@ -184,14 +186,19 @@ def in_two_folders(listing: Listing, found: Domains) -> Parts:
     """Return the pairs of two folders."""
     sources: dict[str, Source] = {}
     for name, (a, b) in found.parts.items():
-        partner = partners(a.names, b.names)
+        partner = partners(a, b)
         b.names = [partner[one] for one in a.names]
         sources[name] = Parallel(a.source(), b.source())
-    places = [
-        f"{counted(len(sources[name]), 'pair')} in {a.folder} and {b.folder}" for name, (a, b) in found.parts.items()
-    ]
+    places = [f"{counted(len(sources[name]), 'pair')} in {places_of(a, b)}" for name, (a, b) in found.parts.items()]
     what = f"{listing.root}: {places[0]}{f', to validate {places[1]}' if len(places) > 1 else ''}{found.sides}"
     return Parts(sources, [what, left_out(listing, found.used)])
+
+
+def places_of(a: Domain, b: Domain) -> str:
+    """Return where pairs lie, and which words at the end of their names tell A from B."""
+    ends = None if set(a.names) == set(b.names) else ends_of(a, b)
+    where = f"{a.folder} and {b.folder}" if a.folder != b.folder else a.folder or "one folder"
+    return where if ends is None else f"{where}, by names that end with {ends[0]} and {ends[1]}"
 
 
 def halves(listing: Listing) -> Parts:
@@ -213,27 +220,3 @@ def are_halves(parts: Parts) -> bool:
         except Unreadable:
             pass
     return not forms or statistics.median(forms) >= TWICE
-
-
-def partners(names: list[str], others: list[str]) -> dict[str, str]:
-    """Return the partner of each image: of the same name, or else of the same name but for the suffix."""
-    if set(names) == set(others):
-        return dict(zip(names, names, strict=True))
-    by_stem = {os.path.splitext(name)[0]: name for name in others}
-    return {name: by_stem.get(os.path.splitext(name)[0], "") for name in names}
-
-
-def unmatched(a: Domain, b: Domain) -> str:
-    """Return why the images of two folders are no pairs, for a message; nothing if they are."""
-    where = f"{a.folder} and {b.folder} are to hold pairs by name, whatever the suffix"
-    if set(a.names) == set(b.names):
-        return ""
-    stems = [Counter(os.path.splitext(name)[0] for name in domain.names) for domain in (a, b)]
-    for domain, count in zip((a, b), stems, strict=True):
-        if twice := sorted(stem for stem, times in count.items() if times > 1):
-            return f"{where}, but {domain.folder} has two images called {twice[0]}: keep one of them."
-    if alone := set(stems[0]) ^ set(stems[1]):
-        full = {os.path.splitext(name)[0]: domain.folder + name for domain in (b, a) for name in domain.names}
-        some = [full[min(own)] for own in (alone & set(count) for count in stems) if own]
-        return f"{where}, but there are {counted(len(alone))} without a partner, such as {' and '.join(some)}."
-    return ""

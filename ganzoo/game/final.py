@@ -11,7 +11,7 @@ from ganzoo.game.ranks import total
 from ganzoo.metrics import SampleMetric
 from ganzoo.system.waiting import follow
 
-__all__ = ["num_firm", "score_firmly"]
+__all__ = ["in_turn", "num_firm", "score_firmly"]
 
 SHARE = 4  # images of the training for each sample: sampling takes some 3 % of their time
 FEWEST = 1000  # samples: scores of fewer are not firm
@@ -51,13 +51,14 @@ def score_firmly(validation: Any, seed: int) -> dict[str, Tensor]:
     parts = torch.arange(game.global_rank, num, trainer.world_size).split(PART) if metrics else ()
     with trainer.precision_plugin.forward_context():
         for rows in follow(parts, f"Scoring {num:,} samples, {PART} a step"):
-            y = told(game, rows, data)
+            y = in_turn(game, rows, data.val)
             validation.show(list(metrics), None, game.sample_rows(rows, seed, y=y), label=y)
     values: dict[str, Tensor] = {}
     for metric in metrics:
         with named(metric):
             values |= {f"final/{name}": value for name, value in scores_in(metric, metric.compute()).items()}
         metric.reset()
+    validation.recipes.log(dict.fromkeys(metrics, num), "final")
     return values | ({"samples/final": torch.tensor(num)} if metrics else {})
 
 
@@ -76,19 +77,24 @@ def show_real(validation: Any, data: Any) -> None:
     trainer.validating = True  # as the data ask
     try:
         for batch in islice(loader, num):
-            real = data.on_after_batch_transfer(trainer.strategy.batch_to_device(batch), 0)["image"]
-            validation.show(validation.metrics, real, None)
-            count += len(real)
+            batch = data.on_after_batch_transfer(trainer.strategy.batch_to_device(batch), 0)
+            y = None if validation.game.condition is None else validation.game.condition.of(batch)
+            validation.place = count
+            validation.show(validation.metrics, batch["image"], None, label=y)
+            count += len(batch["image"])
     finally:
-        trainer.state.stage = stage
+        trainer.state.stage, validation.place = stage, None
+    validation.seen = count
+    validation.keep_features()
+    validation.seen = 0
     validation.num_samples, validation.real_is_known = total(count, trainer.strategy), True
 
 
-def told(game: Any, rows: Tensor, data: Any) -> Tensor | None:
-    """Return what the samples with these numbers are told: the same as the validation data, in turn."""
+def in_turn(game: Any, rows: Tensor, real: Any) -> Tensor | None:
+    """Return what the samples with these numbers are told: the same as real ones, in turn."""
     if game.condition is None:
         return None
-    in_turn = rows % len(data.val)
-    labels = data.val.labels if game.condition.name == "label" else None  # they need no image to be read
-    y: Tensor = game.condition.of(data.val[in_turn]) if labels is None else labels[in_turn]
+    numbers = rows % len(real)
+    labels = real.labels if game.condition.name == "label" else None  # they need no image to be read
+    y: Tensor = game.condition.of(real[numbers]) if labels is None else labels[numbers]
     return y

@@ -16,7 +16,7 @@ from ganzoo.game.tracing_images import traced_images
 from ganzoo.game.trying import draws_by_itself, evaluating, no_seed_decides, try_from_images
 from ganzoo.game.validation import VALIDATION_SEED
 from ganzoo.game.ways import A_TO_B, Way, check_channels, check_shapes, read, refuse_other_data, there_and_back, way_of
-from ganzoo.metrics import CycleDistance, OfDomain, PairScores, SampleMetric, extra_metrics, metrics_of
+from ganzoo.metrics import CycleDistance, PairScores, SampleMetric, extra_metrics, metrics_of, of_domain
 from ganzoo.networks.chance import chance_from
 from ganzoo.objectives import Objective
 from ganzoo.optimizers import ConstantThenLinear
@@ -236,14 +236,14 @@ class FromImages(Game):
         assert isinstance(networks, nn.ModuleDict)
         return networks[name]
 
-    def made(self, batch: Batch, rows: Tensor, seed: int) -> Batch:
+    def made(self, batch: Batch, rows: Tensor, seed: int, raw: bool | None = None) -> Batch:
         """Return the images of a batch and all translations of them, by name: `a`, `b`, `AtoB`, `AtoBtoA` ..."""
         assert self.shapes is not None
         made = {name: batch[name] for name in self.shapes}
         for way in self.ways:
-            made[way.name] = self.translate(read(batch, way), way.name, seed, rows=rows)
+            made[way.name] = self.translate(read(batch, way), way.name, seed, raw, rows)
         for way, back, name in there_and_back(self.ways):
-            made[name] = self.translate(made[way.name], back.name, seed, rows=rows)
+            made[name] = self.translate(made[way.name], back.name, seed, raw, rows)
         return made
 
     def predictions(self, direction: str | None) -> dict[str, str]:
@@ -271,7 +271,7 @@ class FromImages(Game):
     def new_metrics(self, data: Any) -> list[SampleMetric]:
         """Score translations against their targets, or without targets against the domain that they are made for."""
         asked = extra_metrics if self.paired else metrics_of
-        metrics: list[SampleMetric] = [OfDomain(m, way.makes, way.name) for way in self.ways for m in asked(data)]
+        metrics = [of_domain(metric, way) for way in self.ways for metric in asked(data)]
         if self.paired:
             return [PairScores(self.ways[0].name, self.ways[0].makes), *metrics]
         returned = {way.reads[0]: name for way, _, name in there_and_back(self.ways)}

@@ -244,8 +244,9 @@ class FromNoise(Game):
         return columns * classes, torch.arange(columns * classes).view(columns, classes).T.flatten(), columns
 
     def row_names(self, columns: int | None) -> list[str]:
-        """Return the names of a grid's rows, if they are classes with names."""
-        return [] if columns is None or self.condition is None else self.condition.class_names or []
+        """Return the names of a grid's rows, if they are classes; those without names have their numbers."""
+        condition = None if columns is None else self.condition
+        return condition.names_of(torch.arange(condition.classes)) if condition and condition.classes else []
 
     def predictions(self, direction: str | None) -> dict[str, str]:
         """Return no way to translate: the model makes samples from noise. A direction is refused."""

@@ -45,12 +45,14 @@ class ImagePool(nn.Module):
             places: for each the place in the pool to take it from, in 0 .. size - 1.
         """
         shown = images.clone()
-        for i, (coin, place) in enumerate(zip(coins.tolist(), places.tolist(), strict=True)):
+        for i, new in enumerate(images.split(1)):
             if self.filled < self.size:
-                self.images[self.filled] = images[i]
+                self.images[self.filled] = new[0]
                 self.filled += 1
-            elif coin >= 0.5:
-                shown[i] = self.images[place]
-                self.images[place] = images[i]
+                continue
+            place, takes = places[i : i + 1], coins[i] >= 0.5  # on the device, where nobody looks at them
+            old = self.images.index_select(0, place)
+            shown[i : i + 1] = torch.where(takes, old, new)
+            self.images.index_copy_(0, place, torch.where(takes, new, old).to(self.images.dtype))
         self.count.fill_(self.filled)
         return shown

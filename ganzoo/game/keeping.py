@@ -11,14 +11,19 @@ from ganzoo.system.draws import run_seed
 from ganzoo.system.errors import UserError
 from ganzoo.system.moved import moved, public_path
 
-__all__ = ["FORMAT", "keep", "misfit", "take_back", "take_names"]
+__all__ = ["FORMAT", "completed", "keep", "misfit", "take_back", "take_names"]
 
 MOST_NAMED = 3  # weights that don't fit
 FORMAT = 1  # of a checkpoint's record of its model; format 0 had no number and other class paths
 
 
 def keep(game: Any, checkpoint: dict[str, Any]) -> None:
-    """Record what `ganzoo.load` needs to build this very model again, in plain values only; called on all ranks."""
+    """Record what `ganzoo.load` needs to build this very model again, in plain values only; called on all ranks.
+
+    Raises:
+        NonFiniteLoss: a number was not finite that was not looked at yet.
+    """
+    game.rounds.watch.settle()
     kept = {"format": FORMAT, **record(game.hparams, type(game), run_seed()), "images_seen": game.images_seen}
     if names := names_of(game):
         kept["classes"] = names
@@ -55,6 +60,7 @@ def take_back(game: Any, checkpoint: dict[str, Any]) -> None:
             game.checkpoint_of_run = checkpoint
     if "local_buffers" in kept:
         checkpoint["state_dict"] |= own_buffers(game, kept["local_buffers"])  # which is loaded next
+    checkpoint["state_dict"] = completed(game, checkpoint)
     game.images_seen = kept["images_seen"]
     game.image_forms = kept.get("image_forms", {})
 
@@ -68,7 +74,7 @@ def refuse_other_data(game: Any, checkpoint: dict[str, Any]) -> None:
     if found and data is not None and type(data).__qualname__ not in found:
         raise UserError(
             f"the run was trained on {found[0]} so far, and the data are {type(data).__qualname__} now: go on with "
-            f"{found[0]}, or begin another run with its weights: --begin_with CKPT in place of --ckpt_path."
+            f"{found[0]}, or begin another run with its weights, `ganzoo fit --begin_with CKPT`."
         )
 
 
@@ -123,12 +129,28 @@ def refuse_other_shapes(game: Any, checkpoint: dict[str, Any]) -> None:
     changed = changed_options(game, checkpoint)
     others = [name for name in changed if name not in game.sizes and not name.endswith(("_optimizer", "_schedule"))]
     told = "".join("; model.{} was {} and is {}".format(name, *map(short_of, changed[name])) for name in others)
-    afresh = ", or begin another run with its weights: --begin_with CKPT in place of --ckpt_path"
+    afresh = ", or begin another run with its weights, `ganzoo fit --begin_with CKPT`"
     raise UserError(
         f"the checkpoint has other networks, made for {', '.join(sizes) or 'other data'}{told} ({reason}): give "
         "the options of model and data that it was trained with, such as --data.image_size (its run's "
         f"config.yaml has them){afresh if trained(game) else ''}."
     )
+
+
+def completed(game: Any, checkpoint: dict[str, Any]) -> dict[str, Tensor]:
+    """Return the weights of a checkpoint; of an import with those of networks that its file did not have.
+
+    The average is the generator then, and the others are as the game has them.
+    """
+    weights, networks = checkpoint["state_dict"], checkpoint["ganzoo"].get("imported")
+    if not isinstance(networks, list):
+        return weights
+    has = tuple(f"{network}." for network in networks)
+    lacking = {name: value for name, value in game.state_dict().items() if not name.startswith(has)}
+    for name in lacking:
+        if name.startswith("ema.") and (own := f"generator.{name.removeprefix('ema.')}") in weights:
+            lacking[name] = weights[own]
+    return {**lacking, **weights}
 
 
 def trained(game: Any) -> bool:

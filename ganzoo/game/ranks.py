@@ -14,9 +14,11 @@ from ganzoo.system.buffers import buffers_of
 from ganzoo.system.errors import UserError
 
 __all__ = [
+    "anywhere",
     "average_",
     "average_gradients_",
     "gathered_buffers",
+    "gathered_rows",
     "leave_buffers_alone",
     "mean_over_ranks",
     "means",
@@ -68,6 +70,34 @@ def average_gradients_(weights: Sequence[nn.Parameter], *more: Tensor) -> list[T
 def total(count: int, strategy: Strategy) -> int:
     """Return the sum of a number over the ranks."""
     return int(strategy.reduce(torch.tensor(count, device=strategy.root_device), reduce_op="sum"))
+
+
+def anywhere(holds: bool, device: torch.device) -> bool:
+    """Say whether something holds on any rank; called on all of them."""
+    if not dist.is_initialized():
+        return holds
+    flag = torch.tensor(int(holds), device=device)
+    dist.all_reduce(flag)
+    return bool(flag > 0)
+
+
+def gathered_rows(rows: Tensor, device: torch.device) -> Tensor | None:
+    """Return the rows of a set on rank 0, in order, on the CPU, and None on the others; called on all ranks.
+
+    Args:
+        rows: this rank's, (n, ...): rank r of R has rows `[r::R]` of the set.
+        device: of the rank, by which ranks speak.
+    """
+    if not dist.is_initialized():
+        return rows
+    count = torch.tensor(len(rows), device=device)
+    counts = [torch.zeros_like(count) for _ in range(dist.get_world_size())]
+    dist.all_gather(counts, count)
+    padded = rows.new_zeros(int(max(counts)), *rows.shape[1:]).to(device)
+    padded[: len(rows)] = rows.to(device)
+    every = [torch.empty_like(padded) for _ in counts]
+    dist.all_gather(every, padded)
+    return torch.stack(every, 1).flatten(0, 1)[: int(sum(counts))].cpu() if dist.get_rank() == 0 else None
 
 
 def mean_over_ranks(x: Tensor, world_size: int) -> Tensor:

@@ -1,16 +1,19 @@
 """Playing a round: the moves, one after the other, each with fresh chance, and only the mover's weights change."""
 
+import math
 from collections.abc import Iterator
+from functools import partial
 from itertools import pairwise
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from ganzoo.game.move import Batch, Move, NonFiniteLoss, due, listed, parts_of
+from ganzoo.game.finite import Watch
+from ganzoo.game.move import Batch, Move, NonFiniteLoss, Terms, due, listed, parts_of
 from ganzoo.game.player import Player, has_scaler
 from ganzoo.game.ranks import average_, average_gradients_, reduced_once, shared_buffers
-from ganzoo.game.spoiled import refuse_bad_data
+from ganzoo.game.spoiled import Given, given_to, refuse_bad_data
 from ganzoo.networks.chance import chance_from
 from ganzoo.system.draws import Draws, mix, run_seed, seed_networks
 from ganzoo.system.errors import UserError
@@ -35,13 +38,15 @@ class Rounds:
         self.game = game
         self.stop_asked = False  # this process was asked to stop
         self.stop_agreed = False  # and all ranks know: they stop after the same round
-        self.batch: list[Batch] = []  # that the move is made on, in its parts
+        self.watch = Watch()
+        self.playing = -1  # the round that is played now
+        self.given = Given(-1, [], 0)  # the batch that the move is made on
         self.shared: list[tuple[nn.Module, str]] | None = None  # buffers whose means all ranks get; looked for once
 
     def play(self, batches: Iterator[Any]) -> None:
         """Play one round."""
         game = self.game
-        step = game.round = game.global_step
+        step = game.round = self.playing = game.global_step
         game.before_round(step)
         said = listed(game.moves(step), type(game).__name__, step, game.players)
         moves = [(number, move) for number, move in enumerate(said) if due(move.every, step)]
@@ -57,6 +62,7 @@ class Rounds:
                 for repeat in range(move.times):
                     if not batch or (repeat > 0 and not move.same_batch):
                         batch = self.split(self.next_batch(batches))
+                        self.given = given_to(game, step, batch)
                     ticks = number == moves[-1][0] and repeat == move.times - 1
                     self.make(move, batch, (run_seed(), step, number, repeat), ticks)
         self.end(step, {move.player for move in said}, sum(map(size_of, batch)) * game.trainer.world_size)
@@ -80,7 +86,7 @@ class Rounds:
 
     def make(self, move: Move, batch: list[Batch], key: tuple[int, ...], ticks: bool) -> None:
         """Make a move: only the movers' weights get gradients, and change."""
-        game, self.batch = self.game, batch
+        game = self.game
         player: Player = game.players[move.player]
         movers = player.weights_of(move.networks)
         for other in game.players.values():
@@ -135,8 +141,12 @@ class Rounds:
         A loss that is not finite on one rank is not finite in the average, so all ranks stop together.
         """
         loss, stop = average_gradients_(movers, loss, loss.new_tensor(float(self.stop_asked)))
-        self.stop_agreed = bool(stop > 0)
+        self.watch.see(stop, self.agree)
         return loss
+
+    def agree(self, stop: float) -> None:
+        """Note whether a rank was asked to stop."""
+        self.stop_agreed = stop > 0
 
     def optimizer_of(self, player: Player) -> Any:
         """Return a player's optimizer, Lightning's around torch's."""
@@ -164,18 +174,23 @@ class Rounds:
             )
 
     def stop_if_not_finite(self, value: Tensor, player: Player, move: Move | None = None) -> None:
-        """Refuse a loss (of a move) or a gradient that is not finite, by name."""
-        if torch.isfinite(value):
+        """Refuse a loss (of a move) or a gradient that is not finite, by name; on a GPU a round later."""
+        self.watch.see(value, partial(self.refuse, player, player.terms, move, self.given))
+
+    def refuse(self, player: Player, terms: Terms, move: Move | None, given: Given, number: float) -> None:
+        """Refuse a number that is not finite."""
+        if math.isfinite(number):
             return
-        refuse_bad_data(self.game, self.batch)
+        when = "before it touched the weights" if given.step == self.playing else "a round later, and not saved"
+        refuse_bad_data(self.game, given, when)
         game, what = self.game, f"the gradient of the {player.name}"
         if move is not None:
-            terms = ", ".join(f"{player.title}/{name} {float(term):g}" for name, term in player.terms.items())
-            what = f"the {player.name}'s loss, {getattr(move.loss, '__name__', 'its move')} ({terms}),"
+            said = ", ".join(f"{player.title}/{name} {float(term):g}" for name, term in terms.items())
+            what = f"the {player.name}'s loss, {getattr(move.loss, '__name__', 'its move')} ({said}),"
         paths = (getattr(saver, "last_model_path", "") for saver in game.trainer.checkpoint_callbacks)
         last = next(filter(None, paths), "none was written yet")
         raise NonFiniteLoss(
-            f"{what} is {float(value)} in round {game.global_step}: stopped before it touched the weights. "
+            f"{what} is {number} in round {given.step}: stopped {when}. "
             f"Last good checkpoint: {last}. Try a lower learning rate, clipping, or a gradient penalty."
         )
 
@@ -196,6 +211,8 @@ class Rounds:
         if game.ema is not None:
             game.average.update(game.ema, game.generator, game.images_seen, batch_size)
         game.after_round(step)
+        self.playing = -1
+        self.watch.end_round()
         if (step + 1) % game.trainer.log_every_n_steps == 0:
             game.validation.report(self.logged(), step + 1)
 

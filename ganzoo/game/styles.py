@@ -13,7 +13,9 @@ if TYPE_CHECKING:
     from ganzoo.game.from_noise import FromNoise
     from ganzoo.game.game import Game
 
-__all__ = ["Styles", "need_styles"]
+__all__ = ["MOST_PSI", "Styles", "need_styles"]
+
+MOST_PSI = 1000  # beyond it images are nothing but overflow
 
 
 class Styles:
@@ -64,7 +66,12 @@ class Styles:
             raw: use the generator's own weights even if there is an average of them.
             psi: truncation: w is mean + psi (w - mean). 1 changes nothing, 0 gives the mean alone.
             cutoff: truncate the first so many layers. None: all.
+
+        Raises:
+            UserError: psi is no number, or huge.
         """
+        if not abs(psi) < MOST_PSI:
+            raise UserError(f"psi is {psi:g}: give a number between -{MOST_PSI} and {MOST_PSI}, such as 0.7.")
         network, device = self.network(raw), self.model.device
         given = [z.to(device, next(network.parameters()).dtype), *([] if y is None else [y.to(device)])]
         ws = network.mapping(*given)[:, None].repeat(1, network.num_ws, 1)

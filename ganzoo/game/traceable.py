@@ -25,6 +25,7 @@ class Traceable(NamedTuple):
         forms: what each input, and the output `made`, must be: type, shape and range, in words.
         classes: how many classes there are, of a network whose last input is one. None: it is none.
         names: of the classes, if they have names.
+        note: what is otherwise than in the model, in a sentence; empty if nothing is.
     """
 
     network: nn.Module
@@ -36,6 +37,24 @@ class Traceable(NamedTuple):
     forms: dict[str, str]
     classes: int | None = None
     names: Sequence[str] = ()
+    note: str = ""
+
+
+class Steady(nn.Module):
+    """A generator with a space W whose noise inputs are its layers' own constant maps: `noise_mode="const"`.
+
+    Args:
+        network: the generator; see `ganzoo.game.styles.Styles`.
+    """
+
+    def __init__(self, network: Any) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, *inputs: Tensor) -> Tensor:
+        """Return the images of latents, and of labels."""
+        ws = self.network.mapping(*inputs)[:, None].expand(-1, self.network.num_ws, -1)
+        return self.network.synthesis(ws, noise="const")
 
 
 def form_of_images(*shape: int | str) -> str:
@@ -63,6 +82,8 @@ def traced_from_noise(model: Any, raw: bool | None) -> list[Traceable]:
     free = {name: {0: MANY} for name in inputs}
 
     def expected(z: Tensor, y: Tensor | None = None) -> Tensor:
+        if (styles := model.styles) is not None:
+            return styles.images(styles.of(z, y, raw), raw, noise="const")
         return model.generate(z, raw, y)
 
     kind = "standard normal" if model.latent == "normal" else "uniform in [-1, 1]"
@@ -72,5 +93,7 @@ def traced_from_noise(model: Any, raw: bool | None) -> list[Traceable]:
         forms[model.condition.name] = model.condition.form
         classes = model.condition.classes if model.condition.of_classes else None
         names = model.condition.class_names
-    network = model.sampler(raw)
-    return [Traceable(network, tuple(inputs.values()), free, tries, expected, what, forms, classes, names or ())]
+    network, note = model.sampler(raw), ""
+    if model.styles is not None:
+        network, note = Steady(network), "Noise inputs are the layers' own constant maps, as in noise_mode='const'."
+    return [Traceable(network, tuple(inputs.values()), free, tries, expected, what, forms, classes, names or (), note)]

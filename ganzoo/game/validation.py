@@ -1,16 +1,19 @@
 """Validation: the metrics compare what a model makes with the validation data."""
 
 from collections.abc import Iterable, Sequence
+from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from ganzoo.data import DataModule
 from ganzoo.game.counting import refuse_too_few
 from ganzoo.game.final import score_firmly
 from ganzoo.game.metric_trial import named, refuse_twins, scores_in
-from ganzoo.game.ranks import average_, total
-from ganzoo.metrics import SampleMetric, SharedFeatures, share_features
+from ganzoo.game.ranks import anywhere, average_, gathered_rows, total
+from ganzoo.game.recipes import ValidationRecipes
+from ganzoo.metrics import FeatureMetric, RealFeatures, SampleMetric, SharedFeatures, share_features
 from ganzoo.system.output import harmless
 
 __all__ = ["VALIDATION_SEED", "Validation"]
@@ -28,7 +31,8 @@ class Validation:
     def __init__(self, game: Any) -> None:
         self.game = game
         self.metrics: Sequence[SampleMetric] = []
-        self.features = SharedFeatures()
+        self.features, self.recipes = SharedFeatures(), ValidationRecipes(self, VALIDATION_SEED)
+        self.place: int | None = None  # of the batch in this rank's part of the set; None: it is no batch of that
         self.seen = 0  # real samples that this rank's validation has gone past, and as many generated ones
         self.num_samples = 0  # on which the scores of the last validation stand, over all ranks
         self.real_is_known = False  # the metrics have them all
@@ -46,7 +50,16 @@ class Validation:
             for metric in self.metrics:
                 with named(metric):
                     metric.prepare()
+            self.features.kept = self.kept_features()
             self.real_is_known = False
+
+    def kept_features(self) -> RealFeatures | None:
+        """Return the features of the real set that are kept between runs; None if no metric looks at it so."""
+        trainer = self.game.trainer
+        data = getattr(trainer, "datamodule", None)
+        if not isinstance(data, DataModule) or not any(looks_at_real(metric) for metric in self.metrics):
+            return None
+        return RealFeatures(self.recipes.content(data), (trainer.global_rank, trainer.world_size))
 
     @property
     def scores(self) -> dict[str, bool]:
@@ -58,7 +71,8 @@ class Validation:
         return scores_of(self.game.new_metrics(data))
 
     def start(self) -> None:
-        """Take the metrics to where the samples are; MPS has no float64, which they need."""
+        """Take the metrics to where the samples are; MPS has no float64, which they need. No NaN is scored."""
+        self.game.rounds.watch.settle()
         device = self.game.device
         for metric in self.metrics:
             metric.to("cpu" if device.type == "mps" else device)
@@ -67,8 +81,10 @@ class Validation:
         """Number the samples of all ranks, and show these to the metrics."""
         game, size = self.game, len(next(iter(batch.values())))
         rows = game.global_rank + game.trainer.world_size * torch.arange(self.seen, self.seen + size)
+        self.place = self.seen
         self.seen += size
         game.compare(batch, rows)
+        self.place = None
 
     def update(self, real: Any, fake: Any, **told: Any) -> None:
         """Show the metrics real samples, once a run, and generated ones; their features are extracted once.
@@ -76,7 +92,7 @@ class Validation:
         Args:
             real: samples (N, ...), or images by name.
             fake: the same of what was made.
-            told: what the generated samples were asked for: `label`.
+            told: what the generated samples were asked for, and the real ones are: `label`.
         """
         self.show(self.metrics, None if self.real_is_known else real, fake, **told)
 
@@ -86,11 +102,11 @@ class Validation:
             return
         device = metrics[0].device
         real, fake = (None if samples is None else on(device, samples) for samples in (real, fake))
-        with self.features:
+        with self.features.batch(real, self.place):
             for metric in metrics:
                 with named(metric):
                     if real is not None:
-                        metric.update(real, real=True)
+                        metric.update(real, real=True, **told)
                     if fake is not None:
                         metric.update(fake, real=False, **told)
 
@@ -108,6 +124,8 @@ class Validation:
             if recipe:
                 game.print(harmless(f"{' and '.join(f'{stage}/{name}' for name in metric.scores)}: {recipe}."))
             metric.forget() if trainer.sanity_checking else metric.reset()
+        self.keep_features()
+        self.recipes.log(dict.fromkeys(self.metrics, self.num_samples), stage)
         self.seen, self.real_is_known = 0, not trainer.sanity_checking
         self.recipes_are_told |= not trainer.sanity_checking
         if values:
@@ -117,6 +135,16 @@ class Validation:
         game.log_dict({name: value.float() for name, value in values.items()}, logger=False)
         if trainer.state.fn == "fit" and not trainer.sanity_checking:
             self.report(values)
+
+    def keep_features(self) -> None:
+        """Keep the features of the real set, now that they have all been seen; called on all ranks."""
+        kept, device = self.features.kept, self.game.trainer.strategy.root_device
+        if kept is None or self.real_is_known:
+            return
+        if self.game.trainer.sanity_checking or anywhere(self.seen == 0, device):
+            kept.forget()
+        else:
+            kept.save(partial(gathered_rows, device=device), partial(anywhere, device=device))
 
     def end_run(self) -> None:
         """Report the firm scores as `final/...`, once all else of the run is saved."""
@@ -137,6 +165,11 @@ class Validation:
         for logger in trainer.loggers:
             logger.log_metrics(numbers, step=step)
         trainer.callback_metrics.update({name: torch.tensor(number) for name, number in numbers.items()})
+
+
+def looks_at_real(metric: SampleMetric) -> bool:
+    """Say whether a metric, or one in it, needs the features of real samples."""
+    return any(isinstance(part, FeatureMetric) and part.needs_real for part in metric.modules())
 
 
 def scores_of(metrics: Iterable[SampleMetric]) -> dict[str, bool]:

@@ -3,7 +3,9 @@
 import hashlib
 import math
 import os
+import tokenize
 import zipfile
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,11 +21,17 @@ from ganzoo.latent.spaces import Space, numbers_in, render
 from ganzoo.system.errors import UserError
 from ganzoo.system.files import collected
 
-__all__ = ["Codes", "codes_named", "fingerprint", "read_arrays", "refuse_others", "save_arrays"]
+__all__ = ["Codes", "codes_named", "fingerprint", "is_file", "read_arrays", "refuse_others", "save_arrays"]
 
 THIS = "an .npz file as `ganzoo project` or `ganzoo edit` writes it"
-NOISE = "noise/"  # before the names of noise maps
+NOISE, CONSTANT = "noise/", "noise_const"  # before the names of noise maps, and at their end
+LARGEST = 1e9  # of a code's numbers: their squares are still in the range of float32
 BATCH = 16
+KINDS = ("float16", "float32", "float64", "bool", "uint8", "int8", "int16", "int32", "int64")  # that torch has, too
+UNREADABLE = (
+    *(OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error, MemoryError, NotImplementedError),
+    *(SyntaxError, RecursionError, tokenize.TokenError, RuntimeError, TypeError, OverflowError),  # of odd headers
+)
 
 
 @dataclass
@@ -112,37 +120,61 @@ class Codes:
         if styles is not None:
             wanted |= {"w": (styles.w_dim,), "w+": (styles.num_ws, styles.w_dim)}
         names = np.atleast_1d(arrays.get("names", np.array([], "U1")))
-        rows, seed = arrays.get("rows", np.arange(len(values))), arrays.get("seed", np.array(0))
-        whole = rows.shape == (len(values),) and seed.shape == ()
+        rows, seed = arrays.get("rows", np.arange(*values.shape[:1] or (0,))), arrays.get("seed", np.array(0))
+        whole = values.ndim > 1 and rows.shape == values.shape[:1] and seed.shape == ()
         whole = whole and all(x.dtype.kind == "i" and (x >= 0).all() for x in (rows, seed))
         if values.dtype.kind != "f" or values.shape[1:] != wanted.get(space) or not len(values) or not whole:
             raise UserError(f"{path} has codes of shape {values.shape} in {space[:10]}, which is none: give {THIS}.")
-        if not np.isfinite(values).all():
-            raise UserError(f"{path} has codes that are NaN or infinite: make it again.")
-        y = torch.from_numpy(arrays["y"]) if "y" in arrays else None
-        if (y is not None and len(y) != len(values)) or (space == "z" and (y is None) != (model.condition is None)):
+        given = torch.from_numpy(values).float()
+        if not (given.abs() <= LARGEST).all():
+            raise UserError(f"{path} has codes that are NaN, infinite or beyond {LARGEST:,.0f}: make it again.")
+        y = told_in(arrays["y"], len(values), model) if "y" in arrays else None
+        if ("y" in arrays and y is None) or (space == "z" and (y is None) != (model.condition is None)):
             raise UserError(f"{path} does not say what the model is told: make it again.")
         maps = {name.removeprefix(NOISE): value for name, value in arrays.items() if name.startswith(NOISE)}
-        given = torch.from_numpy(values).float()
         found = cls(space, given, y, fitting_maps(path, maps, given, model, raw), int(seed), torch.from_numpy(rows))  # type: ignore[arg-type]
         found.names = [str(name) for name in names] if len(names) == len(values) else found.names
         return found
 
 
+def told_in(y: np.ndarray, num: int, model: FromNoise) -> Tensor | None:
+    """Return what a model is told of `num` samples, (N,) classes or (N, D) numbers; None if an array is no such thing.
+
+    Numbers of classes are below how many there are.
+    """
+    width = 0 if model.condition is None else model.condition.width
+    if y.dtype.kind == "i" and y.shape == (num,) and (y >= 0).all() and (y < width).all():
+        return torch.from_numpy(y).long()
+    if y.dtype.kind == "f" and y.shape == (num, width) and width:
+        given = torch.from_numpy(y).float()
+        return given if (given.abs() <= LARGEST).all() else None
+    return None
+
+
 def fitting_maps(
     path: str | Path, maps: dict[str, np.ndarray], values: Tensor, model: FromNoise, raw: bool | None
 ) -> dict[str, Tensor]:
-    """Return noise maps that are those of a model.
+    """Return noise maps that are those of a model: all of them, or none.
 
     Raises:
         UserError: they are not.
     """
     synthesis = getattr(model.sampler(raw), "synthesis", nn.Module())
-    mine = dict(synthesis.named_buffers())
+    mine = {name: value for name, value in synthesis.named_buffers() if name.endswith(CONSTANT)}
     for name, value in maps.items():
         if name not in mine or value.shape != (len(values), *mine[name].shape) or value.dtype.kind != "f":
             raise UserError(f"{path} has a noise map {name[:60]} {value.shape} that the model does not have.")
-    return {name: torch.from_numpy(value) for name, value in maps.items()}
+    if maps and (missing := sorted(mine.keys() - maps.keys())):
+        raise UserError(f"{path} has noise maps, but not {missing[0]}, which the model has: make it again.")
+    given = {name: torch.from_numpy(value).float() for name, value in maps.items()}
+    if odd := [name for name, value in given.items() if not (value.abs() <= LARGEST).all()]:
+        raise UserError(f"{path} has a noise map {odd[0]} with numbers that are NaN, infinite or huge: make it again.")
+    return given
+
+
+def is_file(text: str) -> bool:
+    """Say whether what names codes is a file of them, and not numbers of samples."""
+    return text.endswith(".npz") or os.path.exists(text)
 
 
 def codes_named(
@@ -160,9 +192,11 @@ def codes_named(
         psi: truncation of the samples, in W.
 
     Raises:
-        UserError: it names none.
+        UserError: it names none, or a file, and a label or psi is given.
     """
-    if text.endswith(".npz") or os.path.exists(text):
+    if is_file(text):
+        if label is not None or psi != 1:
+            raise UserError(f"{text} has a class and a truncation already: leave --label and --psi out.")
         return Codes.read(text, model, raw)
     rows = torch.tensor(numbers_in(text, option))
     y, asked = None, model.asked(label)
@@ -212,7 +246,7 @@ def read_arrays(path: str | Path, needed: Sequence[str], this: str) -> dict[str,
                     refuse_bomb(info, member)
         with np.load(path, allow_pickle=False) as found:
             arrays = {name: found[name] for name in found.files}
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, MemoryError, SyntaxError) as error:
+    except UNREADABLE as error:
         reason = str(error).splitlines()[0][:120] if str(error) else type(error).__name__
         raise UserError(f"{path} can't be read ({reason}): give {this}.") from error
     if missing := [name for name in (*needed, "model") if name not in arrays]:
@@ -221,7 +255,7 @@ def read_arrays(path: str | Path, needed: Sequence[str], this: str) -> dict[str,
 
 
 def refuse_bomb(info: zipfile.ZipInfo, member: Any) -> None:
-    """Refuse an array that is packed, or claims more than its file holds.
+    """Refuse an array that is packed, claims more than its file holds, or has numbers of a kind that torch lacks.
 
     Raises:
         ValueError: it is so.
@@ -233,6 +267,8 @@ def refuse_bomb(info: zipfile.ZipInfo, member: Any) -> None:
     shape, _, dtype = read(member)
     if dtype.kind not in "fiubU":
         raise ValueError(f"{info.filename[:60]} holds objects")
+    if not dtype.isnative or (dtype.kind != "U" and dtype.name not in KINDS):
+        raise ValueError(f"{info.filename[:60]} has numbers of the kind {dtype.str}")
     if math.prod(shape) * dtype.itemsize > info.file_size:
         raise ValueError(f"{info.filename[:60]} claims {math.prod(shape):,} numbers")
 

@@ -12,12 +12,11 @@ from ganzoo.latent.distances import Distance
 from ganzoo.latent.labelled import Labelled, separated
 from ganzoo.latent.spaces import render
 from ganzoo.latent.walks import lerp, slerp
+from ganzoo.metrics.path_length import EPSILON, path_length
 from ganzoo.system.draws import Draws
 
-__all__ = ["conditional_entropy", "path_length", "path_lengths", "separability"]
+__all__ = ["conditional_entropy", "path_length", "path_lengths", "path_pairs", "separability"]
 
-EPSILON = 1e-4  # step along a path, as a share of it
-REJECTED = 0.01  # share of the lengths that is left out at either end, as in the authors' code
 CHANCE = 10  # sets the places on paths apart from other chance
 
 
@@ -34,12 +33,31 @@ def path_lengths(
 ) -> Iterator[Tensor]:
     """Yield d(G(t), G(t + epsilon)) / epsilon^2 at points of paths between pairs of latents, (N,) each, `num` in all.
 
-    Equations 2 and 3. In Z paths are arcs, in W lines. Both images have the same noise, and a conditional model is told
-    the same class.
+    Equations 2 and 3 of Karras et al. 2019: see `path_pairs`, whose images it compares by `distance`.
+    """
+    for a, b in path_pairs(model, space, num, sampling, epsilon, seed, raw, batch_size):
+        with torch.no_grad():
+            yield distance(a, b).double().cpu() / epsilon**2
+
+
+def path_pairs(
+    model: FromNoise,
+    space: Literal["z", "w"],
+    num: int,
+    sampling: Literal["full", "end"] = "full",
+    epsilon: float = EPSILON,
+    seed: int = 0,
+    raw: bool | None = None,
+    batch_size: int = 16,
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """Yield images at points of paths between pairs of latents, and a step further, `num` pairs in all.
+
+    In Z paths are arcs, in W lines. Both images have the same noise, and a conditional model is told the same class. If
+    the model has styles, latents in Z are first scaled to the same length, the root of latent_dim: arcs lie on a
+    sphere, as in the authors' code. In other models they keep their lengths. `ganzoo.metrics.PathLength` takes them.
 
     Args:
         model: what makes images.
-        distance: of two images.
         space: `z` or `w`.
         num: how many pairs.
         sampling: `full`: anywhere on a path; `end`: at its start.
@@ -58,24 +76,16 @@ def path_lengths(
         t = draws.uniform() if sampling == "full" else torch.zeros(len(rows), dtype=torch.float64)
         way = slerp if space == "z" else lerp
         a, b = a.double(), b.double()  # a step of 1e-4 needs more than the 7 digits of float32
-        points = [at(way, a, b, t + step) for step in (0, epsilon)]
+        if space == "z" and model.styles is not None:
+            a, b = (torch.nn.functional.normalize(z) * model.latent_dim**0.5 for z in (a, b))
         with torch.no_grad():
-            images = [render(model, point, space, y, raw, seed, rows) for point in points]
-            yield distance(*images).double().cpu() / epsilon**2
+            here, further = (render(model, at(way, a, b, t + step), space, y, raw, seed, rows) for step in (0, epsilon))
+        yield here, further
 
 
 def at(way: object, a: Tensor, b: Tensor, t: Tensor) -> Tensor:
     """Return a point on each of several paths, (N, D); t (N,) says where."""
     return torch.cat([way(a[i : i + 1], b[i : i + 1], t[i : i + 1])[0] for i in range(len(a))])  # type: ignore[operator]
-
-
-def path_length(lengths: Tensor) -> float:
-    """Return the mean of lengths (N,), without the hundredth that is shortest and the hundredth that is longest."""
-    low, high = (
-        lengths.quantile(REJECTED, interpolation="lower"),
-        lengths.quantile(1 - REJECTED, interpolation="higher"),
-    )
-    return float(lengths[(lengths >= low) & (lengths <= high)].mean())
 
 
 def conditional_entropy(labels: Tensor, seen: Tensor) -> float:

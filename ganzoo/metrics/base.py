@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
+import torch
 from torch import Tensor
 from torchmetrics import Metric
 
@@ -20,7 +21,12 @@ class SampleMetric(Metric):
     """
 
     scores: ClassVar[dict[str, bool]] = {}
-    """The names that `compute` returns, the main one first, and whether a higher value is the better one."""
+    """The names that `compute` returns, the main one first, and whether a higher value is the better one.
+
+    A name that ends in `_std` is the deviation of the score before it, and nothing to rank by."""
+
+    asked: ClassVar[str] = ""
+    """What people call the question on the command line, such as `fid`; empty: it is not asked for by name."""
 
     of_real: ClassVar[tuple[str, ...]] = ()
     """The states that belong to the real samples."""
@@ -33,6 +39,13 @@ class SampleMetric(Metric):
     because it is dear, or because a protocol says so."""
 
     full_state_update = False
+
+    def meet(self, data: Any) -> None:
+        """Learn which DataModule the samples belong to, before `prepare`; it need not be set up yet."""
+
+    def settings(self) -> dict[str, Any]:
+        """Return the options that change its figures, by name: plain values, as JSON has them."""
+        return {}
 
     def prepare(self) -> None:
         """Get what the first `update` needs, if that takes long or can fail, such as a network's weights."""
@@ -75,6 +88,22 @@ class SampleMetric(Metric):
         super().merge_state(incoming_state)
         for metric, other in zip(self.owned(), incoming_state.owned(), strict=True):
             metric.merge_state(other)
+
+    def sync(self, *args: Any, **kwargs: Any) -> None:
+        """Gather what all ranks have seen. Lists are gathered row by row; a rank without samples has none of them.
+
+        torchmetrics would wait for ever there: the other ranks' rows have more dimensions than its empty list.
+        """
+        shared = torch.distributed.is_available() and torch.distributed.is_initialized()
+        if shared and kwargs.get("should_sync", True):  # not where one rank computes alone
+            lists = {name: getattr(self, name) for name, default in self._defaults.items() if isinstance(default, list)}
+            mine = {name: (rows[0].shape[1:], rows[0].dtype) for name, rows in lists.items() if len(rows)}
+            every: list[Any] = [None] * torch.distributed.get_world_size()
+            torch.distributed.all_gather_object(every, mine)
+            for name in lists.keys() - mine.keys():
+                if known := next((other[name] for other in every if name in other), None):
+                    setattr(self, name, [torch.empty(0, *known[0], dtype=known[1], device=self.device)])
+        super().sync(*args, **kwargs)
 
     def owned(self) -> list[Metric]:
         """Return the metrics that this one is made of."""

@@ -8,7 +8,9 @@ import torch
 from torch import Tensor, nn
 
 from ganzoo.metrics.base import SampleMetric
-from ganzoo.networks.frozen.inception import Extractor
+from ganzoo.metrics.real_features import RealFeatures
+from ganzoo.networks.frozen.extractor import Extractor
+from ganzoo.networks.frozen.inception import Inception
 from ganzoo.system.errors import UserError
 
 __all__ = ["FeatureMetric", "Known", "SharedFeatures", "share_features"]
@@ -17,12 +19,19 @@ __all__ = ["FeatureMetric", "Known", "SharedFeatures", "share_features"]
 class SharedFeatures(AbstractContextManager):
     """The features of a batch of samples, extracted when they are first asked for, and forgotten with the batch.
 
-    A `with` block is a batch: in it, an extractor looks at a tensor of samples once.
+    A `with` block is a batch: in it, an extractor looks at a tensor of samples once, and not at all at real ones whose
+    features are kept from an earlier run.
+
+    Attributes:
+        kept: the features of the real set, of this run and of earlier ones. None: nothing is kept.
+        real: the real samples of the batch that `kept` knows: their name, and how many of the set came before.
     """
 
     def __init__(self) -> None:
         self.known: dict[tuple[int, int], tuple[Tensor, Tensor]] = {}
         self.in_batch = False
+        self.kept: RealFeatures | None = None
+        self.real: dict[int, tuple[str, int]] = {}
 
     def __enter__(self) -> "SharedFeatures":
         self.in_batch = True
@@ -31,6 +40,18 @@ class SharedFeatures(AbstractContextManager):
     def __exit__(self, *raised: Any) -> None:
         self.in_batch = False
         self.known.clear()
+        self.real.clear()
+
+    def batch(self, real: Any, start: int | None) -> "SharedFeatures":
+        """Return what is to be entered for a batch.
+
+        Args:
+            real: its real samples (N, ...), or images by name, if they are shown.
+            start: how many of the set came before, on this rank. None: they are not the set's, in order.
+        """
+        named = real if isinstance(real, dict) else {"image": real}
+        self.real = {} if start is None or real is None else {id(x): (name, start) for name, x in named.items()}
+        return self
 
     def of(self, extractor: Extractor, x: Tensor, real: bool) -> Tensor:
         """Return the features (N, F) of samples x (N, ...); as `features_of` outside of a batch."""
@@ -38,31 +59,46 @@ class SharedFeatures(AbstractContextManager):
             return features_of(extractor, x, real)
         key = id(extractor), id(x)
         if key not in self.known:
-            self.known[key] = x, features_of(extractor, x, real)  # x is kept: another tensor can't get its id
+            self.known[key] = x, self.seen(extractor, x, real)  # x is kept: another tensor can't get its id
         return self.known[key][1]
+
+    def seen(self, extractor: Extractor, x: Tensor, real: bool) -> Tensor:
+        """Return the features of samples, from the cache or extracted."""
+        if not real or self.kept is None or id(x) not in self.real:
+            return features_of(extractor, x, real)
+        return self.kept.of(extractor, x, *self.real[id(x)], lambda: features_of(extractor, x, real))
 
 
 class FeatureMetric(SampleMetric):
     """A question asked of the features that a network sees in samples.
 
-    A subclass says in `update_features` what it does with them. Used alone, the metric extracts them itself; those that
-    `share_features` knows share them.
+    A subclass says in `update_features` what it does with them, and in `names` what its scores are called. Used alone,
+    the metric extracts the features itself; those that `share_features` knows share them.
 
     Args:
-        extractor: what looks at the samples; it gets frozen.
+        extractor: what looks at the samples; it gets frozen. None: the `default`, mostly `Inception`.
         kwargs: the options of torchmetrics.Metric.
 
     Raises:
+        UserError: an extractor that does not say what it is.
         ValueError: samples or features that are not finite.
     """
+
+    names: ClassVar[dict[str, bool]] = {}
+    """The scores' names by the default extractor, the main one first, and whether a higher value is the better one.
+    `scores` adds the suffix of another extractor, for its figures are others."""
 
     needs_real: ClassVar[bool] = True
     """Whether it needs the real samples; if not, their features are not extracted."""
 
+    default: ClassVar[type[Extractor]] = Inception
+    """The extractor that sees the samples, unless another one is given."""
+
     extractor: Extractor
 
-    def __init__(self, extractor: Extractor, **kwargs: Any) -> None:
+    def __init__(self, extractor: Extractor | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
+        extractor = self.default() if extractor is None else extractor
         if missing := [name for name in ("num_features", "recipe") if not hasattr(extractor, name)]:
             raise UserError(
                 f"{type(extractor).__name__} has no {' and no '.join(missing)}: an extractor says how many features it "
@@ -70,6 +106,31 @@ class FeatureMetric(SampleMetric):
             )
         self.extractor = extractor.eval().requires_grad_(False)
         self.shared = SharedFeatures()
+        if self.names:
+            self.name_scores()
+
+    def name_scores(self) -> None:
+        """Name the scores after the extractor."""
+        suffix, is_default = self.extractor.suffix, isinstance(self.extractor, self.default)
+        if is_default:
+            suffix = suffix.removeprefix(f"_{self.extractor.name}")
+        elif isinstance(self.extractor, Inception):
+            suffix = f"_{self.extractor.name}{suffix}"
+        if not suffix and not is_default:
+            raise UserError(
+                f"{type(self.extractor).__name__} is not {self.default.__name__}, so its figures are no "
+                f"{' and '.join(self.names)}: "
+                'give it a `name`, such as "mine", or a `suffix`, such as "_mine", for their names.'
+            )
+        self.scores = {name + suffix: higher for name, higher in self.names.items()}  # type: ignore[misc]
+
+    def scored(self, *values: Tensor) -> dict[str, Tensor]:
+        """Return values, in the order of `names`, by the scores' names."""
+        return dict(zip(self.scores, values, strict=True))
+
+    def meet(self, data: Any) -> None:
+        """Take the extractor that belongs to the data, if it is learned from them."""
+        self.extractor = self.extractor.of(data).eval().requires_grad_(False)
 
     def prepare(self) -> None:
         """Get the extractor's weights."""

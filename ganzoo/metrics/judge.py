@@ -1,9 +1,11 @@
-"""The judge: a small classifier of grey images, trained on the data itself. It scores generated images."""
+"""The judge: a small classifier of images, trained on the data itself. It scores generated images."""
 
 import hashlib
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import torch
 import torch.nn.functional as F
@@ -20,24 +22,31 @@ __all__ = ["Judge", "JudgeMetric", "judge_of"]
 
 VERSION = 3  # of the judge: raise it when its network or training changes, since scores by two judges do not compare
 SIZE = 28  # px, in which it looks at images
+TAUGHT = 20_000  # images of a set that it learns from, where the set is not held in memory
+JUDGES: Any = WeakKeyDictionary()  # of the labelled sets of this process that have none of their own
 
 
 class Judge(Extractor):
-    """A classifier of grey images, looked at in 28 px: three convolutions with stride 2, 128 features, the logits.
+    """A classifier of images, looked at in 28 px: three convolutions with stride 2, 128 features, the logits.
 
     Args:
         num_classes: how many classes it tells apart.
         learn: returns a trained judge. Its weights are taken when they are first needed, since training takes long.
             None: the weights stay as they are.
+        channels: of the images. With 1 each channel of an image is looked at alone.
     """
 
+    name = "judge"
     num_features = 128
+    channels = 1
     recipe = "a small classifier of the data itself"
+    resize = "bilinear to 28 px with antialiasing"
 
-    def __init__(self, num_classes: int = 10, learn: Callable[[], "Judge"] | None = None) -> None:
+    def __init__(self, num_classes: int = 10, learn: Callable[[], "Judge"] | None = None, channels: int = 1) -> None:
         super().__init__()
+        self.channels = channels
         self.features = nn.Sequential(
-            *(nn.Conv2d(1, 16, 3, stride=2, padding=1, bias=False), nn.BatchNorm2d(16), nn.ReLU()),
+            *(nn.Conv2d(channels, 16, 3, stride=2, padding=1, bias=False), nn.BatchNorm2d(16), nn.ReLU()),
             *(nn.Conv2d(16, 48, 3, stride=2, padding=1, bias=False), nn.BatchNorm2d(48), nn.ReLU()),
             *(nn.Conv2d(48, 64, 3, stride=2, padding=1, bias=False), nn.BatchNorm2d(64), nn.ReLU()),
             *(nn.Flatten(), nn.Linear(64 * 4 * 4, self.num_features), nn.ReLU()),
@@ -53,17 +62,49 @@ class Judge(Extractor):
             self.learn = None
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return the features (N, 128) of images (N, 1, H, W) in [-1, 1]."""
+        """Return the features (N, 128) of images (N, channels, H, W) in [-1, 1]."""
         self.load()
         return self.features(seen_small(x))
 
     def extract(self, x: Tensor) -> Tensor:
         """Return the features (N, C x 128), float32, of images (N, C, H, W) in [-1, 1], whatever the run's precision.
 
-        Each channel is looked at alone; theirs follow one another.
+        A judge of grey images looks at each channel alone; their features follow one another.
+
+        Raises:
+            UserError: samples that are no images, or have other channels.
         """
+        if x.ndim != 4 or x.shape[1] % self.channels:
+            raise UserError(
+                f"the judge looks at images of {self.channels} channels, (N, C, H, W), not {tuple(x.shape)}: leave out "
+                "the metrics that need it."
+            )
         with torch.no_grad(), torch.autocast(x.device.type, enabled=False):
-            return self(x.flatten(0, 1).unsqueeze(1).float()).view(len(x), -1)
+            return self(x.reshape(-1, self.channels, *x.shape[2:]).float()).view(len(x), -1)
+
+    def of(self, data: Any) -> Extractor:
+        """Return the judge of a labelled set: its own, or one that learns from its training images when it is needed.
+
+        Raises:
+            UserError: the set has no labels.
+        """
+        own: Judge | None = data.judge() if hasattr(data, "judge") else None
+        if own is not None:
+            return own
+        if not hasattr(data, "train"):  # nobody knows yet how many classes there are
+            return self
+        if data.num_classes is None or data.train.labels is None:
+            raise UserError(
+                f"{type(data).__name__} has no labels here, so no judge: leave out the metrics that need it."
+            )
+        if data not in JUDGES:
+            with torch.random.fork_rng(devices=[]):
+                JUDGES[data] = Judge(data.num_classes, partial(learned, data), data.shape[0]).eval()
+        return JUDGES[data]
+
+    def logits_of(self, features: Tensor) -> Tensor:
+        """Return the logits (N, classes) of features (N, 128)."""
+        return self.scores(features)[:, 0]
 
     def classes(self, features: Tensor) -> Tensor:
         """Return the classes (N,), int64, that it sees in images with these features (N, C x 128).
@@ -88,7 +129,9 @@ class Judge(Extractor):
 class JudgeMetric(FeatureMetric):
     """A question asked of what a judge sees in images."""
 
-    def __init__(self, judge: Judge, **kwargs: Any) -> None:
+    default = Judge
+
+    def __init__(self, judge: Judge | None = None, **kwargs: Any) -> None:
         super().__init__(judge, **kwargs)
 
     @property
@@ -99,7 +142,7 @@ class JudgeMetric(FeatureMetric):
 
 
 def seen_small(x: Tensor) -> Tensor:
-    """Return images (N, 1, H, W) of any size as the judge looks at them, (N, 1, 28, 28)."""
+    """Return images (N, C, H, W) of any size as the judge looks at them, (N, C, 28, 28)."""
     return x if x.shape[-2:] == (SIZE, SIZE) else F.interpolate(x, (SIZE, SIZE), mode="bilinear", antialias=True)
 
 
@@ -112,7 +155,7 @@ def judge_of(image: Tensor, label: Tensor, num_classes: int = 10) -> Judge:
     be read, the judge is trained again.
 
     Args:
-        image: (N, 1, H, W), uint8.
+        image: (N, C, H, W), uint8.
         label: (N,), int64, below `num_classes`.
         num_classes: how many there are.
     """
@@ -121,7 +164,7 @@ def judge_of(image: Tensor, label: Tensor, num_classes: int = 10) -> Judge:
     digest.update(f"{image.shape}{VERSION}".encode())
     cache = cache_folder().parent / f"judge-{digest.hexdigest()}.pt"
     with torch.random.fork_rng(devices=[]):  # a run's own chance doesn't depend on its scores
-        judge = Judge(num_classes)
+        judge = Judge(num_classes, channels=image.shape[1])
     try:
         judge.load_state_dict(torch.load(cache, weights_only=True))
     except Exception:  # it is not there, or spoiled in any way
@@ -129,6 +172,19 @@ def judge_of(image: Tensor, label: Tensor, num_classes: int = 10) -> Judge:
         with suppress(UserError), collected(cache) as file:
             torch.save(judge.state_dict(), file)
     return judge.eval()
+
+
+def learned(data: Any) -> Judge:
+    """Return the judge of a labelled DataModule, trained on at most `TAUGHT` images, which are spread over the set."""
+
+    def learn() -> Judge:
+        rows = torch.arange(0, len(data.train), max(1, -(-len(data.train) // TAUGHT)))
+        parts = follow(rows.split(256), "Reading images for the judge")
+        small = [seen_small(data.train[part]["image"]).round().to(torch.uint8) for part in parts]
+        return judge_of(torch.cat(small), data.train.labels[rows], data.num_classes)
+
+    judge: Judge = data.on_rank_0(learn)
+    return judge
 
 
 def trained(images: Tensor, labels: Tensor, num_classes: int, batch_size: int = 128, lr: float = 5e-3) -> Judge:
@@ -140,7 +196,7 @@ def trained(images: Tensor, labels: Tensor, num_classes: int, batch_size: int = 
     images = seen_small(images)
     with torch.random.fork_rng(devices=[]), torch.inference_mode(False), torch.enable_grad():
         torch.manual_seed(0)
-        judge = Judge(num_classes)
+        judge = Judge(num_classes, channels=images.shape[1])
         optimizer = torch.optim.Adam(judge.parameters(), lr)
         schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, lr, total_steps=steps)
         for _ in follow(range(steps), "Training the judge, once"):

@@ -34,6 +34,7 @@ class SlicedWassersteinDistance(SampleMetric):
             ``compute`` without real or without generated samples.
     """
 
+    asked = "swd"
     scores: ClassVar[dict[str, bool]] = {"swd": False}
     of_real: ClassVar[tuple[str, ...]] = ("real",)
     enough: ClassVar[int] = 20_000
@@ -52,6 +53,10 @@ class SlicedWassersteinDistance(SampleMetric):
         self.add_state("real", default=[], dist_reduce_fx="cat")
         self.add_state("fake", default=[], dist_reduce_fx="cat")
         self.register_buffer("directions", None, persistent=False)
+
+    def settings(self) -> dict[str, Any]:
+        """Return the directions."""
+        return {"projections": self.num_projections, "seed": self.seed}
 
     def update(self, x: Tensor, real: bool, label: Tensor | None = None) -> None:
         """Take in real or generated samples ``x``: images (N, C, H, W) in [-1, 1] or points (N, D)."""

@@ -7,8 +7,9 @@ from torch import Tensor
 from torchmetrics.functional.image import structural_similarity_index_measure
 
 from ganzoo.metrics.base import SampleMetric
+from ganzoo.metrics.diversity import perceptual_distance
 
-__all__ = ["CycleDistance", "OfDomain", "PairScores", "TranslationMetric"]
+__all__ = ["CycleDistance", "OfDomain", "PairScores", "PairedLPIPS", "TranslationMetric", "of_domain"]
 
 
 class TranslationMetric(SampleMetric):
@@ -42,6 +43,10 @@ class OfDomain(TranslationMetric):
         """Get what the metric needs."""
         self.metric.prepare()
 
+    def settings(self) -> dict[str, Any]:
+        """Return those of the metric, and the domain."""
+        return {**self.metric.settings(), "domain": self.domain}
+
     def recipe(self) -> str:
         """Say what the metric says."""
         return self.metric.recipe()
@@ -53,6 +58,16 @@ class OfDomain(TranslationMetric):
     def compute(self) -> dict[str, Tensor]:
         """Return the metric's scores, by their names with the domain's."""
         return {f"{name}_{self.domain}": value for name, value in self.metric.compute().items()}
+
+
+def of_domain(metric: SampleMetric, way: Any) -> SampleMetric:
+    """Return a metric asked of what a way makes, beside the domain that it makes it for.
+
+    Args:
+        metric: a metric of samples; one of translations knows by itself what it looks at.
+        way: has the names `makes`, of the domain, and `name`.
+    """
+    return metric if isinstance(metric, TranslationMetric) else OfDomain(metric, way.makes, way.name)
 
 
 class Mean(TranslationMetric):
@@ -112,6 +127,42 @@ class PairScores(Mean):
         ssim = structural_similarity_index_measure(*halves, data_range=1.0, reduction="none")
         assert isinstance(ssim, Tensor)
         return [error.abs().mean((1, 2, 3)), psnr, ssim.view(-1)]
+
+
+class PairedLPIPS(Mean):
+    """`lpips`, how far are translations from their targets as a network sees them? The mean LPIPS distance (VGG16).
+
+    Of models that learn from pairs alone.
+
+    Args:
+        weights: torchvision's file of VGG16. None: the one in torch's cache.
+        made: the name of what was made.
+        target: the name of what it should be.
+        kwargs: the options of torchmetrics.Metric.
+
+    Raises:
+        UserError: the weights are missing.
+    """
+
+    asked = "paired-lpips"
+    scores = {"lpips": False}  # noqa: RUF012
+
+    def __init__(self, weights: str | None = None, made: str = "AtoB", target: str = "b", **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.weights, self.made, self.target = weights, made, target
+        self.distance: list[Any] = []  # in a list, so that no checkpoint has it
+
+    def prepare(self) -> None:
+        """Get the weights."""
+        if not self.distance:
+            self.distance.append(perceptual_distance(self.weights))
+
+    def figures(self, images: dict[str, Tensor]) -> list[Tensor]:
+        """Return the distance of each translation."""
+        self.prepare()
+        with torch.no_grad():
+            made: Tensor = self.distance[0].to(self.device)(images[self.made], images[self.target])
+        return [made]
 
 
 class CycleDistance(Mean):

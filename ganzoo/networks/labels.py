@@ -6,7 +6,6 @@ Labels are classes (N,), int64, or mixtures of them (N, num_classes), float: a w
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ganzoo.system.errors import UserError
@@ -15,8 +14,13 @@ __all__ = ["AuxiliaryClassifier", "JoinedDiscriminator", "JoinedGenerator", "Pro
 
 
 def one_hot(y: Tensor, num_classes: int, like: Tensor) -> Tensor:
-    """Labels as floats (N, num_classes), of the type of ``like``; mixtures of classes as they are."""
-    return (y if y.is_floating_point() else F.one_hot(y, num_classes)).to(like.dtype)
+    """Labels as floats (N, num_classes), of the type of ``like``; mixtures of classes as they are.
+
+    torch's own `one_hot` would wait for a GPU to look for labels that there are not.
+    """
+    if y.is_floating_point():
+        return y.to(like.dtype)
+    return (y[:, None] == torch.arange(num_classes, device=y.device)).to(like.dtype)
 
 
 class JoinedGenerator(nn.Module):

@@ -45,6 +45,16 @@ def sizes(shape: tuple[int, ...], fmaps: float, width: int) -> dict[int, int]:
     return {side: max(1, min(int(BASE * fmaps) // side, width)) for side in sides}
 
 
+def check_precision(half_sizes: int, clamp: float | None) -> None:
+    """Refuse a number of sizes in half precision, or a bound of maps, that means nothing.
+
+    Raises:
+        UserError: it is so.
+    """
+    if half_sizes < 0 or (clamp is not None and not clamp > 0):
+        raise UserError(f"half_sizes is {half_sizes} and clamp {clamp}: give 0 or more sizes, and a bound above 0.")
+
+
 class Mapping(nn.Module):
     """Latents z (N, z_dim), and labels, to styles w (N, w_dim): linear layers that learn slowly (section 4 of 2019).
 
@@ -271,6 +281,7 @@ class StyleGAN2Generator(nn.Module):
         clamp: float | None = None,
     ) -> None:
         super().__init__()
+        check_precision(half_sizes, clamp)
         self.mapping = Mapping(latent_dim, w_dim, num_classes, mapping_layers)
         self.synthesis = Synthesis(sizes(shape, fmaps, width), shape[0], w_dim, half_sizes, clamp)
         self.num_ws, self.w_dim = self.synthesis.num_ws, w_dim

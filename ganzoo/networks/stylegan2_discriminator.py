@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from ganzoo.networks.equalized import EqualConv, EqualLinear
 from ganzoo.networks.half import precision_of
 from ganzoo.networks.resampling import fir
-from ganzoo.networks.stylegan2 import Mapping, sizes
+from ganzoo.networks.stylegan2 import Mapping, check_precision, sizes
 from ganzoo.system.buffers import add_buffer
 from ganzoo.system.errors import UserError
 
@@ -139,6 +139,7 @@ class StyleGAN2Discriminator(nn.Module):
         super().__init__()
         if group < 1:
             raise UserError(f"group is {group}: give 1 (no minibatch standard deviation) or more samples.")
+        check_precision(half_sizes, clamp)
         channels = sizes(shape, fmaps, width)
         *self.sides, _ = sorted(channels, reverse=True)
         last = channels[4]

@@ -10,10 +10,12 @@ from lightning.pytorch.plugins.io import TorchCheckpointIO
 from torch import Tensor
 
 from ganzoo.game import Game
-from ganzoo.game.keeping import FORMAT, misfit, take_names
+from ganzoo.game.keeping import FORMAT, completed, misfit, take_names
 from ganzoo.runs.bounded import bounded
 from ganzoo.runs.chosen import chosen, in_run
 from ganzoo.runs.earlier import state_of_today
+from ganzoo.runs.exported import SUFFIX, read_exported
+from ganzoo.runs.hub import fetched, is_on_hub
 from ganzoo.runs.naming import first_line, names_in, refuse_unpublished, short, without_training
 from ganzoo.runs.reader import Reader
 from ganzoo.runs.wellformed import held_by, refuse_odd_records, refuse_unplayable
@@ -22,7 +24,10 @@ from ganzoo.system.files import written
 from ganzoo.system.places import at_home, local
 from ganzoo.system.weights import plain_contents
 
-__all__ = ["SafeCheckpointIO", "load", "model_of", "read", "refuse_unplayable"]
+__all__ = ["SafeCheckpointIO", "built", "load", "model_of", "read", "refuse_unplayable"]
+
+
+OPPONENT = 25_000_000  # weights; what the discriminator of a file may have that holds a generator alone
 
 
 class SafeCheckpointIO(TorchCheckpointIO):
@@ -53,9 +58,13 @@ class SafeCheckpointIO(TorchCheckpointIO):
 def read(path: str | Path) -> dict[str, Any]:
     """Return the contents of a ganzoo checkpoint, on the CPU. Pickled code is refused (`weights_only`).
 
+    A generator by itself, in a file of safetensors, has the form of an import.
+
     Raises:
         UserError: it is missing, truncated, no checkpoint, not ganzoo's, or holds more than tensors and plain values.
     """
+    if is_on_hub(path):
+        path = fetched(str(path))
     if "://" in str(path):
         raise UserError(f"{path} is a URL: fetch the checkpoint, and give the path of the file.")
     path = in_run(at_home(path))
@@ -63,6 +72,20 @@ def read(path: str | Path) -> dict[str, Any]:
         raise UserError(f"{path} is a folder: give a .ckpt file, such as {path}/checkpoints/last.ckpt of a run.")
     if not os.path.isfile(path):
         raise UserError(f"there is no checkpoint {path}: give the path of a .ckpt file of a run.")
+    checkpoint = read_exported(path) if path.suffix == SUFFIX else contents_of(path)
+    refuse_odd_records(checkpoint, path)
+    written_by = checkpoint["ganzoo"].get("format", 0) if isinstance(checkpoint["ganzoo"], dict) else 0
+    if type(written_by) is not int or not 0 <= written_by <= FORMAT:
+        raise UserError(
+            f"{path} has format {str(written_by)[:20]} and this ganzoo reads up to {FORMAT}: update ganzoo "
+            "(pip install --upgrade ganzoo)."
+        )
+    state_of_today(checkpoint)
+    return checkpoint
+
+
+def contents_of(path: Path) -> dict[str, Any]:
+    """Return the contents of a .ckpt file; see `read`."""
     try:
         checkpoint = plain_contents(path)
     except UserError:
@@ -77,14 +100,6 @@ def read(path: str | Path) -> dict[str, Any]:
         ) from error
     if not isinstance(checkpoint, dict) or "ganzoo" not in checkpoint:
         raise UserError(f"{path} is not a checkpoint of ganzoo: give a .ckpt file of a ganzoo run.")
-    refuse_odd_records(checkpoint, path)
-    written_by = checkpoint["ganzoo"].get("format", 0) if isinstance(checkpoint["ganzoo"], dict) else 0
-    if type(written_by) is not int or not 0 <= written_by <= FORMAT:
-        raise UserError(
-            f"{path} has format {str(written_by)[:20]} and this ganzoo reads up to {FORMAT}: update ganzoo "
-            "(pip install --upgrade ganzoo)."
-        )
-    state_of_today(checkpoint)
     return checkpoint
 
 
@@ -123,14 +138,19 @@ def load(path: str | Path, trust: bool = False) -> Game:
     """Return the model of a checkpoint, of the very class that was trained, in evaluation mode on the CPU.
 
     Args:
-        path: the .ckpt file.
+        path: a .ckpt file; a run's folder, whose last checkpoint is taken; a .safetensors that `ganzoo export` made; or
+            `hf://user/name`, a model that `ganzoo push` uploaded to Hugging Face's hub.
         trust: let it name classes of others than ganzoo, such as a network of your own. They are imported, which runs
             their code: give it for checkpoints whose maker you trust.
 
     Raises:
         UserError: the checkpoint can't be read, names what is not trusted, or its model can't be built from it alone.
     """
-    checkpoint = read(path)
+    return built(read(path), path, trust)
+
+
+def built(checkpoint: dict[str, Any], path: str | Path, trust: bool = False) -> Game:
+    """Return the model of a checkpoint's contents; see `load`."""
     unrecorded = record_of(checkpoint, path)["unrecorded"]
     networks = [name for name in ("generator", "discriminator") if isinstance(unrecorded, list) and name in unrecorded]
     if networks:
@@ -147,9 +167,10 @@ def load(path: str | Path, trust: bool = False) -> Game:
         raise UserError(f"{path} holds no weights: give a .ckpt file of a ganzoo run.")
     try:
         model: Game = Reader(trust).read(named, Game)
-        with bounded(model, held_by(weights)):
+        alone = not any(name.startswith("discriminator.") for name in weights)
+        with bounded(model, max(held_by(weights), OPPONENT if alone else 0)):
             model.configure_model()
-        fit_weights(model, weights)
+        fit_weights(model, completed(model, checkpoint))
         take_names(model, checkpoint["ganzoo"])
     except UserError as error:
         reason = f"{error}{hint}"

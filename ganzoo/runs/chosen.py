@@ -1,8 +1,12 @@
-"""Which checkpoint is meant by the folder of a run. Nothing heavy is imported: it is asked before torch is there."""
+"""Which checkpoint is meant by the folder of a run, or by a name on the hub.
+
+Nothing heavy is imported: it is asked before torch is there.
+"""
 
 import os
 from pathlib import Path
 
+from ganzoo.runs.hub import MODEL, fetched, is_on_hub
 from ganzoo.system.machine import rank
 from ganzoo.system.output import say
 
@@ -12,9 +16,10 @@ __all__ = ["chosen", "folder_of", "in_run"]
 def in_run(path: str | Path) -> Path:
     """Return a checkpoint's path: of a run's folder, or of its folder of checkpoints, the last one; any other as it is.
 
-    Not `path.is_file()`, which raises in a folder that is closed to the user.
+    Of a folder as `ganzoo push` uploads it, the model. Not `path.is_file()`, which raises in a folder that is closed to
+    the user.
     """
-    last = (Path(path, "checkpoints", "last.ckpt"), Path(path, "last.ckpt"))
+    last = (Path(path, "checkpoints", "last.ckpt"), Path(path, "last.ckpt"), Path(path, MODEL))
     return next((file for file in last if os.path.isfile(file)), Path(path))
 
 
@@ -27,11 +32,15 @@ def folder_of(run: str) -> str:
 
 
 def chosen(ckpt: str) -> str:
-    """Return the file of a checkpoint that a user names by its run's folder, and say which it is."""
+    """Return the file of a checkpoint that a user names by its run's folder or on the hub, and say which it is."""
+    if is_on_hub(ckpt):
+        return str(fetched(ckpt))
     file = in_run(ckpt)
     if str(file) == str(Path(ckpt)):
         return ckpt
     best = f"; the best one is {file.with_name('best.ckpt')}" if os.path.isfile(file.with_name("best.ckpt")) else ""
-    if rank() == 0:
+    if rank() == 0 and file.name == MODEL:
+        say(f"{ckpt} is an uploaded model: {file}")
+    elif rank() == 0:
         say(f"{ckpt} is a run: its last checkpoint is taken, {file}{best}")
     return str(file)

@@ -11,6 +11,7 @@ from typing import Any, Literal
 from lightning.pytorch.loggers import Logger, WandbLogger
 from lightning.pytorch.utilities import rank_zero_only
 
+from ganzoo.metrics.recipe import Recipe, read_recipes, write_recipes
 from ganzoo.system.errors import UserError
 from ganzoo.system.files import written
 from ganzoo.system.output import say
@@ -32,6 +33,7 @@ class MetricsCSV(Logger):
         super().__init__()
         self.path = Path(folder) / "metrics.csv"
         self.columns: list[str] | None = None  # None: nothing was written yet by this process
+        self.recipes: dict[str, Recipe] | None = None  # the same
 
     @property
     def name(self) -> str:
@@ -77,6 +79,21 @@ class MetricsCSV(Logger):
                 raise
         except OSError as error:
             raise UserError(f"can't write {self.path} ({error.strerror}): make room, or set another folder.") from error
+
+    @rank_zero_only
+    def log_recipes(self, recipes: Mapping[str, Recipe]) -> None:
+        """Keep how scores were made, by their names, in `recipes.json` beside the file.
+
+        Raises:
+            UserError: it can't be written.
+        """
+        path = self.path.with_name("recipes.json")
+        if self.recipes is None:
+            self.recipes = {name: recipe for name, recipe in known_recipes(path).items() if not is_final(name)}
+        if recipes.items() <= self.recipes.items() and path.exists():
+            return
+        self.recipes |= recipes
+        write_recipes(path, self.recipes)
 
     def curves(self) -> dict[str, list[tuple[int, float]]]:
         """Return what was logged so far: for each name the steps and values, in order."""
@@ -127,7 +144,23 @@ class MetricsCSV(Logger):
 
 def without_final(row: dict[str, str]) -> dict[str, str]:
     """Return a row without the scores of the end of a run: the run goes on."""
-    return {name: value for name, value in row.items() if not name.startswith("final/") and name != "samples/final"}
+    return {name: value for name, value in row.items() if not is_final(name)}
+
+
+def is_final(name: str) -> bool:
+    """Say whether a score is one of the end of a run."""
+    return name.startswith("final/") or name == "samples/final"
+
+
+def known_recipes(path: Path) -> dict[str, Recipe]:
+    """Return the recipes that an earlier process wrote; a file that can't be read is set aside, with a line."""
+    try:
+        return read_recipes(path)
+    except UserError:
+        broken = path.with_name(f"{path.name}.broken")
+        path.replace(broken)
+        say(f"{path} can't be read: it is now {broken.name}, and the run begins a new one.")
+        return {}
 
 
 class Wandb(WandbLogger):
@@ -142,6 +175,13 @@ class Wandb(WandbLogger):
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
         """Log values, and pictures too."""
         self._while_there(lambda: super(Wandb, self).log_metrics(metrics, step))
+
+    @rank_zero_only
+    def define_scores(self, scores: Mapping[str, bool]) -> None:
+        """Let the run's summary have the best value of each score beside the last; True: a higher one is better."""
+        for name, higher in scores.items():
+            best = "max" if higher else "min"
+            self._while_there(lambda: self.experiment.define_metric(name, summary=f"{best},last"))  # noqa: B023
 
     @rank_zero_only
     def finalize(self, status: str) -> None:

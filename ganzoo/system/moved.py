@@ -11,6 +11,7 @@ __all__ = ["MOVED", "ROOMS", "moved", "moved_in", "public_path"]
 ROOMS = (
     "ganzoo.models",
     "ganzoo.networks",
+    "ganzoo.networks.frozen",
     "ganzoo.objectives",
     "ganzoo.penalties",
     "ganzoo.optimizers",

@@ -8,7 +8,7 @@ import pickletools
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO
 
-__all__ = ["Made", "Name", "read_pickle"]
+__all__ = ["KEYS", "Made", "Name", "read_pickle"]
 
 MOST = 3_000_000  # operations of a pickle
 KEYS = (str, int, float, bytes, type(None))  # others may take for ever to hash: tuples inside tuples

@@ -83,6 +83,8 @@ OPTIONS = [  # what is typed after `ganzoo`, and words of the answer
     ([*GAN, "--modl.latent_dim", "3"], "did you mean --model.latent_dim?"),
     ([*GAN, "--latent_dim", "3"], "did you mean --model.latent_dim?"),
     ([*GAN, "--batch_size", "3"], "did you mean --data.batch_size?"),
+    ([*GAN, "--width", "64"], "did you mean --model.generator.width or --model.discriminator.width?"),
+    ([*GAN, "--model.width", "64"], "GAN has no option width; did you mean --model.generator.width or"),
     ([*GAN, "--max_steps", "3"], "did you mean --trainer.max_steps?"),
     ([*GAN, "--trainer.max_step", "3"], "did you mean --trainer.max_steps?"),  # no abbreviations
     ([*GAN, "--trainer.max_steps", "ten"], "--trainer.max_steps takes a whole number, not ten"),

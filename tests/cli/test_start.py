@@ -64,8 +64,8 @@ def test_a_list_and_wrong_names_need_nothing_heavy(tmp_path):
     asked = {
         "ganzoo fit --model NAME": ["list"],
         "unknown command fitt; did you mean fit?": ["fitt"],
-        "lesson vanishing is not a complete command": ["lesson", "vanishing"],
-        "data chek is not a complete command": ["data", "chek"],
+        "did you mean ganzoo lesson vanishing-gradient?": ["lesson", "vanishing"],
+        "did you mean ganzoo data check?": ["data", "chek"],
         "did you mean --num?": ["sample", "x.ckpt", "--numm", "3"],
         "is not the folder of a run": ["resume", str(tmp_path)],
         "there is no file none.yaml": ["fit", "--config", "none.yaml"],

@@ -415,6 +415,9 @@ def test_a_shipped_sweep_is_found_from_any_folder(tmp_path, monkeypatch, capsys)
     [
         ({"distribution": ["a"]}, "distribution"),
         ({"distribution": "normal", "mu": "abc", "sigma": 1}, "mu is abc; give a number"),
+        ({"distribution": "normal", "mu": 1, "sigma": 0}, "sigma is 0, a standard deviation; give a number above 0"),
+        ({"distribution": "q_log_normal", "mu": 1, "sigma": -1.5}, "sigma is -1.5"),
+        ({"distribution": "normal", "mu": 1, "sigma": float("nan")}, "sigma is nan"),
         ({"values": [1, 2], "probabilities": [0.5, 0.6]}, "with the sum 1"),
         ({"values": [1, 2], "probabilities": [1]}, "a number for each value"),
     ],

@@ -77,11 +77,19 @@ def test_a_usual_command_is_answered_with_ours(typed, words):
         ("ring", "did you mean Toy2D?"),
         ("digit", "did you mean Digits?"),
         ("Fases", "did you mean Faces?"),
+        ("cats", "did you mean CIFAR10? For images of your own: --data ImageFolder --data.root FOLDER"),
+        ("shoes", "did you mean Paired? `ganzoo data get edges2shoes`"),
         ("qqqq", "there are: CIFAR10"),
+        ("qqqq", "; for images of your own: --data ImageFolder --data.root FOLDER"),
     ],
 )
 def test_a_usual_name_of_data_is_answered_with_ours(name, words):
     assert words in class_meant("data", name)
+
+
+@pytest.mark.parametrize(("name", "words"), [("Wasserstein", "WGAN?"), ("hinge", "SNGAN?"), ("cycle-gan", "CycleGAN?")])
+def test_a_model_is_found_by_what_it_is_known_for(name, words):
+    assert class_meant("model", name) == f"; did you mean {words}"
 
 
 def test_a_folder_is_no_data_set_but_its_images_are(tmp_path, capsys):

@@ -14,7 +14,7 @@ from ganzoo.data import EMNIST, ImageFolder
 from ganzoo.game.conditions import Attributes, Labels
 from ganzoo.game.keeping import take_back
 from ganzoo.game.real import some_real
-from ganzoo.models import CGAN
+from ganzoo.models import CGAN, GAN
 from ganzoo.pictures.captions import with_row_names
 from ganzoo.pictures.grids import grid
 from ganzoo.runs.checkpoint_file import read
@@ -195,3 +195,12 @@ def test_labels_is_an_option_of_check_and_prepare(tmp_path, capsys):
     assert [part["classes"] for part in manifest["parts"].values()] == [[], []]
     said = refused(capsys, "data", "check", src, "--kind", "faces", "--labels", "false", "--out", sheet)
     assert "--labels is no option of --kind faces" in said
+
+
+def test_rows_of_classes_without_names_have_their_numbers(ckpt):
+    model = ganzoo.load(ckpt)
+    assert model.row_names(2) == model.condition.class_names
+    model.condition.class_names = None
+    assert model.row_names(2) == ["0", "1", "2"]
+    assert model.row_names(None) == []  # a grid without a row a class
+    assert GAN(shape=(2,)).row_names(2) == []

@@ -159,8 +159,11 @@ def check(ckpt, path, direction="AtoB", raw=False):
         rows = torch.arange(5)
         labels = [rows % model.num_classes] if model.condition else []
         made = program(model.latents(rows, seed=3), *labels)
-        with without_chance():  # a file has no noise
-            expected = model.sample(5, seed=3, raw=raw)
+        if (styles := model.styles) is not None:
+            expected = styles.images(styles.of(model.latents(rows, 3), raw=raw), raw, noise="const")
+        else:
+            with without_chance():  # a file has no noise
+                expected = model.sample(5, seed=3, raw=raw)
     assert expected.std() > 0.01
     assert not made.requires_grad
     assert str(Path(ganzoo.__file__).parent).encode() not in path.read_bytes()  # no paths of whoever exports
@@ -181,7 +184,7 @@ def test_every_model(run, tmp_path, name):
     assert float(out.partition(", largest difference from the model ")[2].partition(":")[0]) < 1e-4
     noisy = "w" in getattr(ganzoo.models, name).spaces
     assert more[0].startswith("It takes ")
-    assert [text.partition(":")[0] for text in more[1:]] == ["Left out"] * noisy
+    assert more[1:] == ["Noise inputs are the layers' own constant maps, as in noise_mode='const'."] * noisy
     check(ckpt, tmp_path / f"{name}.pt2")
 
 
@@ -387,8 +390,8 @@ def test_a_file_that_is_there_is_replaced_by_a_whole_one_only(run, refused, tmp_
     [
         (["none.ckpt"], "there is no checkpoint none.ckpt"),
         (["junk.ckpt"], "junk.ckpt (4 bytes) is truncated or no checkpoint"),
-        (["gan.ckpt", "--out", "x.pth"], "out is x.pth: give a .pt2, for PyTorch, or an .onnx"),
-        (["gan.ckpt", "--out", "x"], "out is x: give a .pt2, for PyTorch, or an .onnx"),
+        (["gan.ckpt", "--out", "x.pth"], "out is x.pth: give a .pt2, for PyTorch, an .onnx, or a .safetensors"),
+        (["gan.ckpt", "--out", "x"], "out is x: give a .pt2, for PyTorch, an .onnx, or a .safetensors"),
         (["gan.ckpt", "--out", "no/x.pt2"], "out is no/x.pt2, but there is no folder no"),
         (["gan.ckpt", "--out", "folder.pt2"], "folder.pt2 is a folder"),
         (["gan.ckpt", "--direction", "BtoA"], "GAN makes samples from noise, in no direction: leave BtoA out"),

@@ -14,10 +14,12 @@ from latent.small import styled
 import ganzoo
 from commands.pickled import Persistent, contents, module, network, options_of, write
 from ganzoo.cli import main
-from ganzoo.commands.import_.nvidia import DEEPEST
+from ganzoo.commands.import_.command import stylegan2_in
+from ganzoo.commands.import_.nvidia import DEEPEST, is_pickle
 from ganzoo.models import StyleGAN2
 from ganzoo.networks import StyleGAN2Discriminator, StyleGAN2Generator
 from ganzoo.networks.resampling import fir, upfirdn
+from ganzoo.system.errors import UserError
 
 
 @pytest.fixture
@@ -248,7 +250,11 @@ def test_a_storage_that_claims_10_to_the_12_numbers_is_refused_before_it_takes_m
         (held(huge, (huge,)), "a storage claims 1,000,000,000,000 numbers"),
         (held(4, (huge,)), "a tensor claims 1,000,000,000,000 numbers"),
         (held(4, (10**6, 10**6), (0, 0)), "a tensor claims 1,000,000,000,000 numbers"),
-        (held(4, (2, 2), (2, 3)), "a tensor claims"),
+        (held(4, (2, 2), (2, 3)), "reaches beyond its storage of 4"),
+        (held(4, (2,), (2**63,)), "reaches beyond its storage"),
+        (held(4, (1,), (2**63,)), "odd shape"),
+        (held(4, (0, 2**62), (1, 1)), "odd shape"),
+        (held(4, (1,) * 100), "odd shape"),
         (held(4, (-1,)), "odd shape"),
         (held(4, (2.5,)), "odd shape"),
     ):
@@ -291,6 +297,81 @@ def shared(name, weights, storage):
 
     fill(made)
     return made
+
+
+def text(letters):
+    return b"X" + len(letters).to_bytes(4, "little") + letters.encode()
+
+
+def bomb(begin, end, turns=60):
+    """A value of one byte or so that is inside of itself twice, many times: printed or hashed, it never ends."""
+    made = begin + b"K\x01" + end
+    for i in range(turns):
+        at = i.to_bytes(4, "little")
+        made += b"r" + at + b"0" + begin + (b"j" + at) * 2 + end
+    return made
+
+
+DEEP = b"K\x01" + b"\x85" * 20_000  # a tuple in a tuple ...
+TUPLES, LISTS = bomb(b"(", b"t"), bomb(b"](", b"e")
+
+
+def old_dict(key):
+    """An OrderedDict as Python 2 wrote it."""
+    return b"ccollections\nOrderedDict\n](](" + key + b"K\x01ee\x85R"
+
+
+def of_class(name):
+    return b"ctorch_utils.persistence\n_reconstruct_persistent_obj\n}" + text("class_name") + name + b"s\x85R"
+
+
+@pytest.mark.parametrize(
+    ("raw", "words"),
+    [
+        (old_dict(TUPLES), "a key that is neither text nor number"),
+        (old_dict(DEEP), "a key that is neither text nor number"),
+        (of_class(LISTS), "a pickle of torch_utils.persistence"),
+        (of_class(DEEP), "a pickle of torch_utils.persistence"),
+        (b"}" + text("G_ema") + of_class(DEEP) + b"s", "no StyleGAN2"),
+    ],
+)
+def test_values_that_take_for_ever_to_hash_or_print_are_refused(tmp_path, raw, words):
+    (tmp_path / "net.pkl").write_bytes(b"\x80\x02" + raw + b".")
+    with pytest.raises(UserError, match=words) as refusal:
+        stylegan2_in(str(tmp_path / "net.pkl"))
+    assert "\n" not in str(refusal.value)
+
+
+def tree(modules, names, before="", key=str, value=None):
+    """Modules that share the dict of their weights."""
+    weights = {key(f"{before}{number}"): value for number in range(names)}
+    leaf = Persistent("Leaf", {"_parameters": weights, "_modules": {}})
+    held = {f"{number}": leaf for number in range(modules)}
+    return {"G_ema": Persistent("Generator", {"_parameters": {}, "_modules": held})}
+
+
+@pytest.mark.parametrize(
+    ("held", "words"),
+    [
+        (tree(300, 1000), "too many weights and attributes"),
+        (tree(4, 12_000, value=torch.zeros(1)), "too many weights and attributes"),
+        (tree(1, 1, "x" * 101), "over 100 letters"),
+        (tree(1, 1, key=int, before="1"), "no text"),
+        ({"G_ema": Persistent("Generator", {"x" * 101: 1})}, "over 100 letters"),
+    ],
+)
+def test_a_small_file_can_not_ask_for_many_or_long_names(tmp_path, held, words):
+    with pytest.raises(UserError, match=words):
+        stylegan2_in(write(tmp_path / "net.pkl", held))
+
+
+def test_a_pickle_of_the_oldest_kind_is_told_by_its_class(tmp_path):
+    (tmp_path / "net.pkl").write_bytes(b'cos\nsystem\n(S"touch hacked"\ntR.')
+    with pytest.raises(UserError, match=r"is a pickle of os\.system"):
+        stylegan2_in(str(tmp_path / "net.pkl"))
+    assert not is_pickle(__file__)
+    (tmp_path / "net.pkl").write_bytes(b"")
+    assert not is_pickle(tmp_path / "net.pkl")
 
 
 def test_a_pickle_of_tensorflow_is_told(tmp_path, capsys):
@@ -426,11 +507,21 @@ def test_its_enlarging_convolution_by_hand(model):
         (lambda g: {key: value for key, value in g.items() if key != "style.2.bias"}, "mapping.fc1.bias"),
         (lambda g: g | {"style.1.weight": torch.zeros(16, 9)}, "style.1" if False else "another shape"),
         (lambda g: {"input.input": torch.zeros(1, 8, 4, 4)}, "architecture"),
+        (lambda g: g | {5: torch.zeros(1)}, "no weights by name"),
     ],
 )
 def test_an_odd_one_is_refused(tmp_path, model, capsys, changed, words):
     held = rosinality(model, g_ema=changed(rosinality_g(model.ema)))
     assert words in refused(capsys, saved(tmp_path / "net.pt", held), tmp_path)
+
+
+def test_what_is_no_file_of_weights_by_name_is_told(tmp_path, capsys):
+    assert "no weights by name" in refused(capsys, saved(tmp_path / "net.pt", {5: torch.zeros(1)}), tmp_path)
+    assert "there is no file" in refused(capsys, tmp_path / "none.pkl", tmp_path)
+    for path in (tmp_path, "/dev/zero"):
+        words = refused(capsys, path, tmp_path)
+        assert "is a folder or a device, no file" in words
+        assert "of StyleGAN2" in words
 
 
 def test_code_in_one_is_not_run(tmp_path, model, capsys):

@@ -56,7 +56,7 @@ def test_without_out_it_goes_to_runs(asked, tmp_path, monkeypatch):
     assert (tmp_path / "runs" / "lessons" / "vanishing-gradient" / "table.md").is_file()
 
 
-@pytest.mark.parametrize("args", [[], ["vanishing"]])
+@pytest.mark.parametrize("args", [[], ["gans"]])
 def test_without_a_name_or_with_a_wrong_one_the_lessons_are_named(args, capsys):
     with pytest.raises(SystemExit) as stop:
         main(["lesson", *args])
@@ -65,6 +65,14 @@ def test_without_a_name_or_with_a_wrong_one_the_lessons_are_named(args, capsys):
     assert line.startswith("ganzoo: lesson")
     for name in lessons.names():
         assert name in line
+
+
+@pytest.mark.parametrize("typed", ["vanishing", "vanishinggradient", "vanishing_gradient", "Vanishing-Gradients"])
+def test_a_name_that_is_near_leads_to_it(typed, capsys):
+    with pytest.raises(SystemExit):
+        main(["lesson", typed])
+    said = f"ganzoo: unknown command lesson {typed}; did you mean ganzoo lesson vanishing-gradient?\n"
+    assert capsys.readouterr().err == said
 
 
 @pytest.mark.parametrize("mistake", ["seed", "file"])

@@ -70,6 +70,37 @@ def test_two_parallel_folders(tmp_path, layout):
         assert sample["b"].equal(bytes_of(picture(50 + number, 24, 24)))
 
 
+@pytest.mark.parametrize("parts", [("",), ("train/", "val/")])
+@pytest.mark.parametrize("places", [("", ""), ("A/", "B/"), ("input/", "target/")])
+@pytest.mark.parametrize("ends", [("before", "after"), ("x", "y"), ("blurred", "sharp")])
+def test_names_that_end_with_two_words(tmp_path, capsys, parts, places, ends):
+    for part in parts:
+        for seed, place, end in zip((0, 50), places, ends, strict=True):
+            (tmp_path / part / place).mkdir(parents=True, exist_ok=True)
+            for i in range(8):
+                file = tmp_path / part / place / f"img_{i:03}_{end}.png"
+                file.write_bytes(encoded(picture(seed + i, 24, 24), "PNG"))
+    data = ready(Paired, tmp_path, num_val=4)
+    assert len(data.train) == 8 if parts != ("",) else len(data.train) + len(data.val) == 8
+    for row in range(len(data.train)):
+        number = int(data.train.store.names[data.train.rows[row]].rpartition("img_")[2][:3])
+        assert data.train[row]["a"].equal(bytes_of(picture(number, 24, 24)))
+        assert data.train[row]["b"].equal(bytes_of(picture(50 + number, 24, 24)))
+    assert f"by names that end with {ends[0]} and {ends[1]}" in capsys.readouterr().out
+
+
+def test_a_lone_name_among_pairs(tmp_path):
+    write_images(tmp_path, 2)
+    for i, end in ((0, "before"), (0, "after"), (1, "before")):
+        (tmp_path / f"{i}_{end}.png").write_bytes(encoded(picture(i, 24, 24), "PNG"))
+    assert "has no two folders with the same names" in refused(Paired, tmp_path)
+    for file in tmp_path.glob("*.jpg"):
+        file.unlink()
+    assert "has no two folders with the same names" in refused(Paired, tmp_path)
+    (tmp_path / "1_after.png").write_bytes(encoded(picture(3, 24, 24), "PNG"))
+    assert len(ready(Paired, tmp_path, num_val=1).train) == 1
+
+
 def test_a_partner_is_missing(tmp_path):
     write_images(tmp_path / "trainA", 3)
     write_images(tmp_path / "trainB", 4)

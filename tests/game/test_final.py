@@ -88,10 +88,10 @@ def test_a_run_that_went_on_has_the_file_of_one_that_was_never_stopped(whole, fi
 def test_samples_are_told_what_the_validation_data_are_told_in_turn():
     data = Digits(image_size=8)
     data.setup()
-    y = final.told(SimpleNamespace(condition=Labels(10)), torch.arange(299, 605), data)
+    y = final.in_turn(SimpleNamespace(condition=Labels(10)), torch.arange(299, 605), data.val)
     labels = data.val.tensors["label"]
     assert torch.equal(y, torch.cat([labels[299:], labels, labels[:5]]))
-    assert final.told(SimpleNamespace(condition=None), torch.arange(3), data) is None
+    assert final.in_turn(SimpleNamespace(condition=None), torch.arange(3), data.val) is None
 
 
 # In words -----------------------------------------------------------------------------------------------------------

@@ -8,13 +8,15 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+import ganzoo.game.round
 from ganzoo.data import DataModule
 from ganzoo.data.base.sets import SampleSet, TensorSet
 from ganzoo.game import Move, Player
+from ganzoo.game.finite import Watch
 from ganzoo.game.move import listed, parts_of
 from ganzoo.game.squeezing import last_step
 from ganzoo.metrics import SampleMetric, SlicedWassersteinDistance
-from ganzoo.models import CGAN, GAN
+from ganzoo.models import CGAN, GAN, WGAN
 from ganzoo.objectives import LeastSquares
 from ganzoo.optimizers import Adam
 from ganzoo.system.errors import UserError
@@ -247,6 +249,29 @@ def test_a_sample_that_is_not_finite_is_named_by_its_number_and_no_learning_rate
     data.batch_size = 640
     with pytest.raises(UserError, match=r"image of samples (17, 100|100, 17) of the training set, in round 0"):
         play(GAN(), tmp_path, data)
+
+
+def test_a_sample_is_named_a_round_later_too_as_on_a_gpu(tmp_path, monkeypatch):
+    """By then the data has given more batches, five a round."""
+    monkeypatch.setattr(ganzoo.game.round, "Watch", lambda: Watch(late=True))
+    first = Images(spoiled(17)).batch_size * 5
+    with pytest.raises(
+        UserError, match=r"image of sample 17 of the training set, in round (\d+): stopped a round later"
+    ):
+        play(WGAN(), tmp_path, Images(spoiled(17)), max_steps=640 // first + 3)
+
+
+def test_fakes_that_a_move_put_into_the_batch_are_no_data(tmp_path):
+    class Putting(GAN):
+        def discriminator_loss(self, batch, z):
+            batch["fake"] = self.fakes(batch, z) * torch.nan
+            return super().discriminator_loss(batch, z)
+
+        def generator_loss(self, batch, z):
+            return {"adversarial": self.fakes(batch, z).mean() * batch["fake"].mean()}
+
+    with pytest.raises(UserError, match="Try a lower learning rate"):
+        play(Putting(), tmp_path, Images(spoiled()))
 
 
 def test_a_loss_that_is_not_finite_on_right_data_is_the_learning_rate(tmp_path):

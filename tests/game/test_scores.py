@@ -63,10 +63,10 @@ def untrained(monkeypatch):
         (CGAN, CIFAR10(), ["swd"]),  # labels, and no judge of them
         (GAN, Toy2D(), ["swd", "modes", "high_quality"]),
         (GAN, Toy2D(name="spiral"), ["swd"]),
-        (GAN, CIFAR10(extra_metrics=[FID()]), ["swd", "fid", "kid"]),
+        (GAN, CIFAR10(extra_metrics=[FID()]), ["swd", "fid", "kid", "kid_std"]),
         (CycleGAN, Horse2Zebra(), ["swd_b", "swd_a", "cycle_a", "cycle_b"]),
-        (CUT, Horse2Zebra(extra_metrics=[FID(Means())]), ["swd_b", "fid_means_b", "kid_means_b"]),
-        (Pix2Pix, ganzoo.data.Paired(extra_metrics=[FID()]), ["l1", "psnr", "ssim", "fid_b", "kid_b"]),
+        (CUT, Horse2Zebra(extra_metrics=[FID(Means())]), ["swd_b", "fid_means_b", "kid_means_b", "kid_std_means_b"]),
+        (Pix2Pix, ganzoo.data.Paired(extra_metrics=[FID()]), ["l1", "psnr", "ssim", "fid_b", "kid_b", "kid_std_b"]),
     ],
     ids=lambda value: type(value).__name__ if isinstance(value, DataModule) else getattr(value, "__name__", ""),
 )
@@ -133,7 +133,8 @@ def test_a_misspelt_monitor_is_refused_before_a_judge_is_trained_or_weights_are_
     monkeypatch.setattr(Judge, "load", None)
     with pytest.raises(SystemExit):
         main(fit_args("GAN", tmp_path / "run", 4, "--checkpoint.monitor", "val/fidd", "--data.extra_metrics+=FID"))
-    words = "validation gives val/fid_digits, val/modes, val/kl, val/rarest, val/certainty, val/fid, val/kid; name one."
+    words = "validation gives val/fid_digits, val/modes, val/kl, val/rarest, val/certainty, val/fid, val/kid, "
+    words += "val/kid_std; name one."
     assert words in capsys.readouterr().err
 
 

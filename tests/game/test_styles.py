@@ -71,3 +71,17 @@ def test_a_model_without_w_refuses_truncation():
     with pytest.raises(UserError, match=r"DCGAN has no space W, so there is no truncation \(psi 0.7"):
         model.sample(2, psi=0.7)
     assert isinstance(small().styles, Styles)
+
+
+def test_an_export_has_constant_noise(model):
+    """As the authors' noise_mode: neither a draw nor none."""
+    (traced,) = model.traced(None, None)
+    z = model.latents(torch.arange(5), seed=3)
+    made = traced.network(z.double())
+    by_hand = model.generator(z.double(), noise="const")
+    torch.testing.assert_close(made, by_hand)
+    torch.testing.assert_close(traced.expected(z), by_hand.float().clamp(-1, 1))
+    for noise in ("none", "random"):
+        other = model.styles.images(model.styles.of(z), noise=noise)
+        assert (by_hand.clamp(-1, 1) - other).abs().max() > 0.01
+    assert "constant maps" in traced.note

@@ -8,10 +8,12 @@ from conftest import DATA, QUIET, assert_equal, fit_args, last
 
 import ganzoo
 import ganzoo.data.base.with_judge
+from ganzoo import UserError
 from ganzoo.cli import main
 from ganzoo.data import Digits, Toy2D
 from ganzoo.game.validation import VALIDATION_SEED
 from ganzoo.metrics import DigitScores, ModesFound, SlicedWassersteinDistance
+from ganzoo.runs.callbacks.checkpoints import Checkpoints, without_deviations
 from ganzoo.runs.checkpoint_file import read
 from ganzoo.runs.loggers import MetricsCSV
 
@@ -21,7 +23,7 @@ PLAIN = ["--pictures.every_n_steps", "0"]
 def scores(run: Path, step: int) -> dict[str, float]:
     """What metrics.csv says of the validation after a round."""
     curves = {name: dict(values) for name, values in MetricsCSV(run).curves().items()}
-    names = [name for name in curves if name.startswith("val/") and not name.endswith("_best")]
+    names = [name for name in curves if name.startswith("val/") and "_best" not in name]
     return {name.removeprefix("val/"): curves[name][step] for name in names}
 
 
@@ -145,6 +147,13 @@ def test_the_best_by_any_score_is_kept(fit, scripted, capsys, monitor, name, val
     assert best(run) == 8
     assert column(run, name) == values
     assert column(run, f"{name}_best") == course
+    steps = [4, 8, 8]
+    assert column(run, f"{name}_best_step") == steps
+    assert column(run, "val/kl_best") == [1, 1, 1]  # and of each other score, of the first round that had it
+    assert column(run, "val/kl_best_step") == [4, 4, 4]
+    (named,) = (run / "checkpoints").glob("best-*.ckpt")
+    assert named.name == f"best-step=8-{name.removeprefix('val/')}={course[-1]}.ckpt"
+    assert named.samefile(run / "checkpoints" / "best.ckpt")
     ends = f"{values[0]:g} at round 4, {values[-1]:g} at round 12"
     assert f"{name}: {ends}; best {course[-1]}" in capsys.readouterr().out
 
@@ -159,12 +168,37 @@ def test_a_run_that_goes_on_knows_its_best(fit, scripted):
     main(["resume", str(run), "--max_steps", "12"])
     assert best(run) == 12
     assert column(run, "val/modes_best") == [7, 7, 8]
+    assert column(run, "val/modes_best_step") == [4, 4, 12]
+    assert column(run, "val/kl_best_step") == [4, 4, 4]
+    assert [path.name for path in (run / "checkpoints").glob("best-*")] == ["best-step=12-modes=8.ckpt"]
+
+
+def test_a_score_that_is_none_is_not_the_best(fit, scripted):
+    scripted("modes", float("nan"), 5.0, float("nan"))
+    run = fit("GAN", "run", 12, "--checkpoint.monitor", "val/modes", *PLAIN)
+    assert best(run) == 8
+    assert column(run, "val/modes_best") == [5, 5]
+
+
+def test_the_deviation_of_a_score_has_no_best():
+    scores = {"val/kid": False, "val/kid_std": False, "val/x_std": False}
+    assert without_deviations(scores) == {"val/kid": False, "val/x_std": False}
+    suffixed = {"val/kid_means": False, "val/kid_std_means": False}
+    assert without_deviations(suffixed) == {"val/kid_means": False}
+
+
+def test_a_checkpoint_of_an_earlier_version_knows_its_best_and_not_its_round():
+    saver = Checkpoints(monitor="val/modes")
+    saver.load_state_dict({"best": 7.0, "monitor": "val/modes"})
+    assert saver.bests == {"val/modes": (7.0, None)}
+    with pytest.raises(UserError, match="bests"):
+        saver.load_state_dict({"best": 7.0, "monitor": "val/modes", "bests": {"val/modes": ["x", 1]}})
 
 
 def test_null_keeps_no_best(fit):
     run = fit("GAN", "run", 4, "--checkpoint.monitor", "null", *PLAIN)
     assert [path.name for path in (run / "checkpoints").iterdir()] == ["last.ckpt"]
-    assert not any(name.endswith("_best") for name in MetricsCSV(run).curves())
+    assert not any("_best" in name for name in MetricsCSV(run).curves())
     assert scores(run, 4)  # it was judged all the same
 
 

@@ -99,6 +99,12 @@ def arrays(model, **changed):
     return plain | {"model": np.array(fingerprint(model.sampler()))} | changed
 
 
+def maps(model, value):
+    """All noise maps of a model."""
+    mine = dict(model.sampler().synthesis.named_buffers())
+    return {f"noise/{name}": np.full((1, *mine[name].shape), value) for name in mine if name.endswith("noise_const")}
+
+
 def bad(tmp_path, model, kind):
     path = tmp_path / "codes.npz"
     if kind == "objects":
@@ -115,6 +121,10 @@ def bad(tmp_path, model, kind):
         path.write_bytes(path.read_bytes()[:-60])
     elif kind == "empty":
         path.write_bytes(b"")
+    elif kind == "brackets":
+        with zipfile.ZipFile(path, "w") as file:
+            header_of = b"{'descr': '<f4', 'fortran_order': False, 'shape': " + b"(" * 5000 + b"\n"
+            file.writestr("values.npy", b"\x93NUMPY\x01\x00" + len(header_of).to_bytes(2, "little") + header_of)
     elif kind == "lacking":
         np.savez(path, values=np.zeros((1, LATENT), np.float32))
     else:
@@ -128,13 +138,27 @@ def bad(tmp_path, model, kind):
             "kind": {"values": np.zeros((1, LATENT), int)},
             "map": {"noise/b4.conv1.noise_const": np.zeros((1, 5, 5), np.float32)},
             "weight": {"noise/b4.conv1.weight": np.zeros((1, 8, 8, 3, 3), np.float32)},
+            "filter": {"noise/b8.conv0.resample_filter": np.zeros((1, 4, 4), np.float32)},
+            "some maps": {"noise/b4.conv1.noise_const": np.zeros((1, 4, 4), np.float32)},
+            "nan map": maps(model, np.float32(np.nan)),
+            "infinite map": maps(model, np.float64(1e300)),
+            "point": {"values": np.float32(1)},
+            "big-endian": {"values": np.zeros((1, LATENT), ">f4")},
+            "long": {"values": np.zeros((1, LATENT), np.longdouble)},
+            "swapped rows": {"rows": np.array([0], ">i8")},
+            "text y": {"y": np.array(["a"])},
+            "point y": {"y": np.array(1)},
+            "infinite": {"values": np.full((1, LATENT), 1e300)},
+            "huge": {"values": np.full((1, LATENT), 1e30, np.float32)},
         }
         np.savez(path, **arrays(model, **changed[kind]))
     return path
 
 
-BAD = ["objects", "packed", "bomb", "noise", "cut", "empty", "lacking"]
+BAD = ["objects", "packed", "bomb", "noise", "cut", "empty", "brackets", "lacking"]
 BAD += ["width", "none", "nan", "space", "rows", "seed", "kind", "map", "weight"]
+BAD += ["filter", "some maps", "nan map", "infinite map", "point", "big-endian", "long", "swapped rows"]
+BAD += ["text y", "point y", "infinite", "huge"]
 
 
 @pytest.mark.parametrize("kind", BAD)
@@ -150,3 +174,30 @@ def test_a_hostile_or_broken_file_is_refused_in_a_line(tmp_path, model, kind):
 def test_a_good_one_of_the_same_kind_is_read(tmp_path, model):
     np.savez(tmp_path / "codes.npz", **arrays(model))
     assert Codes.read(tmp_path / "codes.npz", model).images(model).shape == (1, 3, 16, 16)
+
+
+@pytest.mark.parametrize("y", [[3], [-1], [[0.5, 0.5]], [[np.nan, 0.5, 0.5]], 1, ["a"]])
+def test_what_a_model_can_not_be_told_is_refused(tmp_path, y):
+    model = told()
+    for given, kept in ((np.array(y), False), (np.array([2]), True), (np.array([[0.2, 0.3, 0.5]]), True)):
+        changed = arrays(model, space=np.array("z"), y=given)
+        np.savez(tmp_path / "codes.npz", **changed)
+        if kept:
+            assert Codes.read(tmp_path / "codes.npz", model).images(model).isfinite().all()
+        else:
+            with pytest.raises(UserError, match="does not say what the model is told"):
+                Codes.read(tmp_path / "codes.npz", model)
+
+
+def test_a_label_and_a_truncation_beside_a_file_are_refused(tmp_path, model):
+    in_w(model).save(tmp_path / "codes.npz", model)
+    for given in ({"psi": 0.5}, {"label": 1}):
+        with pytest.raises(UserError, match="leave --label and --psi out"):
+            codes_named(model, str(tmp_path / "codes.npz"), 0, "codes", **given)
+
+
+@pytest.mark.parametrize("psi", [1e30, float("nan"), -1000])
+def test_a_psi_that_makes_no_images_is_refused(model, psi):
+    for made in (lambda: model.sample(1, psi=psi), lambda: codes_named(model, "1", 0, "codes", psi=psi)):
+        with pytest.raises(UserError, match="give a number between"):
+            made()

@@ -45,14 +45,14 @@ def test_principal_components_by_hand():
 
 @pytest.mark.parametrize("layers", [[0], [3], [1, 2], [5]])
 def test_the_style_weights_of_a_layer_are_those_that_its_w_meets(layers):
-    """In StyleGAN2 a ToRGB and the first convolution of the next block have the same w."""
+    """In StyleGAN2 a ToRGB and the first convolution of the next block have the same w: the convolution counts."""
     model = styled()
     s = model.sampler().synthesis
     by_layer = {
         0: [s.b4.conv1],
-        1: [s.b4.torgb, s.b8.conv0],
+        1: [s.b8.conv0],
         2: [s.b8.conv1],
-        3: [s.b8.torgb, s.b16.conv0],
+        3: [s.b16.conv0],
         4: [s.b16.conv1],
         5: [s.b16.torgb],
     }
@@ -157,6 +157,10 @@ def test_a_file_keeps_directions(tmp_path):
         {"names": np.array(["a"])},
         {"space": np.array("w+")},
         {"values": np.array(["a", "b", "c"])},
+        {"vectors": np.float32(1)},
+        {"units": np.float32(1)},
+        {"units": np.full(3, 1e300)},
+        {"names": np.array([["a"], ["b"], ["c"]])},
     ],
 )
 def test_odd_directions_are_refused(tmp_path, changed):
@@ -168,4 +172,15 @@ def test_odd_directions_are_refused(tmp_path, changed):
     Directions.read(tmp_path / "good.npz", model)
     np.savez(tmp_path / "d.npz", **(arrays | changed))
     with pytest.raises(UserError, match="no directions of this StyleGAN2"):
+        Directions.read(tmp_path / "d.npz", model)
+
+
+@pytest.mark.parametrize("kind", [">f8", np.longdouble])
+def test_directions_in_numbers_that_torch_lacks_are_refused(tmp_path, kind):
+    model = styled()
+    directions(model).save(tmp_path / "d.npz", model)
+    with np.load(tmp_path / "d.npz") as file:
+        arrays = dict(file)
+    np.savez(tmp_path / "d.npz", **{**arrays, "units": arrays["units"].astype(kind)})
+    with pytest.raises(UserError, match="has numbers of the kind"):
         Directions.read(tmp_path / "d.npz", model)

@@ -13,6 +13,7 @@ from ganzoo.metrics import FID, Inception, OfDomain, PairScores
 from ganzoo.models import CycleGAN, Pix2Pix
 from ganzoo.networks.frozen import inception
 from ganzoo.system.errors import UserError
+from ganzoo.system.files import sha256
 
 
 def images(seed: int, n: int = 40, channels: int = 3, shift: float = 0.0) -> torch.Tensor:
@@ -71,7 +72,7 @@ def test_a_reset_keeps_the_real_ones_and_forget_does_not():
     assert {k: float(v) for k, v in metric.compute().items()} == measured(real, images(2, shift=0.2))
     metric.forget()
     metric.update(images(2), real=False)
-    with pytest.raises(ValueError, match="0 real and 40 generated"):
+    with pytest.raises(UserError, match="0 real and 40 generated"):
         metric.compute()
 
 
@@ -102,7 +103,7 @@ def test_models_are_judged_by_it_where_it_is_asked_for():
     data = Toy2D(extra_metrics=[asked])
     of_pairs = paired.new_metrics(data)
     assert [type(m) for m in of_pairs] == [PairScores, OfDomain]
-    assert list(of_pairs[1].scores) == ["fid_means_b", "kid_means_b"]
+    assert list(of_pairs[1].scores) == ["fid_means_b", "kid_means_b", "kid_std_means_b"]
     names = [name for metric in unpaired.new_metrics(data) for name in metric.scores]
     assert [n for n in names if "fid" in n] == ["fid_means_b", "fid_means_a"]
     assert of_pairs[1].metric is not asked  # each has counts of its own
@@ -127,7 +128,7 @@ def test_inception_takes_its_weights_from_a_file(fidelity, tmp_path, monkeypatch
         network = fidelity.FeatureExtractorInceptionV3("inception-v3-compat", ["2048"])
     path = tmp_path / "weights.pth"
     torch.save(network.state_dict(), path)
-    metric = FID(Inception(str(path)))
+    metric = FID(Inception(str(path), sha256=sha256(path)))
     metric.prepare()
     path.unlink()  # it is large; and it is read once
     x = images(0, n=2)
@@ -135,8 +136,8 @@ def test_inception_takes_its_weights_from_a_file(fidelity, tmp_path, monkeypatch
     with torch.no_grad():
         (expected,) = network.eval()(levels)
     metric.update(x, real=True)
-    assert torch.allclose(metric.kid.real_features[0], expected, rtol=1e-4, atol=1e-5)
-    assert list(metric.scores) == ["fid", "kid"]
+    assert torch.allclose(metric.real[0], expected, rtol=1e-4, atol=1e-5)
+    assert list(metric.scores) == ["fid", "kid", "kid_std"]
     assert not metric.state_dict()  # 24 million weights are no part of a checkpoint
 
 

@@ -70,3 +70,25 @@ def test_a_domains_metric_compares_what_was_made_for_it_with_its_own_images(doma
     metric.update(given, real=False)
     with pytest.raises(ValueError, match="0 batches of real"):
         metric.compute()
+
+
+class Absolute:
+    """In the place of LPIPS."""
+
+    def to(self, device):
+        return self
+
+    def __call__(self, a, b):
+        return (a - b).abs().mean((1, 2, 3))
+
+
+def test_lpips_of_pairs_is_the_mean_over_the_images():
+    from ganzoo.metrics import PairedLPIPS
+
+    made, target = torch.rand(5, 3, 8, 8), torch.rand(5, 3, 8, 8)
+    metric = PairedLPIPS()
+    metric.distance.append(Absolute())
+    for rows in torch.arange(5).split(3):
+        metric.update({"AtoB": made[rows], "b": target[rows]}, real=True)
+        metric.update({"AtoB": made[rows], "b": target[rows]}, real=False)
+    assert metric.compute()["lpips"].item() == pytest.approx((made - target).abs().mean().item(), rel=1e-5)

@@ -1,6 +1,7 @@
 """StyleGAN2's networks: Karras et al. 2020."""
 
 import math
+from functools import partial
 
 import pytest
 import torch
@@ -341,3 +342,10 @@ def test_only_what_leaky_relu_gives_is_bounded():
     x = 100 * torch.randn(2, 3, 8, 8)
     assert EqualConv(3, 4, 1, clamp=1.0)(x).abs().max() <= 1
     assert EqualConv(3, 4, 1, active=False, clamp=1.0)(x).abs().max() > 1  # a skip
+
+
+@pytest.mark.parametrize("given", [{"half_sizes": -3}, {"clamp": -1}, {"clamp": 0}, {"clamp": float("nan")}])
+def test_precision_that_means_nothing_is_refused(given):
+    for make in (partial(StyleGAN2Generator, 8), StyleGAN2Discriminator):
+        with pytest.raises(UserError, match="give 0 or more sizes, and a bound above 0"):
+            make((3, 8, 8), width=4, **given)

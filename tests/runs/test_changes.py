@@ -146,7 +146,9 @@ def test_options_change_when_a_run_goes_on_and_hold_from_any_folder(folder, tmp_
     assert len(said.strip().splitlines()) == 1
     with pytest.raises(SystemExit):
         main(["resume", str(run), "--max_steps", "6", "--data", "Digits"])
-    assert "trained on ImageFolder so far, and the data are Digits now" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "trained on ImageFolder so far, and the data are Digits now" in said
+    assert "begin another run with its weights, `ganzoo fit --begin_with CKPT`." in said
     assert last(run)["global_step"] == 5
 
 

@@ -122,6 +122,9 @@ def test_the_wheel_holds_every_experiment_and_every_module(wheel):
     beside = {f"ganzoo/{path.relative_to(ROOT)}" for path in ROOT.glob("experiments/benchmarks/*.py")}
     assert {name for name in names if name.endswith(".py")} == modules | beside  # no test, no stray copy
     assert "ganzoo/py.typed" in names
+    templates = {str(path.relative_to(ROOT)) for path in ROOT.glob("ganzoo/**/templates/*")}
+    assert templates
+    assert templates <= names
 
 
 def test_the_installed_package_finds_its_experiments(wheel, tmp_path, elsewhere, monkeypatch):

@@ -8,6 +8,7 @@ from typing import Any, Literal
 from ganzoo.data.base.images import Images
 from ganzoo.data.base.streams import Stream
 from ganzoo.data.faces import Faces
+from ganzoo.data.files.listing import counted
 from ganzoo.data.files.pixels import Fit, Resize
 from ganzoo.data.files.sources import remarks_on
 from ganzoo.data.files.stores import Decoded
@@ -100,7 +101,7 @@ def prepare(
     size = sum(file.stat().st_size for file in target.rglob("*") if file.is_file())
     say(f"{target}: {parts} images of {height}x{width}, {size / 1e6:,.1f} MB")
     if left_out:
-        say(f"{len(left_out)} files could not be read and are left out: {harmless(', '.join(left_out[:5]))}")
+        say(f"Left out, {counted(len(left_out), 'file')} that can't be read: {harmless(', '.join(left_out[:5]))}")
     say(f"Train: {how_to_train(made, dest)}")
 
 

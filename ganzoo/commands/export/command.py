@@ -13,60 +13,92 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ganzoo.commands.export.tracing import Traced, first_line, trace
+from ganzoo.commands.export.giving import export_tensors
+from ganzoo.commands.export.tracing import Traced, first_line, furthest, trace
+from ganzoo.game import Game
 from ganzoo.networks.chance import without_chance
 from ganzoo.runs.checkpoint_file import load
 from ganzoo.runs.chosen import chosen
+from ganzoo.runs.exported import SUFFIX
 from ganzoo.system.errors import UserError
 from ganzoo.system.files import writable, written
 from ganzoo.system.output import say
 from ganzoo.system.places import local
 
-__all__ = ["export"]
-
-TOLERANCE = 1e-3  # an eighth of a grey level; relative where points are larger than 1
+__all__ = ["export", "export_program"]
 
 
 def export(
     ckpt: str, out: str | None = None, direction: str | None = None, raw: bool = False, trust: bool = False
 ) -> None:
-    """Write a checkpoint's generator into a file that runs without ganzoo, compared with the model.
+    """Write a checkpoint's generator into a file to give away, compared with the model.
 
-    The file makes the same as `ganzoo sample` and `ganzoo translate`, and says what it takes in its metadata (ONNX) or
-    in extra_files (PyTorch: ganzoo.json). Inputs are latents z (N, latent_dim), and labels
-    (N,), int64, of a conditional model; or images (N, C, H, W) in [-1, 1], and latents of styles if the model has them.
-    Chance inside the network is left out, such as pix2pix's dropout: for one input the output is always the same, while
-    `translate` makes another for each seed.
+    A .pt2 or .onnx runs without ganzoo, makes the same as `ganzoo sample` and `ganzoo translate`, and says what it
+    takes in its extra_files (PyTorch: ganzoo.json) or its metadata (ONNX). Inputs are latents z (N, latent_dim), and
+    labels (N,), int64, of a conditional model; or images (N, C, H, W) in [-1, 1], and latents of styles if the model
+    has them. Chance inside the network is left out, such as pix2pix's dropout: for one input the output is always the
+    same, while `translate` makes another for each seed. StyleGAN2's noise is that of its layers' own constant maps.
+
+    A .safetensors holds the generator's weights, and what ganzoo needs to build it again: ganzoo.load(FILE) and all
+    commands take it in place of a checkpoint. A card beside it, FILE.md, says how it was trained, on what, and how good
+    it is.
 
     Args:
         ckpt: a .ckpt file, which knows its model, or a run's folder: its last checkpoint.
-        out: a .pt2 for PyTorch, torch.export.load(FILE).module(), or an .onnx (pip install 'ganzoo[onnx]'), in a folder
-            that exists; replaced if it is there. Unless given: the checkpoint's name as .pt2, in the current folder.
+        out: a .pt2 for PyTorch, torch.export.load(FILE).module(), an .onnx (pip install 'ganzoo[onnx]'), or a
+            .safetensors, in a folder that exists; replaced if it is there. Unless given: the checkpoint's name as .pt2,
+            in the current folder.
         direction: the way to translate in, AtoB or BtoA, for a model that translates. Unless given: AtoB.
         raw: use the generator's raw weights even if the checkpoint holds their moving average.
         trust: also import classes that are not ganzoo's, such as your own network: their code runs.
     """
     ckpt = chosen(ckpt)
     path = local(out or f"{Path(ckpt).stem}.pt2")
-    if path.suffix not in (".pt2", ".onnx"):
-        raise UserError(f"out is {path}: give a .pt2, for PyTorch, or an .onnx.")
+    if path.suffix not in (".pt2", ".onnx", SUFFIX):
+        raise UserError(f"out is {path}: give a .pt2, for PyTorch, an .onnx, or a {SUFFIX}, for ganzoo.")
     if not path.parent.is_dir():
         raise UserError(f"out is {path}, but there is no folder {path.parent}: make it, or give another path.")
     writable(path)
+    if path.suffix == SUFFIX:
+        if direction is not None:
+            raise UserError(f"a {SUFFIX} holds the networks of all directions: leave --direction out.")
+        export_tensors(ckpt, path, raw, trust)
+        return
     if path.suffix == ".onnx":
         need_onnx(path)
-    model = load(ckpt, trust)
+    for line in export_program(load(ckpt, trust), path, direction, raw):
+        say(line)
+
+
+def export_program(model: Game, path: Path, direction: str | None, raw: bool) -> list[str]:
+    """Write a model's generator as a program; return what it is, and what is otherwise than in the model, in lines.
+
+    Raises:
+        UserError: it can't be traced, or the file differs from the model.
+    """
     with quiet(), without_chance() as chance:
         traced = trace(model, direction, raw or None)
         content = packed(traced, path.suffix)
         with written(path) as beside:
             beside.write_bytes(content)
-            off = furthest(traced, beside)
-    say(f"{type(model).__name__}, {traced.what}, largest difference from the model {off:.2g}: {path}")
+            try:
+                off = furthest(runner(beside), traced.tries, traced.expected)
+            except UserError:
+                raise
+            except Exception as error:  # of any kind
+                raise UserError(f"the exported file can't be run, so it is not kept: {first_line(error)}") from error
     forms = [f"{name} {text}" for name, text in traced.notes.items() if name in traced.free]
-    say(f"It takes {'; '.join(forms)}, and makes {traced.notes['made']}.")
+    lines = [
+        f"{type(model).__name__}, {traced.what}, largest difference from the model {off:.2g}: {path}",
+        f"It takes {'; '.join(forms)}, and makes {traced.notes['made']}.",
+    ]
+    if traced.note:
+        lines.append(traced.note)
     if chance.asked:
-        say("Left out: dropout or noise, the chance in the network. Of one input the file makes the same each time.")
+        lines.append(
+            "Left out: dropout or noise, the chance in the network. Of one input the file makes the same each time."
+        )
+    return lines
 
 
 def packed(traced: Traced, suffix: str) -> bytes:
@@ -95,30 +127,6 @@ def noted(proto: Any, notes: dict[str, str]) -> Any:
     for value in (*proto.graph.input, *proto.graph.output):
         value.doc_string = notes.get(value.name, "")
     return proto
-
-
-def furthest(traced: Traced, path: Path) -> float:
-    """Return the largest difference between what the file makes and what the model makes.
-
-    Raises:
-        UserError: it is too large, or the file can't be run.
-    """
-    try:
-        run = runner(path)
-        made = [run(*inputs) for inputs in traced.tries]
-    except Exception as error:  # of any kind
-        raise UserError(f"the exported file can't be run, so it is not kept: {first_line(error)}") from error
-    most = 0.0
-    for found, inputs in zip(made, traced.tries, strict=True):
-        expected = traced.expected(*inputs)
-        off = float((found - expected).abs().max()) if found.shape == expected.shape else float("inf")
-        if not off <= TOLERANCE * max(1.0, float(expected.abs().max())):  # nan, too
-            raise UserError(
-                f"the exported file differs from the model by {off:.2g}, over {TOLERANCE:g}, so it is not kept: "
-                "is there chance in its network?"
-            )
-        most = max(most, off)
-    return most
 
 
 def runner(path: Path) -> Callable[..., Tensor]:

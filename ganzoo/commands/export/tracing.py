@@ -14,7 +14,9 @@ from ganzoo.game import Game
 from ganzoo.game.traceable import Traceable
 from ganzoo.system.errors import UserError
 
-__all__ = ["Traced", "first_line", "trace"]
+__all__ = ["Traced", "first_line", "furthest", "trace"]
+
+TOLERANCE = 1e-3  # an eighth of a grey level; relative where points are larger than 1
 
 
 class Traced(NamedTuple):
@@ -27,6 +29,7 @@ class Traced(NamedTuple):
         expected: what the model makes of inputs.
         what: inputs and output, in words.
         notes: what else the file says of itself, by name: what each input and the output must be, the classes.
+        note: what is otherwise than in the model, in a sentence; empty if nothing is.
     """
 
     program: ExportedProgram
@@ -35,6 +38,7 @@ class Traced(NamedTuple):
     expected: Callable[..., Tensor]
     what: str
     notes: dict[str, str]
+    note: str
 
 
 def trace(model: Game, direction: str | None, raw: bool | None) -> Traced:
@@ -58,7 +62,7 @@ def traced(found: Traceable) -> Traced:
     """
     program = program_of(Held(frozen(found.network), found.classes), found.inputs, found.free)
     notes = dict(found.forms) | ({"classes": json.dumps(list(found.names))} if found.names else {})
-    return Traced(program, found.free, found.tries, found.expected, found.what, notes)
+    return Traced(program, found.free, found.tries, found.expected, found.what, notes, found.note)
 
 
 class Held(nn.Module):
@@ -110,3 +114,27 @@ def frozen(network: nn.Module) -> nn.Module:
 def first_line(error: Exception) -> str:
     """Return the first line of an error, if it says anything, or else its kind."""
     return (str(error).strip() or type(error).__name__).splitlines()[0]
+
+
+def furthest(run: Callable[..., Tensor], tries: Sequence[tuple[Tensor, ...]], expected: Callable[..., Tensor]) -> float:
+    """Return the largest difference between what an exported file makes and what the model makes.
+
+    Args:
+        run: makes it with the file.
+        tries: inputs.
+        expected: makes it with the model.
+
+    Raises:
+        UserError: it is too large.
+    """
+    most = 0.0
+    for inputs in tries:
+        found, wanted = run(*inputs), expected(*inputs)
+        off = float((found - wanted).abs().max()) if found.shape == wanted.shape else float("inf")
+        if not off <= TOLERANCE * max(1.0, float(wanted.abs().max())):  # nan, too
+            raise UserError(
+                f"the exported file differs from the model by {off:.2g}, over {TOLERANCE:g}, so it is not kept: "
+                "is there chance in its network?"
+            )
+        most = max(most, off)
+    return most

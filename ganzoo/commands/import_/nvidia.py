@@ -5,6 +5,7 @@ object its name and its tensors are taken.
 """
 
 import io
+import os
 from collections.abc import Iterator
 from math import prod
 from pathlib import Path
@@ -15,15 +16,20 @@ from torch import Tensor
 
 from ganzoo.commands.import_.stylegan2 import Weights
 from ganzoo.system.errors import UserError
-from ganzoo.system.pickles import Made, Name, read_pickle
+from ganzoo.system.pickles import KEYS, Made, Name, read_pickle
 
 __all__ = ["is_pickle", "read_networks"]
 
+KINDS = ("_parameters", "_buffers", "_modules")  # of what a module of torch keeps by name
 NETWORKS = ("G", "D", "G_ema")
 PERSISTENT = "torch_utils.persistence._reconstruct_persistent_obj"
 TENSORFLOW = "dnnlib.tflib."
+OLD = (b"(", b"c", b"]", b"}", b")")  # begin a pickle of protocol 0 or 1 that holds anything
 MAGIC = 0x1950A86A20F9469CFC6C  # begins a file of torch before 1.6, and each storage inside of a plain pickle
 DEEPEST, MOST = 12, 5000  # modules inside each other, and of a network
+NAMED, KEPT = 200_000, 20_000  # names in a network's modules, and those whose weights or plain values are kept
+LONGEST = 100  # letters of a name
+AXES, SMALL = 16, 2**20  # of a tensor; sides and steps of an empty one, or of an axis of length 1, may be so large
 DTYPES = {
     f"torch.{name}Storage": dtype
     for name, dtype in {
@@ -38,10 +44,15 @@ PARAMETERS = ("torch._utils._rebuild_parameter", "torch._utils._rebuild_paramete
 
 
 def is_pickle(path: str | Path) -> bool:
-    """Say whether a file begins as a plain pickle does; torch's own files are zips, or begin with a number."""
+    """Say whether a file begins as a plain pickle does; torch's own files are zips, or begin with a number.
+
+    The oldest pickles begin with any operation, and are told by their end.
+    """
     with open(path, "rb") as file:
         head = file.read(64)
-    return head[:1] == b"\x80" and MAGIC.to_bytes(10, "little") not in head
+        file.seek(-1 if head else 0, os.SEEK_END)
+        old = head[:1] in OLD and file.read() == b"."
+    return (head[:1] == b"\x80" and MAGIC.to_bytes(10, "little") not in head) or old
 
 
 def read_networks(path: str | Path) -> dict[str, Weights]:
@@ -79,7 +90,7 @@ def kind_of(value: Any) -> str:
     """Return what an object would be, for a message: the name of its class."""
     if isinstance(value, Made):
         persistent = is_persistent(value) and items_of(value.args[0]).get("class_name")
-        return str(persistent or value.by)[:80]
+        return (persistent if isinstance(persistent, str) else value.by)[:80]
     if isinstance(value, Name):
         return f"the name {value.path[:80]}"
     if isinstance(value, dict) and value:
@@ -93,13 +104,21 @@ def is_persistent(value: Any) -> bool:
 
 
 def items_of(value: Any) -> dict[Any, Any]:
-    """Return the items of a dict, or of an object that is one: OrderedDict, EasyDict; none of any other."""
+    """Return the items of a dict, or of an object that is one: OrderedDict, EasyDict; none of any other.
+
+    Raises:
+        ValueError: a key is neither text nor number, and may take for ever to hash.
+    """
     if isinstance(value, dict):
         return value
     if not isinstance(value, Made) or value.by.rpartition(".")[2] not in ("OrderedDict", "EasyDict", "dict"):
         return {}
-    pairs = value.args[0] if value.args and isinstance(value.args[0], list) else []  # as Python 2 wrote them
-    return {**{pair[0]: pair[1] for pair in pairs}, **value.items}
+    if value.args and isinstance(value.args[0], list):  # as Python 2 wrote them
+        pairs, value.args = value.args[0], ()  # once, however many hold it
+        if not all(isinstance(pair[0], KEYS) for pair in pairs):
+            raise ValueError("it has a key that is neither text nor number")
+        value.items = {**{pair[0]: pair[1] for pair in pairs}, **value.items}
+    return value.items
 
 
 def network_of(made: Any) -> Weights:
@@ -110,19 +129,33 @@ def network_of(made: Any) -> Weights:
     """
     if not is_persistent(made):
         raise UserError(f"it holds {kind_of(made)}, which is no network of stylegan2-ada-pytorch.")
-    stored, tensors = Weights(), Tensors()
+    stored, tensors, named = Weights(), Tensors(), 0
     for count, (name, module) in enumerate(modules_in(made)):
         if count >= MOST:
             raise UserError(f"its {kind_of(made)} has over {MOST:,} modules.")
+        named += sum(map(names_in, (module, *(items_of(module.get(kind)) for kind in KINDS))))
+        if named > NAMED or len(stored.weights) + len(stored.options) > KEPT:
+            raise UserError(f"its {kind_of(made)} has too many weights and attributes.")
         before = f"{name}." if name else ""
         for key, value in module.items():
             if isinstance(value, (bool, int, float, str)):
                 stored.options[f"{before}{key}"] = value
-        for kind in ("_parameters", "_buffers"):
+        for kind in KINDS[:2]:
             for key, value in items_of(module.get(kind)).items():
                 if value is not None:
                     stored.weights[f"{before}{key}"] = tensors.tensor(value)
     return stored
+
+
+def names_in(items: dict[Any, Any]) -> int:
+    """Return how many names a part of a module has.
+
+    Raises:
+        ValueError: one of them is none.
+    """
+    if not all(isinstance(name, str) and len(name) <= LONGEST for name in items):
+        raise ValueError(f"a module has a name that is no text, or has over {LONGEST} letters")
+    return len(items)
 
 
 def modules_in(made: Any, name: str = "", depth: int = 0) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -167,8 +200,12 @@ class Tensors:
             self.known[id(storage)] = storage_of(storage)
         held = self.known[id(storage)]
         last = offset + sum((side - 1) * step for side, step in zip(size, stride, strict=True))
-        if prod(size) > held.numel() or (prod(size) and last >= held.numel()):
+        if prod(size) > held.numel():
             raise ValueError(f"a tensor claims {prod(size):,} numbers, and {held.numel():,} are there")
+        if prod(size) and last >= held.numel():
+            raise ValueError(f"a tensor reaches beyond its storage of {held.numel():,} numbers")
+        if len(size) > AXES or max(*numbers, prod(side or 1 for side in size)) > max(held.numel(), SMALL):
+            raise ValueError("a tensor has an odd shape")
         return torch.as_strided(held, size, stride, offset)
 
 

@@ -75,13 +75,13 @@ def renamed(weights: Mapping[str, Any], rename: Any, path: str) -> Weights:
     Raises:
         UserError: there is a name that such checkpoints don't have, or no tensor.
     """
+    if not all(isinstance(key, str) and isinstance(value, Tensor) for key, value in weights.items()):
+        raise UserError(f"{path} holds no weights by name.")
     made: dict[str, Tensor] = {}
     sides = 2 + max(
         (int(found[1]) for key in weights if (found := re.match(r"convs\.(\d{1,2})\.conv1\.0\.", key))), default=0
     )
     for key, value in weights.items():
-        if not isinstance(key, str) or not isinstance(value, Tensor):
-            raise UserError(f"{path} holds no weights by name.")
         if key.endswith(KERNEL):
             refuse_other_filter(key, value, path)
             continue

@@ -153,14 +153,17 @@ def read_weights(path: str) -> Weights:
         UserError: there is none, or it holds something else.
     """
     if not os.path.isfile(path):
-        raise UserError(f"there is no file {path}: give {THIS}.")
+        what = f"{path} is a folder or a device, no file" if os.path.exists(path) else f"there is no file {path}"
+        raise UserError(f"{what}: give a network pickle or checkpoint of StyleGAN2, or {THIS}.")
     try:
         weights = plain_contents(path)
     except UserError:
         raise
     except Exception as error:  # random bytes make the unpickler fail in any way
         raise UserError(f"{path} is truncated, no file of weights, or holds code, which is never run.") from error
-    if not isinstance(weights, dict) or not all(isinstance(value, Tensor) for value in weights.values()):
+    if not isinstance(weights, dict) or not all(
+        isinstance(key, str) and isinstance(value, Tensor) for key, value in weights.items()
+    ):
         raise UserError(f"{path} holds no weights by name: give {THIS}.")
     if weights and all(key.startswith("module.") for key in weights):  # of several devices
         weights = {key.removeprefix("module."): value for key, value in weights.items()}

@@ -11,6 +11,7 @@ from ganzoo.data.base.formed import Formed
 from ganzoo.data.base.sets import SampleSet
 from ganzoo.data.base.streams import permutation
 from ganzoo.data.files.forms import told
+from ganzoo.data.files.listing import counted
 from ganzoo.data.files.sources import Source, remarks_on
 from ganzoo.data.files.stores import ImageSet, Mapped, Store
 from ganzoo.data.prepared.chunks import ChunkedStream, chunks_of
@@ -219,4 +220,4 @@ class Images(Formed):
         """Say how many files were skipped."""
         if self.unreadable:
             more = f" ({MOST_NAMED} are named above)" if len(self.unreadable) > MOST_NAMED else ""
-            say(f"Skipped {len(self.unreadable)} files of {self.root} that can't be read{more}.")
+            say(f"Skipped {counted(len(self.unreadable), 'file')} of {self.root} that can't be read{more}.")

@@ -154,6 +154,7 @@ class DataModule(L.LightningDataModule, ABC):
 
     def val_dataloader(self) -> DataLoader[dict[str, Tensor]]:
         """Return this rank's rows of the validation set, in order."""
+        self._check_shares()
         return self._loader(self.val, Rows(self.val, self.batch_size, self.world, self.rank))
 
     def test_dataloader(self) -> DataLoader[dict[str, Tensor]]:
@@ -202,11 +203,7 @@ class DataModule(L.LightningDataModule, ABC):
                 f" {n} training samples ({len(self.val)} others are to validate with): "
                 + (f"give --data.batch_size {n // self.world}, or less" if n >= self.world else "use fewer devices")
             )
-        if len(self.val) < self.world:
-            raise UserError(
-                f"{len(self.val)} validation samples can't be shared out to {self.world} devices: hold out more, or"
-                " use fewer devices"
-            )
+        self._check_shares()
         if self._n_of_checkpoint not in (None, n):
             before = self._n_of_checkpoint or 0
             raise UserError(
@@ -217,6 +214,14 @@ class DataModule(L.LightningDataModule, ABC):
             raise UserError(problem)
         if self.trainer and self.trainer.overfit_batches:  # type: ignore[attr-defined]
             raise UserError("--trainer.overfit_batches replaces the training stream; leave it out")
+
+    def _check_shares(self) -> None:
+        """Refuse a validation set that leaves a rank without samples: Lightning would let the others wait for it."""
+        if len(self.val) < self.world:
+            raise UserError(
+                f"{len(self.val)} validation samples can't be shared out to {self.world} devices: hold out more, or"
+                " use fewer devices"
+            )
 
     def _other_set(self) -> str | None:
         """Note which set it is; return what is wrong if the checkpoint's was another. Only rank 0 looks at files."""
@@ -229,11 +234,11 @@ class DataModule(L.LightningDataModule, ABC):
             look_at_labels(f"{type(self).__name__}: label", batch["label"], self.num_classes)
         return super().transfer_batch_to_device(batch, device, dataloader_idx)
 
-    def numbers(self, name: str, rows: Tensor) -> list[int]:
-        """Return which of the training samples, or of the images of domain `name`, rows (K,) of the last batch are."""
-        last = self.position - self.world * self.batch_size
+    def numbers(self, name: str, rows: Tensor, position: int) -> list[int]:
+        """Return which training samples, or images of domain `name`, rows (K,) of the batch before `position` are."""
+        first = position - self.world * self.batch_size
         place = lambda: 0, self.run_seed, self.world, self.rank
-        found = self.stream(self.train, self.batch_size, *place).at(last + self.rank + self.world * rows.numpy())
+        found = self.stream(self.train, self.batch_size, *place).at(first + self.rank + self.world * rows.numpy())
         return (found if found.ndim == 1 else found[:, list(self.shapes).index(name)]).tolist()
 
     def on_after_batch_transfer(self, batch: Any, dataloader_idx: int) -> Any:

@@ -42,6 +42,10 @@ class SampleSet(Dataset[dict[str, Tensor]], ABC):
         """Yield how some of the files begin."""
         yield from ()
 
+    def encoded(self) -> Iterator[bytes]:
+        """Yield all that the samples are made of, where making them takes long: files, and how they are decoded."""
+        yield from ()
+
     @property
     def distinct(self) -> int:
         """How many of the samples differ: of two domains, the shorter one is repeated."""

@@ -3,7 +3,6 @@
 Whatever goes wrong, a file or a folder with its final name is complete.
 """
 
-import difflib
 import fcntl
 import os
 import shlex
@@ -19,6 +18,7 @@ from ganzoo.data.download.transfer import Refused, cannot_write, drive_client, f
 from ganzoo.data.download.unpacking import unpack
 from ganzoo.system.errors import UserError
 from ganzoo.system.files import in_words
+from ganzoo.system.near import near
 from ganzoo.system.output import say
 from ganzoo.system.places import local
 
@@ -72,8 +72,8 @@ def find(name: str) -> Download:
         return CATALOGUE[key]
     if key in ELSEWHERE:
         raise UserError(ELSEWHERE[key])
-    near = difflib.get_close_matches(key, CATALOGUE, n=3, cutoff=0.6)
-    hint = f"did you mean {' or '.join(near)}?" if near else f"there are: {', '.join(CATALOGUE)}"
+    close = near(key, CATALOGUE, 3, cutoff=0.6)
+    hint = f"did you mean {' or '.join(close)}?" if close else f"there are: {', '.join(CATALOGUE)}"
     raise UserError(f"there is no data set {name} to download; {hint}")
 
 

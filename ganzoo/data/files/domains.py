@@ -9,7 +9,7 @@ from ganzoo.data.files.part_names import FILLERS, WHOLE, parsed
 from ganzoo.data.files.sources import Source, source_of
 from ganzoo.system.errors import UserError
 
-__all__ = ["Domain", "Domains", "domains_of"]
+__all__ = ["Domain", "Domains", "choose", "domains_of"]
 
 # Names that say which of two folders is A, the input, and which is B; other names go by the alphabet.
 FIRST = frozenset(["a", "input", "inputs", "in", "source", "src", "x", "before", "lr"])

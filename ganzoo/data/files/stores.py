@@ -7,6 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
+import PIL
 import torch
 from torch import Tensor
 from torchvision.transforms.v2.functional import center_crop
@@ -233,6 +234,20 @@ class ImageSet(SampleSet):
             count = len(self.rows)
             for place in np.unique(np.linspace(0, count - 1, min(count, HEADS)).round().astype(int)):
                 yield self.store.head(int(self.rows[place]))
+
+    def encoded(self) -> Iterator[bytes]:
+        """Yield the files and what makes pixels of them; nothing of a prepared set, nor where a subclass adds to it."""
+        if type(self) is not ImageSet or not isinstance(self.store, Decoded):
+            return
+        how = type(self.store.source).__name__, self.store.forms, self.window, self.reverse, self.channels
+        yield f"{how}{PIL.__version__}{self.label is not None}".encode()
+        if self.label is not None:
+            yield self.label[self.rows].astype("<i8").tobytes()
+        for row in self.rows.tolist():
+            try:
+                yield from self.store.source.encoded(row)
+            except OSError:  # another image stands in for it
+                yield b""
 
     @property
     def labels(self) -> Tensor | None:

@@ -67,6 +67,20 @@ class LPIPS(nn.Module):
         made: Tensor = self.network(seen(a), seen(b))
         return made.flatten()
 
+    def features(self, x: Tensor) -> Tensor:
+        """Return vectors (N, D) of images: the distance of two images is the squared distance of theirs.
+
+        LPIPS compares features of unit length, weights their squared differences, and takes the mean over places.
+        """
+        from torchmetrics.functional.image.lpips import _normalize_tensor
+
+        maps = self.network.net(self.network.scaling_layer(seen(x)))
+        found = []
+        for made, last in zip(maps, self.network.lins, strict=True):
+            weights = last.model[-1].weight.clamp(min=0).sqrt()  # (1, C, 1, 1); the paper's are not negative
+            found.append((_normalize_tensor(made) * weights).flatten(1) / (made.shape[2] * made.shape[3]) ** 0.5)
+        return torch.cat(found, 1)
+
 
 def seen(x: Tensor) -> Tensor:
     """Return images as the network is shown them."""

@@ -1,5 +1,7 @@
 """When a run is saved, and how it is stopped."""
 
+import math
+import os
 import signal
 import threading
 from pathlib import Path
@@ -20,9 +22,14 @@ from ganzoo.system.stopping import stopping
 
 __all__ = ["Checkpoints", "Stopped"]
 
+Best = tuple[float, int | None]  # a value and its round; None: an earlier version did not keep it
+
 
 class Checkpoints(Checkpoint):
     """Keeps `checkpoints/last.ckpt` and `checkpoints/best.ckpt` in the run's folder.
+
+    `best.ckpt` has a second name that says which it is: `best-step=8000-fid=12.3.ckpt`, the same file. The best value
+    of each score so far, and its round, are logged as `val/fid_best` and `val/fid_best_step`.
 
     A checkpoint is only ever written between two rounds (after the validation of the first of them) or at the end of
     training, so that a resumed run goes on exactly. Ctrl-C, SIGTERM, SIGUSR1 and a closed terminal (SIGHUP) let the
@@ -38,10 +45,10 @@ class Checkpoints(Checkpoint):
         if every_n_steps < 1:
             raise UserError(f"checkpoint.every_n_steps is {every_n_steps}: give 1 or more.")
         self.every_n_steps, self.monitor = every_n_steps, monitor
-        self.higher_is_better = False
         self.known: list[str] = []  # scores of validation
-        self.best: float | None = None
-        self.best_is_new = False
+        self.higher: dict[str, bool] = {}  # of those that are ranked by, whether a higher value is the better one
+        self.bests: dict[str, Best] = {}  # the best value of each score so far, and its round
+        self.best_is_new = self.scores_are_told = False
         self.saved_step = -1
         self.last_model_path = self.best_model_path = ""
         self.signum = 0
@@ -69,7 +76,13 @@ class Checkpoints(Checkpoint):
             self.monitor = next(iter(scores), None)
         if self.monitor is not None and scores and self.monitor not in scores:
             raise UserError(f"checkpoint.monitor is {self.monitor}: validation gives {', '.join(scores)}; name one.")
-        self.higher_is_better = scores.get(self.monitor or "", False)
+        decides = {name: higher for name, higher in scores.items() if name == self.monitor}
+        self.higher = without_deviations(scores) | decides
+
+    @property
+    def best(self) -> float | None:
+        """The best value of the score that decides."""
+        return self.bests[self.monitor][0] if self.monitor in self.bests else None
 
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Take over the signals: Lightning's handlers would save in the middle of a round, or not at all."""
@@ -95,6 +108,7 @@ class Checkpoints(Checkpoint):
         step = trainer.global_step
         assert isinstance(pl_module, Game)
         still_ours()
+        self._tell_scores(trainer)
         self._save_best(trainer)
         if pl_module.rounds.stop_agreed or (step > self.saved_step and step % self.every_n_steps == 0):
             self._save_last(trainer)
@@ -102,14 +116,20 @@ class Checkpoints(Checkpoint):
             raise Stopped(self.signum or signal.SIGTERM, step, self.last_model_path)
 
     def on_validation_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Note the best value, and report it: a sweep optimises what was logged last."""
+        """Note the best values, and report them: a sweep optimises what was logged last."""
         if trainer.sanity_checking or trainer.state.fn != "fit" or self.monitor is None:
             return
-        value = float(trainer.callback_metrics[self.monitor])
-        if self.best is None or (value > self.best if self.higher_is_better else value < self.best):
-            self.best, self.best_is_new = value, True
+        for name, higher in self.higher.items():
+            value = float(trainer.callback_metrics[name])
+            before = self.bests.get(name)
+            if not math.isnan(value) and (before is None or (value > before[0] if higher else value < before[0])):
+                self.bests[name] = value, trainer.global_step
+                self.best_is_new |= name == self.monitor
         assert isinstance(pl_module, Game)
-        pl_module.validation.report({f"{self.monitor}_best": torch.tensor(self.best)})
+        known = {name: self.bests[name] for name in self.higher if name in self.bests}
+        found = {f"{name}_best": torch.tensor(value) for name, (value, _) in known.items()}
+        steps = {f"{name}_best_step": torch.tensor(step) for name, (_, step) in known.items() if step is not None}
+        pl_module.validation.report(found | steps)
 
     def on_train_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Save the end of training, whatever the cadence."""
@@ -135,6 +155,16 @@ class Checkpoints(Checkpoint):
             self.best_is_new = False
             self.best_model_path = str(self.folder / "best.ckpt")
             trainer.save_checkpoint(self.best_model_path)
+            if trainer.is_global_zero and self.monitor is not None:
+                name_best(self.folder, self.monitor, *self.bests[self.monitor])
+
+    def _tell_scores(self, trainer: L.Trainer) -> None:
+        """Let loggers that keep the best value of a score know which it is, before the first is logged."""
+        if not self.scores_are_told:
+            self.scores_are_told = True
+            for logger in trainer.loggers:
+                if hasattr(logger, "define_scores"):
+                    logger.define_scores(self.higher)
 
     def on_save_checkpoint(self, trainer: L.Trainer, pl_module: L.LightningModule, checkpoint: dict[str, Any]) -> None:
         """Count whole rounds only. Lightning already counts the coming one, and would validate a round early.
@@ -151,12 +181,47 @@ class Checkpoints(Checkpoint):
 
     def state_dict(self) -> dict[str, Any]:
         """Return what a resumed run must know."""
-        return {"best": self.best, "monitor": self.monitor}
+        bests = {name: list(best) for name, best in self.bests.items()}
+        return {"best": self.best, "monitor": self.monitor, "bests": bests}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Take it back; of another score no value is the best so far."""
-        known = {"best": lambda best: best is None or isinstance(best, float)}
+        """Take it back; an earlier version kept the best value of one score, and not its round."""
+        known: dict[str, Any] = {"best": lambda best: best is None or isinstance(best, float)}
         if isinstance(state_dict, dict) and "monitor" in state_dict:  # earlier versions didn't keep it
             known["monitor"] = lambda name: name is None or isinstance(name, str)
+        if isinstance(state_dict, dict) and "bests" in state_dict:
+            known["bests"] = are_bests
         refuse_odd_state(self, state_dict, known)
-        self.best = state_dict["best"] if state_dict.get("monitor", self.monitor) == self.monitor else None
+        self.bests = {name: (value, step) for name, (value, step) in state_dict.get("bests", {}).items()}
+        of = state_dict.get("monitor", self.monitor)
+        if of is not None and of not in self.bests and state_dict["best"] is not None:
+            self.bests[of] = state_dict["best"], None
+
+
+def are_bests(value: Any) -> bool:
+    """Say whether a value of a file is the best values of scores with their rounds, by name."""
+    return isinstance(value, dict) and all(
+        isinstance(name, str)
+        and isinstance(best, list)
+        and len(best) == 2
+        and isinstance(best[0], float)
+        and (best[1] is None or type(best[1]) is int)
+        for name, best in value.items()
+    )
+
+
+def without_deviations(scores: dict[str, bool]) -> dict[str, bool]:
+    """Return scores without those that are the deviation of another, as `kid_std`: nobody ranks by it."""
+    return {
+        name: higher for name, higher in scores.items() if name.replace("_std", "", 1) not in scores.keys() - {name}
+    }
+
+
+def name_best(folder: Path, monitor: str, value: float, step: int | None) -> None:
+    """Give `best.ckpt` a second name that says its round and its score, in place of an earlier one."""
+    for old in folder.glob("best-step=*.ckpt"):
+        old.unlink(missing_ok=True)
+    try:
+        os.link(folder / "best.ckpt", folder / f"best-step={step}-{monitor.rpartition('/')[2]}={value:.4g}.ckpt")
+    except OSError as error:  # a file system without links
+        say(f"best.ckpt is of round {step}; it has no second name that says so here ({error.strerror}).")

@@ -155,7 +155,11 @@ class Pictures(L.Callback):
             "diversity (1: as the data)": {n: p for n, p in curves.items() if n == "diversity"},
         }
         num = f", {samples[-1][1]:,.0f} samples" if (samples := curves.get("samples/val")) else ""
-        panels |= {n + num: {n: p} for n, p in curves.items() if n.startswith("val/") and not n.endswith("_best")}
+        panels |= {
+            n + num: {n: p}
+            for n, p in curves.items()
+            if n.startswith("val/") and not n.endswith(("_best", "_best_step"))
+        }
         if panels := {title: lines for title, lines in panels.items() if lines}:
             save_curves(panels, self.folder / "curves.png")
 

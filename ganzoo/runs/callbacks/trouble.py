@@ -80,7 +80,7 @@ class Trouble(L.Callback):
                 raise UserError(f"trouble.{name} is {value}: give 0 or more.")
         self.every_n_steps, self.num = every_n_steps, num
         self.saturation, self.collapse, self.oscillation, self.idle = saturation, collapse, oscillation, idle
-        self.start: list[float] = []  # the generator's first gradient norms
+        self.start: list[float | Tensor] = []  # the generator's first gradient norms; on the device until looked at
         self.weights: dict[str, Tensor] = {}  # of each player, some, at the last check
         self.track: list[Tensor] = []  # where the samples of the same noise were at the last checks
         self.checks: dict[str, int] = {}  # in a row, that show a kind of trouble
@@ -97,7 +97,8 @@ class Trouble(L.Callback):
         """Check after a round: before it is saved, so that a resumed run knows."""
         if not self.every_n_steps:
             return
-        if len(self.start) < START and math.isfinite(norm := gradient_norm(pl_module.players["generator"])):
+        norm = pl_module.players["generator"].gradient_norm
+        if len(self.start) < START and norm is not None:
             self.start.append(norm)
         step = trainer.global_step
         if step % self.every_n_steps == 0:
@@ -119,6 +120,12 @@ class Trouble(L.Callback):
         for name in (name for name in model.players if name in asked):
             yield from self._idle(model.players[name])
 
+    def _first_norms(self) -> list[float]:
+        """Look at the generator's first gradient norms; those that overflowed make room for others."""
+        found = [norm for norm in map(float, self.start) if math.isfinite(norm)]
+        self.start = list(found)
+        return found
+
     def _again(self, kind: str, shows: bool) -> bool:
         """Count the checks in a row that show a kind of trouble; say whether they are enough."""
         self.checks[kind] = self.checks.get(kind, 0) + 1 if shows else 0
@@ -126,7 +133,7 @@ class Trouble(L.Callback):
 
     def _saturated(self, model: Game) -> Iterator[tuple[str, str]]:
         accuracy = float(model.notes.get("D(accuracy)", math.nan))
-        now, start = gradient_norm(model.players["generator"]), max(self.start, default=math.nan)
+        now, start = gradient_norm(model.players["generator"]), max(self._first_norms(), default=math.nan)
         if self._again("saturated", accuracy >= SURE and now * self.saturation < start):
             yield (
                 "saturated",
@@ -183,7 +190,7 @@ class Trouble(L.Callback):
 
     def state_dict(self) -> dict[str, Any]:
         """Return what a resumed run must know, the warnings that were given too."""
-        kept = {"start": self.start, "weights": self.weights, "track": self.track}
+        kept = {"start": self._first_norms(), "weights": self.weights, "track": self.track}
         return {**kept, "checks": dict(self.checks), "warned": list(self.warned)}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:

@@ -169,7 +169,7 @@ def test_skip_goes_on_with_a_count_and_names(tmp_path, workers, capsys):
     known = [number for number in bad if number in data.train.rows]
     for number in known:
         assert said.count(f"Skipped: {number:06d}.jpg is broken") == 1
-    assert f"Skipped {len(known)} files" in said
+    assert f"Skipped {len(known)} file{'s' * (len(known) > 1)} of" in said
 
 
 def test_the_next_of_the_same_set_stands_in_with_its_own_label(tmp_path):

@@ -332,7 +332,7 @@ def test_bad_files_stop_it_or_are_left_out(tmp_path, capsys):
     assert "000004.jpg in" in refused(made, tmp_path / "src", tmp_path / "dest")
     assert not (tmp_path / "dest").exists()
     made(tmp_path / "src", tmp_path / "dest", on_error="skip")
-    assert "1 files could not be read and are left out: 000004.jpg" in capsys.readouterr().out
+    assert "Left out, 1 file that can't be read: 000004.jpg" in capsys.readouterr().out
     array = np.load(tmp_path / "dest" / "all.images.npy")
     good = [i for i in range(20) if i != 4]
     assert len(array) == 19

@@ -1,0 +1,78 @@
+"""The metrics that are asked for by name, with the extractor that they look through."""
+
+import copy
+from collections.abc import Sequence
+from typing import Any
+
+from ganzoo.commands.evaluate.judged import Translations
+from ganzoo.game.ways import there_and_back
+from ganzoo.metrics import (
+    CycleDistance,
+    FeatureMetric,
+    PairScores,
+    SampleMetric,
+    TranslationMetric,
+    extractor_of,
+    metric_class,
+    of_domain,
+)
+from ganzoo.system.errors import UserError
+
+__all__ = ["metrics_for"]
+
+
+def metrics_for(
+    asked: Sequence[str | SampleMetric], extractor: str, weights: str | None, data: Any, judged: Any
+) -> list[SampleMetric]:
+    """Return new metrics.
+
+    Translations are asked in each domain that is made, and beside that: how near they are to their targets, or without
+    targets how near an image is to itself there and back.
+
+    Args:
+        asked: names of metrics, class paths, or metrics.
+        extractor: the name of what sees images.
+        weights: the file of its weights.
+        data: the DataModule of the real set, if it has one.
+        judged: what is judged.
+
+    Raises:
+        UserError: there is no such metric, or it can't be made.
+    """
+    made: list[SampleMetric] = []
+    for what in asked:
+        metric = copy.deepcopy(what) if isinstance(what, SampleMetric) else metric_named(what, extractor, weights)
+        if isinstance(what, SampleMetric) or type(metric) not in map(type, made):  # fid and kid are one metric
+            metric.meet(data)
+            made.append(metric)
+    if not isinstance(judged, Translations):
+        if wrong := [type(metric).__name__ for metric in made if isinstance(metric, TranslationMetric)]:
+            raise UserError(f"{wrong[0]} compares translations with their targets: it judges no samples from noise.")
+        if not made:
+            raise UserError("give one metric or more: --metrics fid.")
+        return made
+    model = judged.model
+    own = [metric for metric in made if isinstance(metric, TranslationMetric)]
+    each = [metric for metric in made if not isinstance(metric, TranslationMetric)]
+    domains = [of_domain(copy.deepcopy(metric), way) for way in model.ways for metric in each]
+    if model.paired:
+        given = [PairScores(model.ways[0].name, model.ways[0].makes)]
+    else:
+        returned = {way.reads[0]: name for way, _, name in there_and_back(model.ways)}
+        given = [CycleDistance(returned)] if returned else []
+    return [*(metric for metric in given if type(metric) not in map(type, own)), *own, *domains]
+
+
+def metric_named(name: str, extractor: str, weights: str | None) -> SampleMetric:
+    """Return a metric by its name.
+
+    Raises:
+        UserError: there is none, or it needs more than a name.
+    """
+    cls: Any = metric_class(name)
+    given = {"extractor": extractor_of(extractor, weights)} if issubclass(cls, FeatureMetric) else {}
+    try:
+        metric: SampleMetric = cls(**given)
+    except TypeError as error:
+        raise UserError(f"the metric {name} can't be made by its name alone ({error}): leave it out.") from error
+    return metric

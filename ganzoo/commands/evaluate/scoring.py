@@ -1,0 +1,213 @@
+"""The scores of samples: the real set is looked at once and kept, and every rank makes its own part of the samples."""
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ganzoo.commands.evaluate.bootstrap import deviation_by_bootstrap
+from ganzoo.commands.evaluate.judged import FolderSamples, ModelSamples, Translations
+from ganzoo.commands.evaluate.ranks import Ranks
+from ganzoo.commands.evaluate.real import RealSet
+from ganzoo.game.metric_trial import named, refuse_twins, scores_in
+from ganzoo.game.ranks import anywhere, gathered_rows
+from ganzoo.game.validation import on
+from ganzoo.metrics import FeatureMetric, RealFeatures, SampleMetric, SharedFeatures, recipes_of, share_features
+from ganzoo.system.errors import UserError
+from ganzoo.system.waiting import Waiting
+
+__all__ = ["scores_of"]
+
+Entry = dict[str, Any]
+INTERVAL = 1.96  # standard deviations: 95 % of a normal distribution
+
+
+def scores_of(
+    judged: ModelSamples | FolderSamples | Translations,
+    real: RealSet,
+    metrics: Sequence[SampleMetric],
+    batch_size: int,
+    ranks: Ranks,
+    noted: dict[str, Any] | None = None,
+) -> dict[str, Entry]:
+    """Return the scores by name, as `evaluation.json` has them; called on all ranks.
+
+    Args:
+        judged: what is scored.
+        real: what it is compared with.
+        metrics: by what.
+        batch_size: samples at once.
+        ranks: the processes that share the work.
+        noted: further settings that all scores have in common.
+
+    Raises:
+        UserError: there are too few samples, or a metric fails.
+    """
+    refuse_twins(metrics)
+    num_real, num_fake = len(real), len(real) if isinstance(judged, Translations) else len(judged)
+    refuse_few(metrics, num_real, num_fake)
+    shared = share_features(metrics)
+    with ranks.first():
+        for metric in metrics:
+            with named(metric):
+                metric.prepare()
+            metric.to(ranks.device)
+        shared.kept = RealFeatures(real.content(), ranks.part)
+    if isinstance(judged, Translations):
+        show_translations(judged, real, metrics, shared, batch_size, ranks)
+    else:
+        show_real(real, metrics, shared, batch_size, ranks)
+        show_samples(judged, metrics, shared, batch_size, ranks)
+    found: dict[str, Entry] = {}
+    how = {"real": num_real, "fake": num_fake, "data": real.record(), **judged.made}
+    for metric in metrics:
+        with named(metric):
+            values = scores_in(metric, metric.compute())
+            deviations = deviation_by_bootstrap(metric, ranks)
+        recipes = recipes_of(metric, **how)
+        for recipe in recipes.values():
+            recipe["settings"] |= noted or {}
+        found |= entries(metric, values, deviations, recipes)
+    return found
+
+
+def entries(
+    metric: SampleMetric, values: dict[str, Tensor], deviations: dict[str, float], recipes: dict[str, Any]
+) -> dict[str, Entry]:
+    """Return the scores of a metric with all that is known of them.
+
+    A score named `kid_std` is the deviation of `kid`. `deviations` are those of other draws of the samples.
+    """
+    found: dict[str, Entry] = {}
+    spread = {name: name.replace("_std", "", 1) for name in values if "_std" in name}
+    spread = {name: whose for name, whose in spread.items() if whose in values}
+    for name, value in values.items():
+        if name in spread:
+            continue
+        std = next((float(values[key]) for key, whose in spread.items() if whose == name), None)
+        number, drawn = float(value), deviations.get(name) or None  # of a share of 0 or 1 draws say nothing
+        found[name] = {
+            "value": number,
+            "higher_is_better": metric.scores[name],
+            "deviation": std if std is not None else drawn,
+            "interval": None if drawn is None else [number - INTERVAL * drawn, number + INTERVAL * drawn],
+            "recipe": recipes[name],
+        }
+    return found
+
+
+def refuse_few(metrics: Sequence[SampleMetric], real: int, fake: int) -> None:
+    """Refuse sets that are too small, before anything is made.
+
+    Raises:
+        UserError: how many a metric needs, and how many there are.
+    """
+    if real < 2:
+        raise UserError(f"there is {real} real image to compare with: give a set of 2 or more.")
+    for metric in metrics:
+        for count, whose, remedy in ((real, "real", "a larger set"), (fake, "generated", "a larger --num")):
+            if count < metric.least and (whose == "generated" or getattr(metric, "needs_real", True)):
+                raise UserError(
+                    f"{' and '.join(metric.scores)} need {metric.least:,} {whose} samples or more, and there are "
+                    f"{count:,}: give {remedy}, or leave the metric out."
+                )
+
+
+def show_real(
+    real: RealSet, metrics: Sequence[SampleMetric], shared: SharedFeatures, batch_size: int, ranks: Ranks
+) -> None:
+    """Show the metrics the real set; features that are kept from before need no images."""
+    if take_kept(real, metrics, shared, ranks):
+        return
+    with Waiting("Real images", len(real)) as waiting:
+        start = 0
+        for batch in real.batches(batch_size, ranks.part):
+            batch = real.on(ranks.device, batch)
+            x, y = batch["image"], batch.get("label")
+            with shared.batch(x, start):
+                for metric in metrics:
+                    with named(metric):
+                        metric.update(x, real=True, label=y)
+            start += len(x)
+            waiting.advance(len(x) * ranks.count)
+    keep(shared, start, ranks)
+
+
+def take_kept(real: RealSet, metrics: Sequence[SampleMetric], shared: SharedFeatures, ranks: Ranks) -> bool:
+    """Give the metrics the features of the real set that are kept; False if a metric needs an image."""
+    kept, count = shared.kept, len(range(ranks.part[0], len(real), ranks.part[1]))
+    assert kept is not None
+    every: list[tuple[FeatureMetric, Any]] = []
+    for metric in metrics:
+        if not isinstance(metric, FeatureMetric) or type(metric).update is not FeatureMetric.update:
+            return False
+        if metric.needs_real:
+            parts = kept.complete(metric.extractor, "image", count)
+            if anywhere(parts is None, ranks.device):
+                return False
+            every.append((metric, parts))
+    labels = real.samples.labels
+    mine = None if labels is None else labels[ranks.part[0] :: ranks.part[1]].to(ranks.device)
+    for metric, parts in every:
+        start = 0
+        for part in parts:
+            y = None if mine is None else mine[start : start + len(part)]
+            with named(metric):
+                metric.update_features(part.to(ranks.device), real=True, label=y)
+            start += len(part)
+    return True
+
+
+def keep(shared: SharedFeatures, seen: int, ranks: Ranks) -> None:
+    """Keep the features of the real set; called on all ranks."""
+    assert shared.kept is not None
+    if not anywhere(seen == 0, ranks.device):
+        shared.kept.save(partial(gathered_rows, device=ranks.device), partial(anywhere, device=ranks.device))
+
+
+def show_samples(
+    judged: ModelSamples | FolderSamples,
+    metrics: Sequence[SampleMetric],
+    shared: SharedFeatures,
+    batch_size: int,
+    ranks: Ranks,
+) -> None:
+    """Show the metrics the samples."""
+    number, count = ranks.part
+    with Waiting("Samples", len(judged)) as waiting:
+        for rows in torch.arange(number, len(judged), count).split(batch_size):
+            x, y = judged.batch(rows, ranks.device)
+            with shared:
+                for metric in metrics:
+                    with named(metric):
+                        metric.update(x, real=False, label=None if y is None else y.to(ranks.device))
+            waiting.advance(len(rows) * count)
+
+
+def show_translations(
+    judged: Translations,
+    real: RealSet,
+    metrics: Sequence[SampleMetric],
+    shared: SharedFeatures,
+    batch_size: int,
+    ranks: Ranks,
+) -> None:
+    """Show the metrics the images of the set, and what is made of them."""
+    number, count = ranks.part
+    start = 0
+    with Waiting("Images and their translations", len(real)) as waiting:
+        for batch in real.batches(batch_size, ranks.part):
+            batch = real.on(ranks.device, batch)
+            size = len(next(iter(batch.values())))
+            rows = number + count * torch.arange(start, start + size)
+            made: Any = on(ranks.device, judged.of(batch, rows))
+            with shared.batch(made, start):
+                for metric in metrics:
+                    with named(metric):
+                        metric.update(made, real=True)
+                        metric.update(made, real=False)
+            start += size
+            waiting.advance(size * count)
+    keep(shared, start, ranks)

@@ -1,0 +1,121 @@
+"""No round waits for the device: numbers are looked at a round later, and still nothing spoiled is saved."""
+
+from collections import Counter
+
+import pytest
+import torch
+from conftest import MODELS_OR_SLOW, fit_args
+from lightning.pytorch.loops.training_epoch_loop import _TrainingEpochLoop
+from torch.utils._python_dispatch import TorchDispatchMode
+
+import ganzoo.game.round
+from game.test_game import final, game, play
+from ganzoo.cli import main
+from ganzoo.game import NonFiniteLoss
+from ganzoo.game.finite import Watch
+from ganzoo.models import GAN
+from ganzoo.runs.callbacks import Checkpoints
+
+WAITS = ("_local_scalar_dense", "nonzero", "masked_select", "equal", "_unique2", "unique_dim", "repeat_interleave")
+
+
+def places(args):
+    return args[1] if len(args) > 1 and isinstance(args[1], (list, tuple)) else []
+
+
+class Waits(TorchDispatchMode):
+    """Counts the calls for which a process would wait for a GPU."""
+
+    def __init__(self):
+        super().__init__()
+        self.found = Counter()
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        name = func.overloadpacket.__name__
+        masked = name.startswith("index") and any(i is not None and i.dtype == torch.bool for i in places(args))
+        if name in WAITS or masked:  # a mask is counted before anything is taken
+            self.found[name] += 1
+        return func(*args, **(kwargs or {}))
+
+
+@pytest.fixture
+def late(monkeypatch):
+    """Play as on a GPU."""
+    monkeypatch.setattr(ganzoo.game.round, "Watch", lambda: Watch(late=True))
+
+
+def test_the_count_sees_waits():
+    with Waits() as waits:
+        x = torch.arange(3.0)
+        assert float(x[1]) == 1
+        assert x.sum() > 1
+        x[x > 1]
+    assert waits.found == {"_local_scalar_dense": 2, "index": 1}
+
+
+@pytest.mark.parametrize("model", MODELS_OR_SLOW)
+def test_a_round_that_logs_nothing_waits_for_nothing(model, tmp_path, late, monkeypatch):
+    found, advance = {}, _TrainingEpochLoop.advance
+
+    def counted(loop, *args):
+        with Waits() as waits:
+            advance(loop, *args)
+        found[loop.trainer.global_step] = waits.found
+
+    monkeypatch.setattr(_TrainingEpochLoop, "advance", counted)
+    rare = ["--trainer.log_every_n_steps", "100", "--trainer.val_check_interval", "6", "--trouble.every_n_steps", "100"]
+    main(fit_args(model, tmp_path / "run", 6, *rare, "--trainer.limit_val_batches", "1"))
+    assert set(found) == {1, 2, 3, 4, 5, 6}
+    assert [found[step] for step in (2, 3, 4)] == [{}] * 3  # the first says what it sees; 5 is saved
+
+
+def test_numbers_are_handed_on_a_round_later_and_in_order():
+    said, watch = [], Watch(late=True)
+    watch.see(torch.tensor(1.0), said.append)
+    watch.see(torch.tensor(2.0, dtype=torch.bfloat16), said.append)
+    assert said == []
+    watch.end_round()
+    watch.see(torch.tensor(3.0), said.append)
+    assert said == []
+    watch.end_round()
+    assert said == [1.0, 2.0]
+    watch.settle()
+    watch.settle()
+    assert said == [1.0, 2.0, 3.0]
+    Watch().see(torch.tensor(4.0), said.append)  # on a CPU at once
+    assert said[-1] == 4.0
+
+
+class Spoiled(GAN):
+    def generator_loss(self, batch, z):
+        terms = super().generator_loss(batch, z)
+        if self.global_step == 3:
+            terms["spoiled"] = next(self.generator.parameters()).sum() * float("nan")
+        return terms
+
+
+@pytest.mark.parametrize(("every", "saved"), [(2, 2), (4, None)])
+def test_a_late_nan_is_named_and_never_saved(tmp_path, late, every, saved):
+    """It is in the weights of round 3; a checkpoint that is due before round 4 looks first."""
+    saver = Checkpoints(every_n_steps=every, monitor=None)
+    message = r"the generator's loss, generator_loss \(.*spoiled nan\), is nan in round 3: stopped a round later"
+    with pytest.raises(NonFiniteLoss, match=message):
+        play(game(Spoiled), 10, tmp_path, callbacks=[saver])
+    found = [torch.load(path, weights_only=True)["global_step"] for path in tmp_path.rglob("*.ckpt")]
+    assert found == ([] if saved is None else [saved])
+
+
+def test_a_late_nan_of_the_last_round_is_not_saved(tmp_path, late):
+    with pytest.raises(NonFiniteLoss, match="in round 3"):
+        play(game(Spoiled), 4, tmp_path, callbacks=[Checkpoints(every_n_steps=100, monitor=None)])
+    assert not list(tmp_path.rglob("*.ckpt"))
+
+
+def test_looking_late_changes_no_weight(monkeypatch):
+    early = game()
+    play(early, 5)
+    monkeypatch.setattr(ganzoo.game.round, "Watch", lambda: Watch(late=True))
+    later = game()
+    play(later, 5)
+    for a, b in zip(final(early), final(later), strict=True):
+        assert torch.equal(a, b)
