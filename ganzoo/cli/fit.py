@@ -12,6 +12,7 @@ from lightning.pytorch.utilities.exceptions import MisconfigurationException
 from ganzoo.cli.beginning import begin_as_import, begin_with, tell_going_on
 from ganzoo.cli.catalogue import LIGHTNING
 from ganzoo.cli.config_parser import LightningParser
+from ganzoo.cli.failing import say_what_failed
 from ganzoo.cli.help import usage_of
 from ganzoo.cli.messages import unmade, user_error_in
 from ganzoo.cli.nulls import refuse_nulls
@@ -148,6 +149,7 @@ class GanzooCLI(LightningCLI):
                 super()._run_subcommand(subcommand)
         except Exception as error:
             say_what_is_odd(error, self._get(self.config, "ckpt_path"))
+            say_what_failed(error)
             raise
 
     def before_fit(self) -> None:
@@ -176,8 +178,9 @@ class GanzooCLI(LightningCLI):
 
     def after_fit(self) -> None:
         """Say how it went and where the results are."""
-        saver, folder = self.trainer.checkpoint_callback, Path(self.trainer.loggers[0].save_dir or "")
-        if rank() != 0 or not isinstance(saver, Checkpoints):
+        saver = next(each for each in self.trainer.checkpoint_callbacks if isinstance(each, Checkpoints))
+        folder = Path(self.trainer.loggers[0].save_dir or "")
+        if rank() != 0:
             return
         say(f"Done: {self.trainer.global_step:,} round{'s' * (self.trainer.global_step != 1)}.")
         if saver.monitor is not None and saver.best is not None:

@@ -7,6 +7,7 @@ from typing import Any
 
 from ganzoo.cli.arguments import complete
 from ganzoo.cli.fit import GanzooCLI, ParsingCLI, lightning
+from ganzoo.cli.taken import lost_options
 from ganzoo.runs.experiments import find_experiment
 from ganzoo.system.errors import UserError
 from ganzoo.system.near import nearest
@@ -189,6 +190,11 @@ def values_of_parameter(parameter: dict[str, Any]) -> list[Any]:
 
 def agent_commands(sweep: dict[str, Any]) -> Iterator[list[str]]:
     """Yield commands as wandb's agent puts them together, so many that every value is in one of them."""
+    yield from (command for command, _ in agent_choices(sweep))
+
+
+def agent_choices(sweep: dict[str, Any]) -> Iterator[tuple[list[str], list[str]]]:
+    """Yield the same, each with the options that the agent chose: `--model.n_critic=5`."""
     from wandb.sdk.launch.sweeps.utils import create_sweep_command, create_sweep_command_args
 
     values = {name: values_of_parameter(parameter) for name, parameter in sweep["parameters"].items()}
@@ -202,7 +208,16 @@ def agent_commands(sweep: dict[str, Any]) -> Iterator[list[str]]:
         words = [str(word) for word in create_sweep_command(list(sweep["command"]))]
         is_macro = [word.startswith("${") and word.endswith("}") for word in words]
         parts = [filled.get(w[2:-1], []) if m else [w] for w, m in zip(words, is_macro, strict=True)]
-        yield [part for some in parts for part in some]
+        yield [part for some in parts for part in some], filled["args"]
+
+
+def refuse_lost_options(file: str, lost: dict[str, tuple[str, Any]]) -> None:
+    """Refuse a command in which something else overrides what the agent chose: all its runs would be one."""
+    for name, (chosen, found) in lost.items():
+        raise UserError(
+            f"{file}: the agent chooses {name} {chosen}, and the run would have {found}: take --{name} out of the "
+            "command, or put it before ${args}."
+        )
 
 
 def check_sweep(file: str) -> None:
@@ -212,12 +227,13 @@ def check_sweep(file: str) -> None:
         file: the YAML file of the sweep.
     """
     sweep = read_sweep(file)
-    checked = list(agent_commands(sweep))
-    for command in follow(checked, "Parsing"):
+    checked = list(agent_choices(sweep))
+    for command, options in follow(checked, "Parsing"):
         run_by = f"in the agent's command: {shlex.join(command)}"
         try:
             run = lightning(complete(command[command.index("ganzoo") + 1 :]), ParsingCLI)
             config, scores = run.config["fit"], scores_of_run(run)
+            refuse_lost_options(file, lost_options(options, config))
             check_metric(file, sweep, scores, config["checkpoint"]["monitor"])
         except SystemExit:  # the parser has said what is wrong
             say(run_by, error=True)
@@ -228,5 +244,5 @@ def check_sweep(file: str) -> None:
             raise UserError(f"{file}: the command has no --wandb, so wandb would not get the values of a run: add it.")
     commands = "1 command parses" if len(checked) == 1 else f"{len(checked)} commands parse"
     say(f"{file}: {commands}, with every value of {', '.join(sweep['parameters'])}; such as")
-    say(f"  {shlex.join(checked[0])}")
+    say(f"  {shlex.join(checked[0][0])}")
     say(f"Start: wandb sweep {file}, then on each machine the `wandb agent ...` that it names.")

@@ -11,6 +11,7 @@ import torch
 from ganzoo.data.files.listing import counted, few
 from ganzoo.game import FromNoise, Game
 from ganzoo.game.styles import MOST_PSI, need_styles
+from ganzoo.game.telling import what_no_seed_decides
 from ganzoo.latent.codes import Codes
 from ganzoo.latent.spaces import image_model
 from ganzoo.pictures.grids import save_samples
@@ -47,7 +48,8 @@ def sample(
         ckpt: a .ckpt file, which knows its model, or a run's folder: its last checkpoint.
         num: how many samples. A conditional model's grid has a row for each class, and enough samples to fill the rows.
         seed: the same seed gives the same samples; sample 7 is the same however many are asked for.
-        out: a .png for one picture of all, or a folder for one PNG each; points may also go to .npy or .csv.
+        out: a .png for one picture of all, or a folder for one PNG each, named by number and class; points may
+            also go to .npy or .csv.
         raw: use the generator's raw weights even if the checkpoint holds their moving average.
         batch_size: samples made at once.
         label: the class of all samples, for a conditional model: its name or number. Unless given: each class in turn.
@@ -68,6 +70,8 @@ def sample(
     if path.suffix in (".npy", ".csv") and not folder and not points:
         raise UserError(f"{type(model).__name__} makes images {model.shape}, not points: give a .png or a folder.")
     model.asked(label)
+    if found := what_no_seed_decides(model):
+        say(found)
     psis = numbers_in(psi)
     for number in psis:
         if number != 1:
@@ -89,17 +93,18 @@ def sample(
         num, order, columns = model.by_class(num)
         names = model.row_names(columns)
     what = "" if label is None or model.condition is None else f" of {model.condition.caption(label)}"
-    rows = ", a row a class" if columns is not None and len(psis) == 1 else ""
-    rows += ", a row for each" if len(psis) > 1 else ""
-    rows += "" if psis == [1.0] else f"{',' * (len(psis) == 1)} psi {psi}"
+    by_rows = ", a row a class" if columns is not None and len(psis) == 1 else ""
+    by_rows += ", a row for each" if len(psis) > 1 else ""
+    by_rows += "" if psis == [1.0] else f"{',' * (len(psis) == 1)} psi {psi}"
     counts = counted(num, "sample" if len(psis) == 1 else "latent")
-    said = f"{counts}{what} of {type(model).__name__}, seed {seed}{rows}"
+    said = f"{counts}{what} of {type(model).__name__}, seed {seed}{by_rows}"
     batches = [model.samples(num, seed, raw, batch_size, label, psi) for psi in psis]
     if folder:
         empty_folder(path)
         start = 0
         for batch in follow(batches[0], "Batches of samples", -(-num // batch_size)):
-            save_samples(batch.cpu(), range(start, start + len(batch)), path)
+            rows = range(start, start + len(batch))
+            save_samples(batch.cpu(), rows, path, classes_of(model, torch.tensor(rows), seed, label))
             start += len(batch)
     else:
         made = follow(chain(*batches), "Batches of samples", len(psis) * -(-num // batch_size))
@@ -110,6 +115,15 @@ def sample(
             save_sheet({"": samples[order]}, path, columns, said, names)
             said += f": {few(names, MOST_NAMED)}" if names and len(psis) == 1 else ""
     say(f"{said}: {out}")
+
+
+def classes_of(model: FromNoise, rows: torch.Tensor, seed: int, label: str | None) -> list[str]:
+    """Return the names of the classes of samples (N,), by the samples' numbers; none if the model has no classes."""
+    if model.condition is None:
+        return []
+    asked = model.asked(label)
+    y = model.condition.of_rows(rows, seed) if asked is None else asked.expand(len(rows), *asked.shape)
+    return model.condition.names_of(y)
 
 
 def draw_codes(model: FromNoise, file: str, raw: bool, path: Path, folder: bool) -> None:

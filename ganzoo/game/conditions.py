@@ -63,6 +63,15 @@ class Condition(ABC):
         """Return what a user asked for, in words."""
         return f"{self.name} {asked}"
 
+    @property
+    @abstractmethod
+    def form(self) -> str:
+        """What a batch of y is, in words: type, shape and range."""
+
+    def names_of(self, y: Tensor) -> list[str]:
+        """Return a name for each y (N, ...), as `read` takes it; an empty one where there is none."""
+        return [""] * len(y)
+
 
 class Labels(Condition):
     """The class, int64 (N,), of `num_classes`."""
@@ -107,6 +116,15 @@ class Labels(Condition):
             len(self.class_names) > MOST_NAMED
         )
 
+    @property
+    def form(self) -> str:
+        """What a batch of classes is, in words."""
+        return f"int64 (N,), classes 0 to {self.num_classes - 1}"
+
+    def names_of(self, y: Tensor) -> list[str]:
+        """Return the names of classes (N,): their numbers, where they have no names."""
+        return [self.class_names[i] if self.class_names else str(i) for i in y.tolist()]
+
     def caption(self, asked: Any) -> str:
         """Return the class that a user asked for: its name, and its number if that is another."""
         number = int(self.read(asked))
@@ -120,6 +138,11 @@ class Vector(Condition):
 
     def __init__(self, dim: int) -> None:
         self.dim = self.width = dim
+
+    @property
+    def form(self) -> str:
+        """What a batch of vectors is, in words."""
+        return f"float32 (N, {self.dim}), of the encoder that it was trained with"
 
     def of_rows(self, rows: Tensor, seed: int) -> Tensor:
         """Return vectors of length 1 in random directions, which belong to the samples' numbers."""
@@ -155,6 +178,11 @@ class Attributes(Condition):
         self.names = list(names)
         self.width = len(self.names)
 
+    @property
+    def form(self) -> str:
+        """What a batch of attributes is, in words."""
+        return f"float32 (N, {self.width}), 1 or 0 for each of {', '.join(self.names)}"
+
     def of_rows(self, rows: Tensor, seed: int) -> Tensor:
         """Return one attribute after the other, alone."""
         return torch.nn.functional.one_hot(rows % len(self.names), len(self.names)).float()
@@ -168,3 +196,7 @@ class Attributes(Condition):
         if unknown := [name for name in wanted if name not in self.names]:
             raise UserError(f"attribute {unknown[0]} is not known: this model's are {', '.join(self.names)}.")
         return torch.tensor([float(name in wanted) for name in self.names])
+
+    def names_of(self, y: Tensor) -> list[str]:
+        """Return the attributes of each row of y (N, len(names)), with commas."""
+        return [",".join(name for name, has in zip(self.names, row, strict=True) if has) for row in y.tolist()]

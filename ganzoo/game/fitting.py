@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from ganzoo.system.draws import mix, seed_networks
+from ganzoo.system.draws import chance_kept, mix, seed_networks
 
 __all__ = ["limits_of", "must_be_alone", "one_by_one", "reflected"]
 
@@ -47,7 +47,7 @@ def must_be_alone(network: nn.Module) -> bool:
 
 
 def one_by_one(make: Callable[..., Tensor], inputs: list[Tensor], rows: Tensor, seed: int) -> Tensor:
-    """Return the outputs for inputs (N, ...), one sample at a time. Its number seeds torch's own chance.
+    """Return the outputs for inputs (N, ...), one sample at a time. Its number seeds the process's own chance.
 
     Args:
         make: takes inputs (1, ...) and their numbers (1,), and returns the output.
@@ -56,7 +56,7 @@ def one_by_one(make: Callable[..., Tensor], inputs: list[Tensor], rows: Tensor, 
         seed: of the chance.
     """
     made, device = [], inputs[0].device
-    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+    with chance_kept(device):
         for i, row in enumerate(rows.tolist()):
             seed_networks(mix(seed, row), device)
             made.append(make(*(x[i : i + 1] for x in inputs), rows[i : i + 1]))

@@ -13,7 +13,7 @@ from ganzoo.game.move import Batch
 from ganzoo.game.player import SchedulerCallable
 from ganzoo.game.traceable import Traceable
 from ganzoo.game.tracing_images import traced_images
-from ganzoo.game.trying import draws_by_itself, evaluating, try_from_images
+from ganzoo.game.trying import draws_by_itself, evaluating, no_seed_decides, try_from_images
 from ganzoo.game.validation import VALIDATION_SEED
 from ganzoo.game.ways import A_TO_B, Way, check_channels, check_shapes, read, refuse_other_data, there_and_back, way_of
 from ganzoo.metrics import CycleDistance, PairScores, SampleMetric, extra_metrics, metrics_of, of_domain
@@ -133,6 +133,8 @@ class FromImages(Game):
     def check_players(self) -> None:
         """Try all networks on one image, so that a mismatch is one clear message before the first step."""
         self.draws_by_itself = draws_by_itself(lambda: try_from_images(self))
+        x = torch.zeros(1, *self.shape_read(self.ways[0]))
+        self.no_seed_decides = no_seed_decides(self.generator, lambda: self.translate(x))
 
     # Playing: the doors to the networks -------------------------------------------------------------------
 

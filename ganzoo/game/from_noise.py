@@ -15,7 +15,7 @@ from ganzoo.game.move import Batch
 from ganzoo.game.real import some_real
 from ganzoo.game.styles import Styles, need_styles
 from ganzoo.game.traceable import Traceable, traced_from_noise
-from ganzoo.game.trying import draws_by_itself, evaluating, try_from_noise
+from ganzoo.game.trying import draws_by_itself, evaluating, no_seed_decides, try_from_noise
 from ganzoo.game.validation import VALIDATION_SEED
 from ganzoo.metrics import AskedClass, SampleMetric, metrics_of
 from ganzoo.networks.chance import chance_from
@@ -116,6 +116,7 @@ class FromNoise(Game):
     def check_players(self) -> None:
         """Try both networks on two samples, so that a mismatch is one clear message before the first step."""
         self.draws_by_itself = draws_by_itself(lambda: try_from_noise(self))
+        self.no_seed_decides = no_seed_decides(self.generator, lambda: self.sample(2))
 
     def scores_alone(self, x: Tensor, *y: Tensor) -> Tensor:
         """Return the discriminator's raw scores (N,) of samples (N, *shape), each by itself, not augmented."""
@@ -244,9 +245,8 @@ class FromNoise(Game):
 
     def row_names(self, columns: int | None) -> list[str]:
         """Return the names of a grid's rows, if they are classes; those without names have their numbers."""
-        if columns is None or self.condition is None or self.condition.classes is None:
-            return []
-        return self.condition.class_names or [str(number) for number in range(self.condition.classes)]
+        condition = None if columns is None else self.condition
+        return condition.names_of(torch.arange(condition.classes)) if condition and condition.classes else []
 
     def predictions(self, direction: str | None) -> dict[str, str]:
         """Return no way to translate: the model makes samples from noise. A direction is refused."""

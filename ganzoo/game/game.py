@@ -18,7 +18,6 @@ from ganzoo.game.player import OptimizerCallable, Player, SchedulerCallable
 from ganzoo.game.ranks import leave_buffers_alone, mean_over_ranks
 from ganzoo.game.round import Rounds
 from ganzoo.game.starting import optimizers_of, start
-from ganzoo.game.telling import say_what_is_squeezed
 from ganzoo.game.traceable import Traceable
 from ganzoo.game.validation import Validation
 from ganzoo.game.ways import Way
@@ -140,7 +139,8 @@ class Game(L.LightningModule):
         self.helpers_of_run: dict[str, Any] | None = None  # as that checkpoint recorded them
         self.images_seen, self.images_in_round, self.round = 0, 0, 0  # the round that is played
         self.image_forms: dict[str, Any] = {}  # how the data's images became pixels, by name, as a checkpoint keeps it
-        self.draws_by_itself = self.scores_are_known = False  # a network draws from torch's own chance; they are raw
+        self.draws_by_itself = self.no_seed_decides = False  # a network draws from the process's chance, or its own
+        self.last_steps: dict[str, str] = {}  # what squeezes the output of a player, such as "a tanh"
 
     # What a variant says ----------------------------------------------------------------------------------
 
@@ -232,10 +232,7 @@ class Game(L.LightningModule):
         self.notes[name] = self.notes.get(name, 0) + value.detach().mean() / self.micro_batches
 
     def note_scores(self, real: Tensor, fake: Tensor) -> None:
-        """Log figures on D's scores (N,) of real and generated samples; look at the first ones."""
-        if not self.scores_are_known:
-            self.scores_are_known = True
-            say_what_is_squeezed(self, real)
+        """Log figures on D's scores (N,) of real and generated samples."""
         for name, value in noted(self.objective, self.players["discriminator"].title, real, fake).items():
             self.note(name, value)
 

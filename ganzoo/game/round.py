@@ -13,6 +13,7 @@ from ganzoo.game.finite import Watch
 from ganzoo.game.move import Batch, Move, NonFiniteLoss, Terms, due, listed, parts_of
 from ganzoo.game.player import Player, has_scaler
 from ganzoo.game.ranks import average_, average_gradients_, reduced_once, shared_buffers
+from ganzoo.game.spoiled import Given, given_to, refuse_bad_data
 from ganzoo.networks.chance import chance_from
 from ganzoo.system.draws import Draws, mix, run_seed, seed_networks
 from ganzoo.system.errors import UserError
@@ -39,6 +40,7 @@ class Rounds:
         self.stop_agreed = False  # and all ranks know: they stop after the same round
         self.watch = Watch()
         self.playing = -1  # the round that is played now
+        self.given = Given(-1, [], 0)  # the batch that the move is made on
         self.shared: list[tuple[nn.Module, str]] | None = None  # buffers whose means all ranks get; looked for once
 
     def play(self, batches: Iterator[Any]) -> None:
@@ -60,6 +62,7 @@ class Rounds:
                 for repeat in range(move.times):
                     if not batch or (repeat > 0 and not move.same_batch):
                         batch = self.split(self.next_batch(batches))
+                        self.given = given_to(game, step, batch)
                     ticks = number == moves[-1][0] and repeat == move.times - 1
                     self.make(move, batch, (run_seed(), step, number, repeat), ticks)
         self.end(step, {move.player for move in said}, sum(map(size_of, batch)) * game.trainer.world_size)
@@ -172,20 +175,22 @@ class Rounds:
 
     def stop_if_not_finite(self, value: Tensor, player: Player, move: Move | None = None) -> None:
         """Refuse a loss (of a move) or a gradient that is not finite, by name; on a GPU a round later."""
-        self.watch.see(value, partial(self.refuse, player, player.terms, move, self.game.global_step))
+        self.watch.see(value, partial(self.refuse, player, player.terms, move, self.given))
 
-    def refuse(self, player: Player, terms: Terms, move: Move | None, step: int, number: float) -> None:
+    def refuse(self, player: Player, terms: Terms, move: Move | None, given: Given, number: float) -> None:
         """Refuse a number that is not finite."""
         if math.isfinite(number):
             return
+        when = "before it touched the weights" if given.step == self.playing else "a round later, and not saved"
+        refuse_bad_data(self.game, given, when)
         game, what = self.game, f"the gradient of the {player.name}"
         if move is not None:
             said = ", ".join(f"{player.title}/{name} {float(term):g}" for name, term in terms.items())
             what = f"the {player.name}'s loss, {getattr(move.loss, '__name__', 'its move')} ({said}),"
-        last = getattr(game.trainer.checkpoint_callback, "last_model_path", "") or "none was written yet"
-        when = "before it touched the weights" if step == self.playing else "a round later, and not saved"
+        paths = (getattr(saver, "last_model_path", "") for saver in game.trainer.checkpoint_callbacks)
+        last = next(filter(None, paths), "none was written yet")
         raise NonFiniteLoss(
-            f"{what} is {number} in round {step}: stopped {when}. "
+            f"{what} is {number} in round {given.step}: stopped {when}. "
             f"Last good checkpoint: {last}. Try a lower learning rate, clipping, or a gradient penalty."
         )
 

@@ -5,10 +5,12 @@ from typing import Any
 import torch
 
 from ganzoo.game.building import build_helpers
+from ganzoo.game.compiling import compile_networks
 from ganzoo.game.going_on import go_on
 from ganzoo.game.limits import look_for_no_driver, say_what_couples
 from ganzoo.game.metric_trial import try_metrics
-from ganzoo.game.telling import say_what_is_lost
+from ganzoo.game.telling import say_what_is_lost, say_what_is_squeezed, what_no_seed_decides
+from ganzoo.system.output import say
 
 __all__ = ["optimizers_of", "start"]
 
@@ -27,11 +29,13 @@ def optimizers_of(game: Any) -> tuple[list[Any], list[Any]]:
 def start(game: Any) -> None:
     """Compile; build the helpers; say what several ranks change, and what checkpoints will lack."""
     say_what_is_lost(game)
+    say_what_is_squeezed(game)
+    if game.trainer.is_global_zero and (found := what_no_seed_decides(game)):
+        say(found)
     try_metrics(game)
     say_what_couples(game)
     look_for_no_driver(game.device)
     game.helpers = build_helpers(game)
     game.helpers.to(game.device, game.dtype if isinstance(game.dtype, torch.dtype) else torch.float32)
     if game.compile_networks:
-        for network in (network for player in game.players.values() for network in player.networks):
-            network.compile()
+        compile_networks(game)

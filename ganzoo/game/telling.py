@@ -1,18 +1,12 @@
-"""What is said of a game when it starts: what its checkpoints will lack, and scores that are no raw ones."""
+"""What is said of a game when it starts: what its checkpoints will lack, and networks that end or draw oddly."""
 
 from typing import Any
-
-from torch import Tensor
 
 from ganzoo.game.record import lost
 from ganzoo.objectives import LeastSquares
 from ganzoo.system.output import say
 
-__all__ = ["last_step", "say_what_is_lost", "say_what_is_squeezed"]
-
-# The last step of a computation, as torch names its gradient, and those behind which it may hide.
-SQUEEZES = {"Sigmoid": "a sigmoid", "Softmax": "a softmax", "Tanh": "a tanh"}
-SHAPES = ("Squeeze", "View", "ReshapeAlias", "UnsafeView", "Select", "Slice", "Cat", "ToCopy", "Unsqueeze", "Permute")
+__all__ = ["say_what_is_lost", "say_what_is_squeezed", "what_no_seed_decides"]
 
 
 def say_what_is_lost(game: Any) -> None:
@@ -33,30 +27,31 @@ def say_what_is_lost(game: Any) -> None:
     )
 
 
-def say_what_is_squeezed(game: Any, scores: Tensor) -> None:
-    """Say that a discriminator ends in a sigmoid where its objective takes raw scores.
+def say_what_is_squeezed(game: Any) -> None:
+    """Say that a discriminator ends in a sigmoid where its objective takes raw scores, or a generator of images.
 
-    Args:
-        game: the game.
-        scores: of a loss, with their computation.
+    Images are in [-1, 1]: a sigmoid reaches the upper half alone.
     """
-    step = last_step(scores)
-    if not step or isinstance(game.objective, LeastSquares) or not game.trainer.is_global_zero:
+    if not game.trainer.is_global_zero:
         return
-    say(
-        f"The discriminator ends in {step}, and {type(game.objective).__name__} takes raw scores: leave it out. "
-        "Squeezed twice, D is never sure, and G learns little."
+    g, d = game.last_steps.get("generator"), game.last_steps.get("discriminator")
+    if d and not isinstance(game.objective, LeastSquares):
+        say(
+            f"The discriminator ends in {d}, and {type(game.objective).__name__} takes raw scores: leave it out. "
+            "Squeezed twice, D is never sure, and G learns little."
+        )
+    if g and g != "a tanh" and len(game.shape) == 3:
+        say(
+            f"The generator ends in {g}, so its images are never below 0, and images are in [-1, 1] here: let it end "
+            "in a tanh."
+        )
+
+
+def what_no_seed_decides(game: Any) -> str:
+    """Return what to say of a generator whose samples no seed decides; nothing if a seed does."""
+    return (
+        f"The generator of {type(game).__name__} draws random numbers that no seed decides, as from a generator "
+        "of its own: the same seed need not give the same samples. Take torch.randn, or ganzoo.networks.chance.normal."
+        if game.no_seed_decides
+        else ""
     )
-
-
-def last_step(scores: Tensor) -> str:
-    """Return what squeezes scores into an interval as the last step of their computation; nothing if nothing does."""
-    node = scores.grad_fn
-    while node is not None:
-        name = type(node).__name__.partition("Backward")[0]
-        if name in SQUEEZES:
-            return SQUEEZES[name]
-        if name not in SHAPES or not node.next_functions:
-            return ""
-        node = node.next_functions[0][0]
-    return ""

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.export import Dim
 
-__all__ = ["MANY", "Traceable", "sizes_in_words", "traced_from_noise"]
+__all__ = ["MANY", "Traceable", "form_of_images", "sizes_in_words", "traced_from_noise"]
 
 MANY = Dim("N", min=1)
 
@@ -22,6 +22,9 @@ class Traceable(NamedTuple):
         tries: inputs to compare on, of different sizes.
         expected: what the model makes of inputs.
         what: inputs and output, in words.
+        forms: what each input, and the output `made`, must be: type, shape and range, in words.
+        classes: how many classes there are, of a network whose last input is one. None: it is none.
+        names: of the classes, if they have names.
         note: what is otherwise than in the model, in a sentence; empty if nothing is.
     """
 
@@ -31,6 +34,9 @@ class Traceable(NamedTuple):
     tries: Sequence[tuple[Tensor, ...]]
     expected: Callable[..., Tensor]
     what: str
+    forms: dict[str, str]
+    classes: int | None = None
+    names: Sequence[str] = ()
     note: str = ""
 
 
@@ -49,6 +55,14 @@ class Steady(nn.Module):
         """Return the images of latents, and of labels."""
         ws = self.network.mapping(*inputs)[:, None].expand(-1, self.network.num_ws, -1)
         return self.network.synthesis(ws, noise="const")
+
+
+def form_of_images(*shape: int | str) -> str:
+    """Return what a batch of images, or of points, of this shape is, in words."""
+    if len(shape) == 1:
+        return f"float32 {sizes_in_words(*shape)}, points"
+    colours = {1: ", grey", 3: ", RGB"}.get(shape[0] if isinstance(shape[0], int) else 0, "")
+    return f"float32 {sizes_in_words(*shape)}, images in [-1, 1], channels first{colours}"
 
 
 def sizes_in_words(*shape: int | str) -> str:
@@ -72,7 +86,14 @@ def traced_from_noise(model: Any, raw: bool | None) -> list[Traceable]:
             return styles.images(styles.of(z, y, raw), raw, noise="const")
         return model.generate(z, raw, y)
 
+    kind = "standard normal" if model.latent == "normal" else "uniform in [-1, 1]"
+    forms = {"z": f"float32 {sizes_in_words(model.latent_dim)}, {kind}", "made": form_of_images(*model.shape)}
+    classes, names = None, None
+    if model.condition is not None:
+        forms[model.condition.name] = model.condition.form
+        classes = model.condition.classes if model.condition.of_classes else None
+        names = model.condition.class_names
     network, note = model.sampler(raw), ""
     if model.styles is not None:
         network, note = Steady(network), "Noise inputs are the layers' own constant maps, as in noise_mode='const'."
-    return [Traceable(network, tuple(inputs.values()), free, tries, expected, what, note)]
+    return [Traceable(network, tuple(inputs.values()), free, tries, expected, what, forms, classes, names or (), note)]

@@ -9,7 +9,7 @@ from torch.export import Dim
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from ganzoo.game.fitting import limits_of, reflected
-from ganzoo.game.traceable import MANY, Traceable, sizes_in_words
+from ganzoo.game.traceable import MANY, Traceable, form_of_images, sizes_in_words
 from ganzoo.game.ways import Way
 
 __all__ = ["traced_images"]
@@ -36,10 +36,13 @@ def traced_images(game: Any, way: Way, raw: bool | None) -> list[Traceable]:
         made = [side if way.scale == 1 else f"{way.scale} {side}" for side in sides]
         style = f" and z {sizes_in_words(game.latent_dim)}" if way.styled else ""
         what = f"{way.name}, image {sizes_in_words(channels, *sides)}{style} to {sizes_in_words(after[0], *made)}{note}"
+        forms = {"image": form_of_images(channels, *sides), "made": form_of_images(after[0], *made)}
+        if way.styled:
+            forms["z"] = f"float32 {sizes_in_words(game.latent_dim)}, standard normal"
         sizes: dict[str, dict[int, Any]] = {"image": {0: MANY, **free}}
         if way.styled:
             sizes["z"] = {0: MANY}
-        return Traceable(copied, given(2, channels, *example), sizes, tries, expected, what)
+        return Traceable(copied, given(2, channels, *example), sizes, tries, expected, what, forms)
 
     h, w = (multiple * Dim(name, min=-(-least // multiple)) for name in "hw")
     note = f", H and W multiples of {multiple} from {least}"

@@ -1,17 +1,22 @@
 """Trying the networks before the first round, so that a mismatch is one clear message."""
 
+import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
+from ganzoo.game.squeezing import last_step
 from ganzoo.networks.chance import chance_from
-from ganzoo.system.draws import Draws
+from ganzoo.system.draws import Draws, state_of_chance
 from ganzoo.system.errors import UserError
+from ganzoo.system.foreign import is_own as is_users
 
-__all__ = ["draws_by_itself", "evaluating", "try_from_images", "try_from_noise"]
+__all__ = ["draws_by_itself", "evaluating", "no_seed_decides", "try_from_images", "try_from_noise"]
+
+USUAL = (RuntimeError, ValueError, TypeError, AttributeError)  # what a network fails with where sizes don't fit
 
 
 @contextmanager
@@ -28,52 +33,85 @@ def evaluating(*networks: nn.Module) -> Iterator[None]:
 
 
 def draws_by_itself(run: Callable[[], None]) -> bool:
-    """Say whether what is run draws from torch's own chance, which belongs to no sample."""
-    before = torch.default_generator.get_state()
+    """Say whether what is run draws from the process's own chance, which belongs to no sample."""
+    before = state_of_chance()
     with chance_from(Draws((0,), range(2), torch.device("cpu"), torch.float32)):
         run()
-    return not torch.equal(before, torch.default_generator.get_state())
+    return state_of_chance() != before
+
+
+def no_seed_decides(network: nn.Module, make: Callable[[], Tensor]) -> bool:
+    """Say whether a network of the user's own makes something else each time, with one seed and one input."""
+    if not is_own(network):
+        return False
+    first, again = make(), make()
+    return not torch.allclose(first, again, equal_nan=True)
+
+
+def is_own(network: nn.Module) -> bool:
+    """Say whether code of the user's own is in a network."""
+    return any(type(part).__module__.partition(".")[0] not in ("ganzoo", "torch") for part in network.modules())
 
 
 def try_from_noise(game: Any) -> None:
-    """Try the networks of a game from noise on two samples.
+    """Try the networks of a game from noise on two samples, of the first and the last class if there are classes.
 
     Raises:
         UserError: the generator makes other samples than the data has, or the discriminator can't score them.
     """
-    name_g, name_d = type(game.generator).__name__, type(game.discriminator).__name__
-    rows = torch.arange(2)
-    y = [] if game.condition is None else [game.condition.of_rows(0 * rows, 0)]
-    with evaluating(game.generator, game.discriminator):
-        try:
+    g, d = game.generator, game.discriminator
+    name_g, name_d = type(g).__name__, type(d).__name__
+    classes = 1 if game.condition is None or game.condition.classes is None else game.condition.classes
+    y = [] if game.condition is None else [game.condition.of_rows(torch.tensor([0, classes - 1]), 0)]
+    told = "" if game.condition is None else f" and {game.condition.name}"
+    with evaluating(g, d), torch.enable_grad():
+        with named(g, f"{name_g} can't make samples from latents of length {game.latent_dim}{told}"):
             fake = game.generator(torch.zeros(2, game.latent_dim), *y)
-        except (RuntimeError, ValueError, TypeError) as error:
-            reason = str(error).splitlines()[0]
-            raise UserError(
-                f"{name_g} can't make samples from latents of length {game.latent_dim}: {reason}"
-            ) from error
         refuse_no_tensor(fake, name_g)
         if tuple(fake.shape) != (2, *game.shape):
             raise UserError(
                 f"{name_g} makes samples of shape {tuple(fake.shape[1:])}, but the data has {game.shape}: "
                 "change the generator, or the data's size."
             )
-        try:
-            scores = game.scores_alone(fake, *y)
-        except (RuntimeError, ValueError, TypeError, AttributeError) as error:
-            reason = str(error).splitlines()[0]
-            raise UserError(f"{name_d} can't score samples of shape {game.shape}: {reason}") from error
-    refuse_no_tensor(scores, name_d)
+        with named(d, f"{name_d} can't score samples of shape {game.shape}{told}"):
+            handle = d.register_forward_hook(lambda _network, _inputs, made: refuse_no_tensor(made, name_d))
+            try:
+                scores = game.scores_alone(fake.detach(), *y)
+            finally:
+                handle.remove()
     if tuple(scores.shape) != (2,):
         raise UserError(
             f"{name_d} gives scores of shape {tuple(scores.shape)} for 2 samples: it must give one raw score each."
         )
+    game.last_steps = {"generator": last_step(fake), "discriminator": last_step(scores)}
+
+
+@contextmanager
+def named(network: nn.Module, what: str) -> Iterator[None]:
+    """Let an error of a network be one line; of one of the user's own any error, with its place.
+
+    Raises:
+        UserError: in place of the error.
+    """
+    try:
+        yield
+    except UserError:
+        raise
+    except Exception as error:
+        own = is_own(network)
+        if not own and not isinstance(error, USUAL):
+            raise
+        reason = (str(error).strip().splitlines() or [""])[0][:200].rstrip(".")
+        reason = reason if isinstance(error, USUAL) else f"{type(error).__name__}: {reason}"
+        frames = [(frame.filename, frame.lineno) for frame in traceback.extract_tb(error.__traceback__)]
+        place = next((f" ({file}:{line})" for file, line in reversed(frames) if is_users(file)), "")
+        raise UserError(f"{what}: {reason}{place}.") from error
 
 
 def refuse_no_tensor(made: Any, name: str) -> None:
     """Refuse a network that returns anything but a tensor of floats."""
-    if not isinstance(made, torch.Tensor) or not made.is_floating_point():
-        kind = str(made.dtype).removeprefix("torch.") if isinstance(made, torch.Tensor) else type(made).__name__
+    if not isinstance(made, Tensor) or not made.is_floating_point():
+        kind = str(made.dtype).removeprefix("torch.") if isinstance(made, Tensor) else f"a {type(made).__name__}"
         raise UserError(f"{name} returns {kind}: it must return one tensor of floats, without anything beside it.")
 
 
@@ -89,12 +127,9 @@ def try_from_images(game: Any) -> None:
             discriminator = discriminator[way.makes]
         before, after = game.shape_read(way), game.shapes[way.makes]
         name, name_d = type(network).__name__, type(discriminator).__name__
-        with evaluating(network, discriminator):
-            try:
+        with evaluating(network, discriminator), torch.enable_grad():
+            with named(network, f"{name} can't take images of shape {before}"):
                 fake = game.applied(way, network, torch.zeros(1, *before), 0, torch.arange(1))
-            except (RuntimeError, ValueError, TypeError, AttributeError) as error:
-                reason = str(error).splitlines()[0]
-                raise UserError(f"{name} can't take images of shape {before}: {reason}") from error
             refuse_no_tensor(fake, name)
             if tuple(fake.shape) != (1, *after):
                 raise UserError(
@@ -102,10 +137,10 @@ def try_from_images(game: Any) -> None:
                     f"{after}: change the generator, or the data's size."
                 )
             seen = game.shape_scored(way.makes)
-            try:
+            with named(discriminator, f"{name_d} can't score images of {seen}"):
                 scores = game.scores(way.makes, torch.zeros(1, *seen))
-            except (RuntimeError, ValueError, TypeError, AttributeError) as error:
-                reason = str(error).splitlines()[0]
-                raise UserError(f"{name_d} can't score images of {seen}: {reason}") from error
-        if len(scores) != 1 or not scores.is_floating_point():
+        refuse_no_tensor(scores, name_d)
+        if len(scores) != 1:
             raise UserError(f"{name_d} gives scores of shape {tuple(scores.shape)} for 1 image: give (1, ...).")
+        found = {"generator": last_step(fake), "discriminator": last_step(scores)}
+        game.last_steps = {player: game.last_steps.get(player) or step for player, step in found.items()}

@@ -1,5 +1,6 @@
 """Images as pictures: one by one, or in a grid."""
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -15,6 +16,9 @@ from ganzoo.pictures.provenance import noted
 from ganzoo.system.files import collected
 
 __all__ = ["grid", "save_array", "save_image", "save_picture", "save_samples", "suffix_for"]
+
+OTHERS = re.compile(r"[^\w.]+")  # than letters, digits, _ and .
+LONGEST = 50  # letters, of up to four bytes: the name of a file has 255
 
 
 def to_uint8(images: Tensor) -> Tensor:
@@ -47,14 +51,27 @@ def save_array(array: np.ndarray, path: str | Path) -> None:
         np.save(file, array)
 
 
-def save_samples(samples: Tensor, rows: Sequence[int], folder: str | Path) -> None:
-    """Write samples into a folder, named by their numbers: images as one PNG each, points as one .npy file."""
+def save_samples(samples: Tensor, rows: Sequence[int], folder: str | Path, names: Sequence[str] = ()) -> None:
+    """Write samples into a folder, named by their numbers: images as one PNG each, points as one .npy file.
+
+    Args:
+        samples: images (N, C, H, W) in [-1, 1], or points (N, D).
+        rows: their numbers.
+        folder: the folder.
+        names: of their classes, which follow the numbers: 000007_dog.png, or 000007_label3.png of the class 3.
+    """
     folder = Path(folder)
     if samples.ndim == 2:
         save_array(samples.numpy(), folder / f"{rows[0]:06d}.npy")
         return
-    for row, image in zip(rows, samples, strict=True):
-        save_image(image, folder / f"{row:06d}{suffix_for(len(image))}")
+    for row, image, name in zip(rows, samples, names or [""] * len(rows), strict=True):
+        save_image(image, folder / f"{row:06d}{ending(name)}{suffix_for(len(image))}")
+
+
+def ending(name: str) -> str:
+    """Return what a class adds to the name of a file, short and of letters that any disk takes."""
+    plain = OTHERS.sub("-", f"label{name}" if name.isdecimal() else name).strip("-.")[:LONGEST]
+    return f"_{plain}" if plain else ""
 
 
 def save_image(image: Tensor, path: str | Path, origin: str | None = None) -> None:

@@ -2,13 +2,16 @@
 
 import math
 import os
-from collections.abc import Callable
+import random
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-__all__ = ["Draws", "latents", "mix", "run_seed", "seed_networks"]
+__all__ = ["Draws", "chance_kept", "latents", "mix", "run_seed", "seed_networks", "state_of_chance"]
 
 MANY = 2048  # numbers a sample from which on a generator of its own is quicker than counting
 GOLDEN = 0x9E3779B97F4A7C15  # SplitMix64's step: 2^64 over the golden ratio, made odd
@@ -155,12 +158,35 @@ def mix(*key: int) -> int:
 
 
 def seed_networks(seed: int, device: torch.device) -> None:
-    """Seed torch's own chance, for networks that use it. `torch.manual_seed` would ask every device: 1 ms."""
+    """Seed torch's own chance, NumPy's and Python's, for networks that use it.
+
+    `torch.manual_seed` would ask every device: 1 ms.
+    """
+    random.seed(seed)
+    np.random.seed(seed % 2**32)
     torch.default_generator.manual_seed(seed)
     if device.type == "cuda":
         torch.cuda.manual_seed(seed)
     elif device.type == "mps":
         torch.mps.manual_seed(seed)
+
+
+def state_of_chance() -> tuple[Any, ...]:
+    """Return the states of this process's own chance: torch's on the CPU, NumPy's and Python's."""
+    numpys: Any = np.random.get_state()  # a name, the words, and how many of them are used
+    return torch.default_generator.get_state().numpy().tobytes(), numpys[1].tobytes(), numpys[2:], random.getstate()
+
+
+@contextmanager
+def chance_kept(device: torch.device) -> Iterator[None]:
+    """Give the process back its own chance, as it was before, on the CPU and on a device."""
+    python, numpys = random.getstate(), np.random.get_state()
+    try:
+        with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+            yield
+    finally:
+        random.setstate(python)
+        np.random.set_state(numpys)
 
 
 def run_seed() -> int:

@@ -14,7 +14,7 @@ from typing import Any
 
 from ganzoo.system.output import say
 
-__all__ = ["hush", "hush_others"]
+__all__ = ["hush", "hush_others", "is_own"]
 
 GANZOO = Path(__file__).parent.parent
 LIBRARIES = tuple({os.path.realpath(sysconfig.get_path(name)) for name in ("stdlib", "purelib", "platlib")})

@@ -1,5 +1,6 @@
 """All that is printed goes through here. A name in a data set, a checkpoint or a config can't control the terminal."""
 
+import errno
 import io
 import logging
 import os
@@ -41,8 +42,9 @@ def say(text: object = "", error: bool = False) -> None:
 
 
 class Heedless(io.TextIOWrapper):
-    """A standard stream whose reader may go, as `head` does: then the work goes on, and what it says vanishes.
+    """A standard stream whose reader may go, as `head` does and a terminal that closes.
 
+    Then the work goes on, and what it says vanishes.
     What the stream's encoding can't say is written as an escape, whoever writes it.
     """
 
@@ -50,16 +52,22 @@ class Heedless(io.TextIOWrapper):
         """Write a text."""
         try:
             return super().write(text)
-        except BrokenPipeError:
-            self.hush()
+        except OSError as error:
+            self.hush_after(error)
             return len(text)
 
     def flush(self) -> None:
         """Write out what it holds."""
         try:
             super().flush()
-        except BrokenPipeError:
-            self.hush()
+        except OSError as error:
+            self.hush_after(error)
+
+    def hush_after(self, error: OSError) -> None:
+        """Lead to nowhere if the reader went: a closed terminal is an error of input and output, not of a pipe."""
+        if error.errno not in (errno.EPIPE, errno.EIO):
+            raise error
+        self.hush()
 
     def hush(self) -> None:
         """Lead to nowhere."""

@@ -6,10 +6,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, NoReturn
 
-__all__ = ["STOP", "Interrupted", "interruptible"]
+__all__ = ["STOP", "Interrupted", "interruptible", "stopping"]
 
-# SLURM sends SIGUSR1 before a job's time is up; Windows has none.
-STOP = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGUSR1") if hasattr(signal, name))
+# SLURM sends SIGUSR1 before a job's time is up, and a terminal that closes SIGHUP; Windows has neither.
+STOP = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGUSR1", "SIGHUP") if hasattr(signal, name))
+
+
+def stopping() -> list[int]:
+    """Return those of `STOP` that may stop this process: `nohup` has it ignore SIGHUP."""
+    return [s for s in STOP if s != getattr(signal, "SIGHUP", None) or signal.getsignal(s) is not signal.SIG_IGN]
 
 
 class Interrupted(BaseException):

@@ -16,6 +16,7 @@ from fakes import write_mnist
 
 from ganzoo.cli import main
 from ganzoo.cli.sweep import agent_commands, check_parameter, read_sweep
+from ganzoo.cli.taken import lost_options
 from ganzoo.system.errors import UserError
 
 FILES = sorted((Path(__file__).parents[2] / "experiments" / "sweeps").glob("*.yaml"))
@@ -211,6 +212,14 @@ LINES = {
     ),
     "start of no agent": (changed(command=["time", *COMMAND]), "command starts with ['time'"),
     "value that the model refuses": (over("model.n_critic", values=[0]), "n_critic is 0: give 1 or more."),
+    "overridden by what follows": (
+        changed(command=[*COMMAND, "--model.n_critic=2"]),
+        "the agent chooses model.n_critic 1, and the run would have 2: take --model.n_critic out of the command",
+    ),
+    "a class that is overridden": (
+        {**over("model.objective", values=["Hinge"]), "command": [*COMMAND, "--model.objective=LeastSquares"]},
+        "the agent chooses model.objective Hinge, and the run would have ganzoo.objectives.LeastSquares",
+    ),
     "no config": (changed(command=["ganzoo", "fit", "--config=none.yaml", "--wandb", "${args}"]), "none.yaml"),
     "no YAML": ("method: [grid", "sweep.yaml is no YAML: "),
     "no sweep": ("model: GAN\n", "is no sweep: it needs method, metric, parameters and command."),
@@ -228,6 +237,55 @@ def test_the_sweep_that_the_mistakes_are_made_in_is_none(place, capsys):
     (place / "sweep.yaml").write_text(yaml.safe_dump(SWEEP))
     main(["sweep", "check", "sweep.yaml"])
     assert "2 commands parse, with every value of model.n_critic" in capsys.readouterr().out
+
+
+def test_options_that_stand_before_the_config_hold(place, capsys):
+    command = [*COMMAND[:5], "${args}", *COMMAND[5:7]]
+    (place / "sweep.yaml").write_text(yaml.safe_dump(changed(command=command)))
+    main(["sweep", "check", "sweep.yaml"])
+    assert "2 commands parse" in capsys.readouterr().out
+
+
+OPTIMIZER = {"class_path": "ganzoo.optimizers.Adam", "init_args": {"lr": 1e-05, "betas": (0.5, 0.99), "amsgrad": False}}
+PARSED = {
+    "model": {"class_path": "ganzoo.models.GAN", "init_args": {"n_critic": 2, "ema": None, "optimizer": OPTIMIZER}},
+    "data": {"class_path": "MNIST", "init_args": {"root": "/the/place", "augment": ["flip"], "name": "7"}},
+}
+
+
+@pytest.mark.parametrize(
+    ("option", "kept"),
+    [
+        ("model.n_critic=2", True),
+        ("model.n_critic=2.0", True),
+        ("model.n_critic=3", False),
+        ("model.n_critic=null", False),
+        ("model.ema=null", True),
+        ("model.ema=1", False),
+        ("model.optimizer=Adam", True),
+        ("model.optimizer=torch.optim.Adam", True),
+        ("model.optimizer=SGD", False),
+        ("model.optimizer={'class_path': 'SGD'}", False),
+        ("model.optimizer.lr=1e-05", True),
+        ("model.optimizer.lr=1e-04", False),
+        ("model.optimizer.betas=[0.5, 0.99]", True),
+        ("model.optimizer.betas=[0.9, 0.99]", False),
+        ("model.optimizer.amsgrad=False", True),
+        ("model.optimizer.amsgrad=true", False),
+        ("model=GAN", True),
+        ("model=WGAN", False),
+        ("data.root=/the/../the/place", True),
+        ("data.root=there", False),
+        ("data.name=7", True),
+        ("data.augment=['flip']", True),
+        ("data.augment=['crop']", False),
+        ("data.augment=[]", False),
+        ("data.unknown=1", True),
+        ("model.optimizer.x.y=1", True),
+    ],
+)
+def test_an_option_that_holds_is_told_from_one_that_is_lost(option, kept):
+    assert (lost_options([f"--{option}"], PARSED) == {}) == kept
 
 
 @pytest.mark.parametrize("text", ["1e-5", "1E-5", "2e5", "-3e-4", "2.5e4"])

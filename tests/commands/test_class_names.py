@@ -11,7 +11,7 @@ from PIL import Image
 import ganzoo
 from ganzoo.cli import main
 from ganzoo.data import EMNIST, ImageFolder
-from ganzoo.game.conditions import Labels
+from ganzoo.game.conditions import Attributes, Labels
 from ganzoo.game.keeping import take_back
 from ganzoo.game.real import some_real
 from ganzoo.models import CGAN, GAN
@@ -72,6 +72,19 @@ def test_a_class_is_asked_for_by_its_name_from_a_lone_checkpoint(ckpt, tmp_path,
     assert "4 samples of label dog (number 1 of 3)" in capsys.readouterr().out
     expected = grid(model.sample(4, label=1))
     assert (small(tmp_path / "dogs.png", *expected.size) == np.array(expected)).all()
+
+
+def test_files_of_a_folder_name_their_class(ckpt, tmp_path):
+    main(["sample", ckpt, "--num", "4", "--out", str(tmp_path / "turns")])
+    names = ["000000_cat.png", "000001_dog.png", "000002_red-31mfox.png", "000003_cat.png"]
+    assert sorted(path.name for path in (tmp_path / "turns").iterdir()) == names
+    main(["sample", ckpt, "--num", "2", "--label", "dog", "--out", str(tmp_path / "dogs")])
+    assert sorted(path.name for path in (tmp_path / "dogs").iterdir()) == ["000000_dog.png", "000001_dog.png"]
+    attributes = Attributes(["Smiling", "Young"])
+    assert attributes.names_of(torch.stack([attributes.read("Young,Smiling"), attributes.read("")])) == [
+        "Smiling,Young",
+        "",
+    ]
 
 
 def test_a_walk_by_names(ckpt, tmp_path, capsys):

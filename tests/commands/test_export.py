@@ -1,5 +1,6 @@
 """`ganzoo export`: files that make what the model makes, without ganzoo, or are not there."""
 
+import json
 import logging
 import subprocess
 import sys
@@ -7,6 +8,7 @@ import warnings
 from functools import partial
 from pathlib import Path
 
+import onnx
 import pytest
 import torch
 from conftest import EXPENSIVE, MODELS, TRANSLATORS, environment, kept
@@ -19,6 +21,7 @@ from ganzoo.cli import main
 from ganzoo.commands.export import command
 from ganzoo.commands.export.tracing import trace
 from ganzoo.game import Game
+from ganzoo.game.conditions import Attributes
 from ganzoo.models import GAN, CycleGAN, Pix2Pix
 from ganzoo.networks import (
     AntialiasedTranslator,
@@ -180,7 +183,8 @@ def test_every_model(run, tmp_path, name):
     assert line.endswith(f": {name}.pt2")
     assert float(out.partition(", largest difference from the model ")[2].partition(":")[0]) < 1e-4
     noisy = "w" in getattr(ganzoo.models, name).spaces
-    assert more == ["Noise inputs are the layers' own constant maps, as in noise_mode='const'."] * noisy
+    assert more[0].startswith("It takes ")
+    assert more[1:] == ["Noise inputs are the layers' own constant maps, as in noise_mode='const'."] * noisy
     check(ckpt, tmp_path / f"{name}.pt2")
 
 
@@ -197,6 +201,47 @@ def test_onnx(run, tmp_path, name, what, axes):
     assert f"{name}, {what}, " in run(ckpt, "--out", "x.onnx")
     check(ckpt, tmp_path / "x.onnx")
     assert [given.shape for given in InferenceSession(tmp_path / "x.onnx").get_inputs()] == axes
+
+
+@pytest.mark.parametrize("suffix", ["pt2", "onnx"])
+def test_a_file_says_what_it_takes_and_refuses_other_classes(run, tmp_path, suffix):
+    model = small("CGAN")
+    model.condition.class_names = [f"kind {i}" for i in range(10)]
+    path, z = tmp_path / f"x.{suffix}", torch.zeros(2, 100)
+    line = run(kept(model, tmp_path / "x.ckpt"), "--out", path.name).splitlines()[1]
+    says = {
+        "z": "float32 (N, 100), standard normal",
+        "label": "int64 (N,), classes 0 to 9",
+        "made": "float32 (N, 1, 16, 16), images in [-1, 1], channels first, grey",
+        "classes": json.dumps(model.condition.class_names),
+    }
+    assert line == f"It takes z {says['z']}; label {says['label']}, and makes {says['made']}."
+    if suffix == "onnx":
+        kept_in = onnx.load(path)
+        assert {note.key: note.value for note in kept_in.metadata_props} == says
+        told = {value.name: value.doc_string for value in (*kept_in.graph.input, *kept_in.graph.output)}
+        assert told == {name: says[name] for name in ("z", "label", "made")}
+    else:
+        extra = {"ganzoo.json": ""}
+        torch.export.load(path, extra_files=extra)
+        assert json.loads(extra["ganzoo.json"]) == says
+    program = loaded(path)
+    assert program(z, torch.tensor([0, 9])).shape == (2, 1, 16, 16)
+    for label in (10, -1, -10, 2**40):
+        with pytest.raises(Exception, match=r"out of (data bounds|bounds|range)"):
+            program(z, torch.tensor([0, label]))
+
+
+def test_forms_of_other_inputs():
+    assert points().traced(None, None)[0].forms == {
+        "z": "float32 (N, 8), uniform in [-1, 1]",
+        "made": "float32 (N, 2), points",
+    }
+    model = small("CUT")
+    every, one = (found.forms for found in model.traced(None, None))
+    assert every["image"] == "float32 (N, 1, H, W), images in [-1, 1], channels first, grey" == every["made"]
+    assert one["image"] == "float32 (N, 1, 16, 16), images in [-1, 1], channels first, grey"
+    assert Attributes(["a", "b"]).form == "float32 (N, 2), 1 or 0 for each of a, b"
 
 
 @pytest.mark.parametrize("suffix", ["pt2", "onnx"])
@@ -246,7 +291,7 @@ def test_the_average_and_raw_weights(run, tmp_path, model, what):
 def test_pix2pix_without_its_dropout_treats_each_image_alone(run, tmp_path):
     model = Pix2Pix(shapes=SHAPES, generator=partial(UNet, width=2), discriminator=PATCHES)
     ckpt = kept(model, tmp_path / "pix2pix.ckpt")
-    first, second = run(ckpt).splitlines()
+    first, _, second = run(ckpt).splitlines()
     assert f"Pix2Pix, AtoB, {SIDES.format(1, 3, 16, 16)}, " in first
     assert second.startswith("Left out: dropout")
     program = loaded(tmp_path / "pix2pix.pt2")

@@ -1,7 +1,10 @@
 """Chance inside networks belongs to the samples: on ranks, in parts of a batch, in sampling and translating."""
 
+import random
 from functools import partial
+from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from models import N, domains, gradients, ready, translator
@@ -9,10 +12,11 @@ from models import normal as some
 from torch import Tensor, nn
 
 from game.test_game import final, game, play
+from ganzoo.game.telling import what_no_seed_decides
 from ganzoo.models import GAN, Pix2Pix
 from ganzoo.networks import MLPGenerator, PatchGAN, UNet
 from ganzoo.networks.chance import Dropout, Noise, chance_from, has_chance, normal, uniform, use_chance
-from ganzoo.system.draws import Draws
+from ganzoo.system.draws import Draws, state_of_chance
 
 
 class Squeeze(nn.Module):
@@ -53,6 +57,25 @@ class Dicing(nn.Module):
 
     def forward(self, z: Tensor) -> Tensor:
         return self.inner(z + torch.randn(len(z), 1, dtype=z.dtype))
+
+
+class Other(Dicing):
+    """A generator with chance of another library."""
+
+    def forward(self, z: Tensor) -> Tensor:
+        numbers = [np.random.randn() + random.gauss(0, 1) for _ in z]
+        return self.inner(z + torch.tensor(numbers).to(z)[:, None])
+
+
+class Private(Dicing):
+    """A generator with chance that no seed decides."""
+
+    def __init__(self, *sizes: Any) -> None:
+        super().__init__(*sizes)
+        self.chance = torch.Generator()
+
+    def forward(self, z: Tensor) -> Tensor:
+        return self.inner(z + torch.randn(len(z), 1, dtype=z.dtype, generator=self.chance))
 
 
 def draws(rows: range | Tensor, key: int = 0) -> Draws:
@@ -175,13 +198,13 @@ def test_each_move_has_fresh_chance_inside_and_a_run_the_same_again():
 # In sampling and translating --------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("generator", [Noisy, Dicing])
+@pytest.mark.parametrize("generator", [Noisy, Dicing, Other])
 def test_sample_7_is_sample_7_alone_or_among_others(generator):
     model = GAN(generator=generator, shape=(2,), latent_dim=2)
     model.configure_model()
-    before = torch.random.get_rng_state()
+    before = state_of_chance()
     many = model.sample(64, seed=3)
-    assert torch.equal(torch.random.get_rng_state(), before)  # nobody else's chance is touched
+    assert state_of_chance() == before  # nobody else's chance is touched
     torch.testing.assert_close(model.sample_rows(torch.tensor([7]), seed=3)[0], many[7])
     torch.testing.assert_close(model.sample_rows(torch.tensor([40, 7]), seed=3), many[[40, 7]])
     assert torch.equal(model.sample(64, seed=3), many)
@@ -191,8 +214,25 @@ def test_sample_7_is_sample_7_alone_or_among_others(generator):
     assert not torch.allclose(model.generate(z[:1].expand(2, -1))[0], model.generate(z[:1].expand(2, -1))[1])
 
 
+def test_chance_that_no_seed_decides_is_told(capsys):
+    for generator, found in ((Private, True), (Other, False), (Dicing, False), (Noisy, False)):
+        model = GAN(generator=generator, shape=(2,), latent_dim=2)
+        model.configure_model()
+        assert model.no_seed_decides == found
+        assert ("draws random numbers that no seed decides" in what_no_seed_decides(model)) == found
+
+
+def test_a_run_with_chance_of_other_libraries_is_the_same_again():
+    first, again = (GAN(generator=Other, latent_dim=2) for _ in range(2))
+    play(first, 3)
+    np.random.randn(3)
+    play(again, 3)
+    for a, b in zip(final(first), final(again), strict=True):
+        assert torch.equal(a, b)
+
+
 def test_a_network_with_chance_of_torchs_own_is_found_out():
-    for generator, found in ((Dicing, True), (Noisy, False)):
+    for generator, found in ((Dicing, True), (Other, True), (Noisy, False)):
         model = GAN(generator=generator, shape=(2,), latent_dim=2)
         model.configure_model()
         assert model.draws_by_itself == found

@@ -8,13 +8,15 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+import ganzoo.game.round
 from ganzoo.data import DataModule
-from ganzoo.data.base.sets import TensorSet
+from ganzoo.data.base.sets import SampleSet, TensorSet
 from ganzoo.game import Move, Player
+from ganzoo.game.finite import Watch
 from ganzoo.game.move import listed, parts_of
-from ganzoo.game.telling import last_step
+from ganzoo.game.squeezing import last_step
 from ganzoo.metrics import SampleMetric, SlicedWassersteinDistance
-from ganzoo.models import GAN
+from ganzoo.models import CGAN, GAN
 from ganzoo.objectives import LeastSquares
 from ganzoo.optimizers import Adam
 from ganzoo.system.errors import UserError
@@ -167,6 +169,32 @@ def test_rates_that_can_not_be(rates, words):
 # Scores that are no raw ones -----------------------------------------------------------------------------------------
 
 
+class Images(DataModule):
+    """Images, and labels, that a test gives; a set that reads its samples when they are asked for."""
+
+    num_classes = 3
+
+    def __init__(self, images: Tensor, labels: Tensor | None = None, **options: Any):
+        super().__init__(batch_size=20, **options)
+        self.tensors = {"image": images} | ({} if labels is None else {"label": labels})
+
+    def load(self):
+        return Lazily(self.tensors), TensorSet(image=torch.zeros(4, 1, 4, 4), label=torch.zeros(4).long())
+
+
+class Lazily(SampleSet):
+    """Samples that are not in memory, for all that anyone knows."""
+
+    def __init__(self, tensors: dict[str, Tensor]):
+        self.tensors = tensors
+
+    def __len__(self):
+        return len(self.tensors["image"])
+
+    def __getitem__(self, index):
+        return {name: x[index] for name, x in self.tensors.items()}
+
+
 class Squeezed(nn.Module):
     def __init__(self, shape):
         super().__init__()
@@ -184,11 +212,108 @@ def test_a_sigmoid_at_the_end_is_told_once_where_raw_scores_are_taken(tmp_path, 
     assert "ends in" not in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("end", [nn.Sigmoid(), nn.Softmax(1), nn.ReLU(), nn.Tanh(), nn.Identity()])
+def test_a_generator_that_never_reaches_below_0_is_told(tmp_path, capsys, end):
+    def images(latent_dim: int, shape: tuple[int, ...]) -> nn.Module:
+        return nn.Sequential(nn.Linear(latent_dim, 16), end, nn.Unflatten(1, shape))
+
+    data = Images(torch.rand(20, 1, 4, 4) * 2 - 1)
+    play(GAN(generator=images), tmp_path, data)
+    assert ("The generator ends in" in capsys.readouterr().out) == isinstance(end, (nn.Sigmoid, nn.Softmax, nn.ReLU))
+
+
 def test_the_last_step_is_seen_behind_changes_of_shape():
     x = torch.randn(3, 4, requires_grad=True)
     for squeeze, name in ((torch.sigmoid, "a sigmoid"), (torch.tanh, "a tanh"), (lambda x: x.softmax(1), "a softmax")):
         assert last_step(torch.cat([squeeze(x).view(4, 3)[:, 0].unsqueeze(1).squeeze(1).reshape(2, 2)])) == name
     assert last_step(torch.sigmoid(x) * 2) == last_step(x) == last_step(x.sum()) == last_step(x.detach()) == ""
+
+
+# Samples that spoil a round, and networks of one's own ----------------------------------------------------------------
+
+
+def spoiled(*rows: int) -> Tensor:
+    """640 images, of which those that are looked at before the first round are right."""
+    x = torch.zeros(640, 1, 4, 4)
+    x[list(rows), 0, 1, 1] = torch.tensor([torch.nan, torch.inf])[: len(rows)]
+    return x
+
+
+def test_a_sample_that_is_not_finite_is_named_by_its_number_and_no_learning_rate(tmp_path):
+    with pytest.raises(
+        UserError, match=r"values that are NaN or infinite: image of sample 17 of the training set"
+    ) as e:
+        play(GAN(micro_batches=2), tmp_path, Images(spoiled(17)), max_steps=40)
+    assert "learning rate" not in str(e.value)
+    data = Images(spoiled(17, 100))
+    data.batch_size = 640
+    with pytest.raises(UserError, match=r"image of samples (17, 100|100, 17) of the training set, in round 0"):
+        play(GAN(), tmp_path, data)
+
+
+def test_a_sample_is_named_a_round_later_too_as_on_a_gpu(tmp_path, monkeypatch):
+    """By then the data has given more batches."""
+    monkeypatch.setattr(ganzoo.game.round, "Watch", lambda: Watch(late=True))
+    words = r"image of sample 17 of the training set, in round \d+: stopped a round later"
+    with pytest.raises(UserError, match=words):
+        play(GAN(n_critic=3), tmp_path, Images(spoiled(17)), max_steps=14)
+
+
+def test_fakes_that_a_move_put_into_the_batch_are_no_data(tmp_path):
+    class Putting(GAN):
+        def discriminator_loss(self, batch, z):
+            batch["fake"] = self.fakes(batch, z) * torch.nan
+            return super().discriminator_loss(batch, z)
+
+        def generator_loss(self, batch, z):
+            return {"adversarial": self.fakes(batch, z).mean() * batch["fake"].mean()}
+
+    with pytest.raises(UserError, match="Try a lower learning rate"):
+        play(Putting(), tmp_path, Images(spoiled()))
+
+
+def test_a_loss_that_is_not_finite_on_right_data_is_the_learning_rate(tmp_path):
+    class Endless(GAN):
+        def generator_loss(self, batch, z):
+            return {"adversarial": self.fakes(batch, z).mean() * torch.inf}
+
+    with pytest.raises(UserError, match="Try a lower learning rate"):
+        play(Endless(), tmp_path, Images(spoiled()))
+
+
+def test_a_label_out_of_range_that_was_not_looked_at_is_named_in_its_round(tmp_path):
+    labels = torch.arange(640) % 3
+    labels[17] = 3
+    with pytest.raises(UserError, match=r"Images: label reaches from \d to 3, and num_classes is 3"):
+        play(CGAN(), tmp_path, Images(torch.zeros(640, 1, 4, 4), labels), max_steps=40)
+
+
+class Made(nn.Module):
+    """A network that makes what a test wants of its input."""
+
+    def __init__(self, make: Callable[[Tensor], Any]):
+        super().__init__()
+        self.make, self.weight = make, nn.Parameter(torch.ones(()))
+
+    def forward(self, x: Tensor) -> Any:
+        return self.make(x[:, :2] * self.weight)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"generator": lambda *_: Made(lambda x: (x, x))}, "Made returns a tuple: it must return one tensor"),
+        ({"generator": lambda *_: Made(lambda x: {}["x"])}, r"can't make .*: KeyError: 'x' \(.*test_mistakes.py:\d+\)"),
+        ({"discriminator": lambda *_: Made(lambda x: (x[:, 0], x))}, "Made returns a tuple"),
+        ({"discriminator": lambda *_: Made(lambda x: [x[:, 0]])}, "Made returns a list"),
+        ({"discriminator": lambda *_: Made(lambda x: x[:, 0].long())}, "Made returns int64"),
+        ({"discriminator": lambda *_: Made(lambda x: x)}, r"Made gives scores of shape \(2, 2\)"),
+    ],
+)
+def test_a_network_of_ones_own_that_returns_something_else_is_one_line(tmp_path, options, words):
+    with pytest.raises(UserError, match=words) as found:
+        play(GAN(**options), tmp_path)
+    assert "\n" not in str(found.value)
 
 
 # Metrics -------------------------------------------------------------------------------------------------------------

@@ -32,6 +32,24 @@ def test_single_images_keep_their_pixels(tmp_path, channels, mode):
     assert torch.equal(pixels, to_uint8(images[1]))
 
 
+@pytest.mark.parametrize(
+    ("name", "file"),
+    [
+        ("dog", "000007_dog.png"),
+        ("3", "000007_label3.png"),
+        ("a cat/../x", "000007_a-cat-..-x.png"),
+        ("größe\n\x1b", "000007_größe.png"),
+        ("\ud800", "000007.png"),
+        ("..", "000007.png"),
+        ("", "000007.png"),
+        ("猫" * 200, f"000007_{'猫' * 50}.png"),
+    ],
+)
+def test_a_file_is_named_by_the_class_in_letters_that_any_disk_takes(tmp_path, name, file):
+    save_samples(torch.zeros(1, 1, 5, 5), [7], tmp_path, [name])
+    assert [path.name for path in tmp_path.iterdir()] == [file]
+
+
 @pytest.mark.parametrize(("num", "columns", "rows"), [(1, 1, 1), (5, 2, 3), (16, 4, 4), (64, 8, 8)])
 def test_a_grid_is_near_square(num, columns, rows):
     width, height = grid(torch.zeros(num, 1, 8, 8)).size

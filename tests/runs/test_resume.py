@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 import pytest
-from conftest import MODELS, MODELS_OR_SLOW, PowerCut, assert_same_run, environment, fit_args, last
+from conftest import MODELS, MODELS_OR_SLOW, PowerCut, assert_equal, assert_same_run, environment, fit_args, last
 
 from ganzoo.cli import main
 
@@ -61,7 +61,45 @@ def test_resume_goes_on_from_the_middle(fit):
     assert after["Digits"]["position"] - before["Digits"]["position"] == 2 * 8  # n_critic batches of 8
 
 
-@pytest.mark.parametrize("name", ["SIGTERM", pytest.param("SIGINT", marks=pytest.mark.slow)])
+def test_a_file_of_a_model_checkpoint_goes_on_exactly(fit, tmp_path, capsys):
+    """It is written before the round is counted as played, which is not to make validations late."""
+    more = ["--trainer.callbacks", "ModelCheckpoint", "--trainer.callbacks.every_n_train_steps", "5"]
+    more += ["--trainer.callbacks.save_top_k", "-1", "--trainer.callbacks.dirpath", str(tmp_path / "kept")]
+    whole, again = fit("GAN", "whole", 9, *more), tmp_path / "again"
+    assert "Done: 9 rounds." in capsys.readouterr().out
+    (file,) = (tmp_path / "kept").glob("*step=5.ckpt")
+    place = ["--run_dir", str(again), "--trainer.callbacks.dirpath", str(tmp_path / "others")]
+    main(["fit", "--config", str(whole / "config.yaml"), "--ckpt_path", str(file), *place])
+    first, second = last(whole), last(again)
+    assert_equal(first["state_dict"], second["state_dict"], "weights")
+    assert_equal(first["optimizer_states"], second["optimizer_states"], "optimizers")
+    assert (
+        first["loops"]["fit_loop"]["epoch_loop.batch_progress"]
+        == (second["loops"]["fit_loop"]["epoch_loop.batch_progress"])
+    )
+    rows = [(run / "metrics.csv").read_text().splitlines() for run in (whole, again)]
+    assert rows[0][0] == rows[1][0]
+    assert [row for row in rows[0][1:] if int(row.split(",")[rows[0][0].split(",").index("step")]) > 5] == rows[1][1:]
+
+
+@pytest.mark.skipif(not hasattr(os, "openpty"), reason="no terminals here")
+@pytest.mark.slow
+def test_a_terminal_that_closes_saves_and_ends(tmp_path):
+    master, slave = os.openpty()
+    run = tmp_path / "run"
+    args = [sys.executable, "-m", "ganzoo", *fit_args("GAN", run, 100_000, "--trainer.enable_progress_bar", "true")]
+    begin = {"stdin": slave, "stdout": slave, "stderr": slave, "env": environment()}
+    leader = "import os, fcntl, sys, termios as t; os.setsid(); fcntl.ioctl(0, t.TIOCSCTTY, 0); os.execv(sys.argv[1], "
+    leader += "sys.argv[1:])"
+    process = subprocess.Popen([sys.executable, "-c", leader, *args], **begin)
+    os.close(slave)
+    wait_for_rows(run, 4)
+    os.close(master)
+    assert process.wait(60) == 128 + signal.SIGHUP
+    assert last(run)["global_step"] > 3
+
+
+@pytest.mark.parametrize("name", ["SIGTERM", *(pytest.param(s, marks=pytest.mark.slow) for s in ("SIGINT", "SIGHUP"))])
 def test_asked_to_stop_saves_between_rounds_and_goes_on_exactly(fit, tmp_path, name):
     stopped = tmp_path / "stopped"
     process = start(fit_args("GAN", stopped, 100_000, "--checkpoint.every_n_steps", "100000"))

@@ -8,7 +8,7 @@ import pytest
 
 from ganzoo.cli import main
 from ganzoo.system.files import written
-from ganzoo.system.stopping import STOP, Interrupted, interruptible
+from ganzoo.system.stopping import STOP, Interrupted, interruptible, stopping
 
 DEADLY = [number for number in STOP if number != signal.SIGINT]
 
@@ -40,6 +40,15 @@ def test_a_command_leaves_nothing_half_written_and_says_one_line(tmp_path, monke
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
     assert (tmp_path / "file").read_text() == "old"
     assert signal.getsignal(number) == signal.SIG_DFL
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="Windows has no SIGHUP")
+def test_nohup_is_heeded():
+    assert set(stopping()) == set(STOP)
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    assert set(stopping()) == set(STOP) - {signal.SIGHUP}
+    with interruptible():
+        os.kill(os.getpid(), signal.SIGHUP)
 
 
 def test_handlers_of_others_stay(monkeypatch):

@@ -2,6 +2,7 @@
 
 import importlib
 import io
+import json
 import logging
 import warnings
 from collections.abc import Callable, Iterator
@@ -32,11 +33,11 @@ def export(
 ) -> None:
     """Write a checkpoint's generator into a file to give away, compared with the model.
 
-    A .pt2 or .onnx runs without ganzoo, and makes the same as `ganzoo sample` and `ganzoo translate`. Inputs are
-    latents z (N, latent_dim), and labels (N,), int64, of a conditional model; or images (N, C, H, W) in [-1, 1], and
-    latents of styles if the model has them. Chance inside the network is left out, such as pix2pix's dropout: for
-    one input the output is always the same, while `translate` makes another for each seed. StyleGAN2's noise is that of
-    its layers' own constant maps.
+    A .pt2 or .onnx runs without ganzoo, makes the same as `ganzoo sample` and `ganzoo translate`, and says what it
+    takes in its extra_files (PyTorch: ganzoo.json) or its metadata (ONNX). Inputs are latents z (N, latent_dim), and
+    labels (N,), int64, of a conditional model; or images (N, C, H, W) in [-1, 1], and latents of styles if the model
+    has them. Chance inside the network is left out, such as pix2pix's dropout: for one input the output is always the
+    same, while `translate` makes another for each seed. StyleGAN2's noise is that of its layers' own constant maps.
 
     A .safetensors holds the generator's weights, and what ganzoo needs to build it again: ganzoo.load(FILE) and all
     commands take it in place of a checkpoint. A card beside it, FILE.md, says how it was trained, on what, and how good
@@ -86,7 +87,11 @@ def export_program(model: Game, path: Path, direction: str | None, raw: bool) ->
                 raise
             except Exception as error:  # of any kind
                 raise UserError(f"the exported file can't be run, so it is not kept: {first_line(error)}") from error
-    lines = [f"{type(model).__name__}, {traced.what}, largest difference from the model {off:.2g}: {path}"]
+    forms = [f"{name} {text}" for name, text in traced.notes.items() if name in traced.free]
+    lines = [
+        f"{type(model).__name__}, {traced.what}, largest difference from the model {off:.2g}: {path}",
+        f"It takes {'; '.join(forms)}, and makes {traced.notes['made']}.",
+    ]
     if traced.note:
         lines.append(traced.note)
     if chance.asked:
@@ -104,15 +109,24 @@ def packed(traced: Traced, suffix: str) -> bytes:
     """
     if suffix == ".pt2":
         file = io.BytesIO()
-        torch.export.save(traced.program, file)
+        torch.export.save(traced.program, file, extra_files={"ganzoo.json": json.dumps(traced.notes)})
         return file.getvalue()
     try:
         names: Any = {"input_names": list(traced.free), "output_names": ["made"]}
         sizes = (tuple(traced.free.values()),)  # for their names
         made: Any = torch.onnx.export(traced.program, dynamo=True, verbose=False, dynamic_shapes=sizes, **names)
-        return made.model_proto.SerializeToString()
+        return noted(made.model_proto, traced.notes).SerializeToString()
     except Exception as error:  # of any kind
         raise UserError(f"the generator can't be put into ONNX ({first_line(error)}): give a .pt2.") from error
+
+
+def noted(proto: Any, notes: dict[str, str]) -> Any:
+    """Return an ONNX model with notes: in its metadata, and beside each input and output."""
+    for name, text in notes.items():
+        proto.metadata_props.add(key=name, value=text)
+    for value in (*proto.graph.input, *proto.graph.output):
+        value.doc_string = notes.get(value.name, "")
+    return proto
 
 
 def runner(path: Path) -> Callable[..., Tensor]:

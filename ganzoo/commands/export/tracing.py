@@ -1,6 +1,7 @@
 """From a model to a program of torch.export: its generator alone, with all that `sample` and `translate` add to it."""
 
 import copy
+import json
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any, NamedTuple
@@ -27,6 +28,7 @@ class Traced(NamedTuple):
         tries: inputs to try it on, of different sizes.
         expected: what the model makes of inputs.
         what: inputs and output, in words.
+        notes: what else the file says of itself, by name: what each input and the output must be, the classes.
         note: what is otherwise than in the model, in a sentence; empty if nothing is.
     """
 
@@ -35,6 +37,7 @@ class Traced(NamedTuple):
     tries: Sequence[tuple[Tensor, ...]]
     expected: Callable[..., Tensor]
     what: str
+    notes: dict[str, str]
     note: str
 
 
@@ -57,33 +60,46 @@ def traced(found: Traceable) -> Traced:
     Raises:
         UserError: torch can't trace it.
     """
-    program = program_of(frozen(found.network), found.inputs, found.free)
-    return Traced(program, found.free, found.tries, found.expected, found.what, found.note)
+    program = program_of(Held(frozen(found.network), found.classes), found.inputs, found.free)
+    notes = dict(found.forms) | ({"classes": json.dumps(list(found.names))} if found.names else {})
+    return Traced(program, found.free, found.tries, found.expected, found.what, notes, found.note)
 
 
 class Held(nn.Module):
-    """A generator whose images are held in [-1, 1], as `generate` and `translate` hold them."""
+    """A generator whose images are held in [-1, 1], as `generate` and `translate` hold them.
 
-    def __init__(self, network: nn.Module) -> None:
+    Args:
+        network: the generator.
+        classes: how many classes there are, if its last input is one: any other is refused. ONNX would make an image
+            of no class, or count from the end.
+    """
+
+    def __init__(self, network: nn.Module, classes: int | None = None) -> None:
         super().__init__()
-        self.network = network
+        self.network, self.classes = network, classes
+        self.known: Tensor
+        if classes is not None:
+            self.register_buffer("known", torch.arange(classes))
 
     def forward(self, *inputs: Tensor) -> Tensor:
         """Return what is made of latents, of latents and labels, or of images."""
+        if self.classes is not None:
+            *others, y = inputs
+            inputs = *others, self.known.index_select(0, torch.where(y < 0, self.classes, y))
         made = self.network(*inputs).float()
         return made.clamp(-1, 1) if made.ndim == 4 else made
 
 
-def program_of(network: nn.Module, inputs: tuple[Tensor, ...], free: dict[str, dict[int, Any]]) -> ExportedProgram:
-    """Return a network's program, without the paths of its source.
+def program_of(network: Held, inputs: tuple[Tensor, ...], free: dict[str, dict[int, Any]]) -> ExportedProgram:
+    """Return a generator's program, without the paths of its source.
 
     Raises:
         UserError: torch can't trace it.
     """
     try:
-        program = torch.export.export(Held(network), inputs, dynamic_shapes=(tuple(free.values()),))
+        program = torch.export.export(network, inputs, dynamic_shapes=(tuple(free.values()),))
     except Exception as error:  # of any kind
-        raise UserError(f"{type(network).__name__} can't be exported: {first_line(error)}") from error
+        raise UserError(f"{type(network.network).__name__} can't be exported: {first_line(error)}") from error
     program.example_inputs = None  # with them it would check more than what is free: that no map inside is of one pixel
     for node in program.graph.nodes:
         node.meta.pop("stack_trace", None)

@@ -14,6 +14,7 @@ from ganzoo.data.files.listing import Listing, counted, few, holds_many, listed
 from ganzoo.data.files.pixels import SUFFIXES, Resize, height_and_width
 from ganzoo.data.files.sources import FolderSource, Names, Source, source_of
 from ganzoo.game import FromImages, Game
+from ganzoo.game.telling import what_no_seed_decides
 from ganzoo.networks.chance import has_chance
 from ganzoo.pictures.grids import suffix_for
 from ganzoo.pictures.provenance import origin_of, refuse_others
@@ -83,6 +84,8 @@ def translate(
     network = model.translator(direction, raw or None)
     source, listing = inputs_of(Path(input))
     made = model.shapes[model.way(direction).makes][0] if model.shapes else 3
+    if found := what_no_seed_decides(model):
+        say(found)
     targets = outputs_for(Path(input), listing.images, out, ".png" if compare else suffix_for(made))
     is_video = os.path.splitext(input)[1].lower() in VIDEOS and os.path.isfile(input)
     form, changed = form_for(model, direction, ckpt, size, levels, resize, None if is_video else source)

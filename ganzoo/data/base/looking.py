@@ -1,5 +1,6 @@
 """A look at the samples of a data set of the user's own, so that a slip is one line and not an odd run."""
 
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -13,8 +14,8 @@ from ganzoo.system.output import say
 
 __all__ = ["is_own", "loading", "look_at", "look_at_labels"]
 
-SOME = 64  # samples that are looked at, of a set that may have to read them from files
-MORE = 1024  # of a set in memory
+SOME = 64  # samples that are looked at, of a set that may have to read them from files; all of a set in memory
+MOST_NAMED = 5  # numbers of samples
 IMAGES = ("image", "a", "b")
 ROOM = 0.05  # by which floats may leave [-1, 1], as resizing makes them
 TAKEN = "floats are taken as they are, for [-1, 1]: give uint8 in 0..255, or scale them"
@@ -59,20 +60,29 @@ def look_at(data: Any, loaded: Any) -> None:
     for samples, part in zip(loaded, ("training", "validation"), strict=True):
         if not len(samples):
             raise UserError(f"{name} has no {part} samples: give one or more.")
-        count = min(len(samples), MORE if isinstance(samples, TensorSet) else SOME)
-        batch = samples[torch.linspace(0, len(samples) - 1, count).long()]
+        batch = samples[some_rows(samples)]
+        count = min(SOME, len(samples))
         if not isinstance(batch, dict) or not all(isinstance(x, Tensor) and len(x) == count for x in batch.values()):
             raise UserError(f"{name}: a batch of {count} samples is to be a dict of tensors of {count} rows, by name.")
-        for key, x in batch.items():
+        whole = type(samples) is TensorSet
+        for key, x in (samples.tensors if whole else batch).items():
             if key in IMAGES:
-                look_at_images(f"{name}: {key}", x)
+                look_at_images(f"{name}: {key}", x, torch.arange(len(samples)) if whole else some_rows(samples))
         if (labels := samples.labels if samples.labels is not None else batch.get("label")) is not None:
             look_at_labels(f"{name}: label", labels, getattr(data, "num_classes", None))
-    say_what_is_positive(data, loaded[0])
+    say_what_is_dark(data, loaded[0])
 
 
-def look_at_images(what: str, x: Tensor) -> None:
-    """Refuse images (N, C, H, W), or points (N, D), of other forms, kinds or ranges than networks take."""
+def some_rows(samples: SampleSet) -> Tensor:
+    """Return the numbers of samples from all over a set, which may be sorted."""
+    return torch.linspace(0, len(samples) - 1, min(len(samples), SOME)).long()
+
+
+def look_at_images(what: str, x: Tensor, rows: Tensor) -> None:
+    """Refuse images (N, C, H, W), or points (N, D), of other forms, kinds or ranges than networks take.
+
+    `rows` (N,) are their numbers in the set.
+    """
     shape = tuple(x.shape[1:])
     if x.ndim not in (2, 4):
         more = ": .unsqueeze(1) makes the channel" if x.ndim == 3 else ""
@@ -83,12 +93,18 @@ def look_at_images(what: str, x: Tensor) -> None:
         )
     if x.dtype != torch.uint8 and not x.is_floating_point():
         raise UserError(f"{what} is {str(x.dtype).removeprefix('torch.')}: give uint8 in 0..255, or floats in [-1, 1].")
-    if x.is_floating_point() and not x.isfinite().all():
-        raise UserError(f"{what} has values that are NaN or infinite: mend or leave out such samples.")
-    if x.is_floating_point() and x.ndim == 4:
-        low, high = x.min().item(), x.max().item()
-        if low < -1 - ROOM or high > 1 + ROOM:
-            raise UserError(f"{what} reaches from {low:.3g} to {high:.3g}, and {TAKEN}.")
+    if not x.is_floating_point():
+        return
+    low, high = (end.item() for end in x.aminmax())  # NaN, if one is: the quickest look at a whole set
+    if not (math.isfinite(low) and math.isfinite(high)):
+        bad = rows[~x.flatten(1).isfinite().all(1)].tolist()
+        shown = ", ".join(map(str, bad[:MOST_NAMED])) + ", ..." * (len(bad) > MOST_NAMED)
+        raise UserError(
+            f"{what} has values that are NaN or infinite, in {len(bad)} of {len(x)} samples ({shown}): mend them, or "
+            "leave such samples out."
+        )
+    if x.ndim == 4 and (low < -1 - ROOM or high > 1 + ROOM):
+        raise UserError(f"{what} reaches from {low:.3g} to {high:.3g}, and {TAKEN}.")
 
 
 def look_at_labels(what: str, labels: Tensor, num_classes: int | None) -> None:
@@ -102,11 +118,16 @@ def look_at_labels(what: str, labels: Tensor, num_classes: int | None) -> None:
         raise UserError(f"{what} reaches from {low} to {high}, and {known}: labels count from 0 on.")
 
 
-def say_what_is_positive(data: Any, train: SampleSet) -> None:
-    """Say that floats without a negative one are taken as they are: they may be meant for 0..1."""
-    batch = train[torch.linspace(0, len(train) - 1, min(len(train), SOME)).long()]
-    for name, x in batch.items():
-        if name in IMAGES and x.ndim == 4 and x.is_floating_point() and x.min() >= 0 and data.rank == 0:
-            low, high = x.min().item(), x.max().item()
-            where = f"{type(data).__name__}: {name} reaches from {low:.3g} to {high:.3g}"
+def say_what_is_dark(data: Any, train: SampleSet) -> None:
+    """Say that floats without a negative one are taken as they are, and bytes in 0..1, too: others may be meant."""
+    if data.rank != 0:
+        return
+    for name, x in train[some_rows(train)].items():
+        if name not in IMAGES or x.ndim != 4:
+            continue
+        low, high = (end.item() for end in x.aminmax())
+        where = f"{type(data).__name__}: {name} reaches from {low:.3g} to {high:.3g}"
+        if x.is_floating_point() and low >= 0:
             say(f"{where}. If 0 is black: {TAKEN} (2 * x - 1).")
+        elif not x.is_floating_point() and high <= 1:
+            say(f"{where}, and uint8 is taken for 0..255, so all is black. If 1 is white: multiply by 255.")

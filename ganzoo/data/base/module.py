@@ -228,11 +228,18 @@ class DataModule(L.LightningDataModule, ABC):
         self._identity = identity_of(self)
         return problem_with(self._identity_of_checkpoint, self._identity)
 
-    def on_before_batch_transfer(self, batch: Any, dataloader_idx: int) -> Any:
-        """Look at the labels of a set of the user's own while they are on the host: a GPU would not see a wrong one."""
+    def transfer_batch_to_device(self, batch: Any, device: torch.device, dataloader_idx: int) -> Any:
+        """Look at the labels of an own data set before they are on a device, where a wrong one ends in a crash."""
         if isinstance(batch, dict) and "label" in batch and is_own(self):
-            look_at_labels("label", batch["label"], self.num_classes)
-        return batch
+            look_at_labels(f"{type(self).__name__}: label", batch["label"], self.num_classes)
+        return super().transfer_batch_to_device(batch, device, dataloader_idx)
+
+    def numbers(self, name: str, rows: Tensor, position: int) -> list[int]:
+        """Return which training samples, or images of domain `name`, rows (K,) of the batch before `position` are."""
+        first = position - self.world * self.batch_size
+        place = lambda: 0, self.run_seed, self.world, self.rank
+        found = self.stream(self.train, self.batch_size, *place).at(first + self.rank + self.world * rows.numpy())
+        return (found if found.ndim == 1 else found[:, list(self.shapes).index(name)]).tolist()
 
     def on_after_batch_transfer(self, batch: Any, dataloader_idx: int) -> Any:
         """Convert a dict batch to floats, on the device; while training, move `position` past it."""

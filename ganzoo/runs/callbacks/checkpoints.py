@@ -12,12 +12,13 @@ import torch
 from lightning.pytorch.callbacks import Checkpoint
 
 from ganzoo.game import Game
+from ganzoo.runs.callbacks.monitors import refuse_unknown_monitors
 from ganzoo.runs.checkpoint_file import SafeCheckpointIO
 from ganzoo.runs.lock import still_ours
 from ganzoo.runs.wellformed import refuse_odd_state
 from ganzoo.system.errors import Stopped, UserError
 from ganzoo.system.output import say
-from ganzoo.system.stopping import STOP
+from ganzoo.system.stopping import stopping
 
 __all__ = ["Checkpoints", "Stopped"]
 
@@ -31,8 +32,8 @@ class Checkpoints(Checkpoint):
     of each score so far, and its round, are logged as `val/fid_best` and `val/fid_best_step`.
 
     A checkpoint is only ever written between two rounds (after the validation of the first of them) or at the end of
-    training, so that a resumed run goes on exactly. Ctrl-C, SIGTERM and SIGUSR1 let the round end, save, and stop all
-    ranks together; a second Ctrl-C stops at once.
+    training, so that a resumed run goes on exactly. Ctrl-C, SIGTERM, SIGUSR1 and a closed terminal (SIGHUP) let the
+    round end, save, and stop all ranks together; a second Ctrl-C stops at once.
 
     Args:
         every_n_steps: rounds between two saves of `last.ckpt`; the end of training is always saved.
@@ -44,7 +45,8 @@ class Checkpoints(Checkpoint):
         if every_n_steps < 1:
             raise UserError(f"checkpoint.every_n_steps is {every_n_steps}: give 1 or more.")
         self.every_n_steps, self.monitor = every_n_steps, monitor
-        self.higher: dict[str, bool] = {}  # of each score, whether a higher value is the better one
+        self.known: list[str] = []  # scores of validation
+        self.higher: dict[str, bool] = {}  # of those that are ranked by, whether a higher value is the better one
         self.bests: dict[str, Best] = {}  # the best value of each score so far, and its round
         self.best_is_new = self.scores_are_told = False
         self.saved_step = -1
@@ -60,6 +62,7 @@ class Checkpoints(Checkpoint):
             assert isinstance(pl_module, Game)
             data = getattr(trainer, "datamodule", None)
             self.look_up({} if trainer.limit_val_batches == 0 else pl_module.validation.scores_on(data))
+            refuse_unknown_monitors(trainer.callbacks, self)  # type: ignore[attr-defined]
 
     def look_up(self, scores: dict[str, bool]) -> None:
         """Find the score that decides among those of validation, before anything is fetched or trained for them.
@@ -68,6 +71,7 @@ class Checkpoints(Checkpoint):
             UserError: it is not there.
         """
         scores = {f"val/{name}": higher for name, higher in scores.items()}
+        self.known = list(scores)
         if self.monitor == "auto":
             self.monitor = next(iter(scores), None)
         if self.monitor is not None and scores and self.monitor not in scores:
@@ -95,7 +99,7 @@ class Checkpoints(Checkpoint):
                 say("\nStopping after this round, saved. Ctrl-C again stops at once.")
 
         if threading.current_thread() is threading.main_thread():
-            self.handlers = {s: signal.signal(s, ask) for s in STOP}
+            self.handlers = {s: signal.signal(s, ask) for s in stopping()}
 
     def on_train_batch_start(
         self, trainer: L.Trainer, pl_module: L.LightningModule, batch: Any, batch_idx: int
@@ -163,9 +167,14 @@ class Checkpoints(Checkpoint):
                     logger.define_scores(self.higher)
 
     def on_save_checkpoint(self, trainer: L.Trainer, pl_module: L.LightningModule, checkpoint: dict[str, Any]) -> None:
-        """Count whole rounds only. Lightning already counts the coming one, and would validate a round early."""
+        """Count whole rounds only. Lightning already counts the coming one, and would validate a round early.
+
+        A ModelCheckpoint saves before the round is counted as completed: it would be validated a round late.
+        """
         progress = checkpoint["loops"]["fit_loop"]["epoch_loop.batch_progress"]
+        behind = checkpoint["global_step"] - progress["total"]["completed"]
         for counts in (progress["total"], progress["current"]):
+            counts["completed"] += behind
             counts["ready"] = counts["started"] = counts["processed"] = counts["completed"]
 
         checkpoint["callbacks"].pop("Timer", None)  # max_time is a limit of this process, not of later ones

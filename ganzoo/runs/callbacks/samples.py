@@ -2,13 +2,13 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import lightning as L
 import torch
 from lightning.pytorch.callbacks import BasePredictionWriter
 
-from ganzoo.game import Game
+from ganzoo.game import FromNoise, Game
 from ganzoo.pictures.channels import beside
 from ganzoo.pictures.grids import save_image, save_samples, suffix_for
 from ganzoo.pictures.provenance import origin_of, refuse_others
@@ -114,7 +114,9 @@ class SampleWriter(BasePredictionWriter):
     ) -> None:
         """Write a batch: translations under their images' names, samples under their numbers."""
         if not self.paths:
-            save_samples(prediction.cpu(), batch.tolist(), self.out)
+            condition = cast(FromNoise, pl_module).condition
+            names = [] if condition is None else condition.names_of(condition.of_rows(batch.cpu(), run_seed()))
+            save_samples(prediction.cpu(), batch.tolist(), self.out, names)
             return
         data: Any = trainer.datamodule  # type: ignore[attr-defined]
         rows = prediction["row"].tolist()

@@ -28,6 +28,13 @@ def parts(**tensors: torch.Tensor) -> tuple[TensorSet, TensorSet]:
     return TensorSet(**halves[0]), TensorSet(**halves[1])
 
 
+def holed(n: int, row: int) -> tuple[TensorSet, TensorSet]:
+    """Images of which one has a value that is none, far from those that are looked at in a set of files."""
+    x = torch.zeros(n, 1, 4, 4)
+    x[row, 0, 2, 2] = torch.nan
+    return TensorSet(image=x[:-1]), TensorSet(image=x[-1:])
+
+
 def fails() -> Any:
     raise FileNotFoundError("no such thing")
 
@@ -44,7 +51,12 @@ def fails() -> Any:
         (parts(image=BYTES.bool()), "image is bool: give uint8"),
         (parts(image=BYTES.float()), "reaches from 0 to 255, and floats are taken as they are"),
         (parts(image=BYTES.float() / 50 - 2), "reaches from -2 to 3.1"),
-        (parts(image=BYTES.float() / 255 * torch.nan), "NaN or infinite"),
+        (
+            parts(image=BYTES.float() / 255 * torch.nan),
+            r"NaN or infinite, in 12 of 12 samples \(0, 1, 2, 3, 4, \.\.\.\)",
+        ),
+        (parts(image=torch.randn(20, 2).index_fill(0, torch.tensor(11), torch.inf)), r"in 1 of 12 samples \(11\)"),
+        (lambda: holed(3000, 1501), r"in 1 of 2999 samples \(1501\)"),
         (parts(a=BYTES, b=BYTES.float()), "b reaches from 0 to 255"),
         (parts(image=BYTES, label=torch.arange(20) % 10 + 1), "label reaches from 1 to 10, and num_classes is 10"),
         (parts(image=BYTES, label=torch.arange(20) - 1), "label reaches from -1"),
@@ -66,6 +78,11 @@ def test_floats_that_are_never_negative_are_told(capsys):
     assert "Own: image reaches from 0 to 1. If 0 is black: floats are taken as they are, for [-1, 1]" in (
         capsys.readouterr().out
     )
+
+
+def test_bytes_of_0_and_1_are_told(capsys):
+    Own(parts(image=BYTES // 128)).setup()
+    assert "Own: image reaches from 0 to 1, and uint8 is taken for 0..255" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
