@@ -163,6 +163,18 @@ def test_the_closest_to_training_images_are_drawn(run, tmp_path):
     assert "interval" in found["scores"]["memorized_means"]
 
 
+def test_copies_are_found_whatever_part_of_the_data_others_are_compared_with(tmp_path):
+    """The training images are no held-out ones: by them copies would look new."""
+    data = digits()
+    (tmp_path / "copies").mkdir()
+    for row in range(12):
+        Image.fromarray(data.train.tensors["image"][row, 0].numpy()).save(tmp_path / "copies" / f"{row:02d}.png")
+    found = ganzoo.evaluate("copies", data, ["memorization", "fid"], **MEANS, split="train")
+    assert values(found)["memorized_means"] > 0.9
+    parts = {name: score["recipe"]["data"]["split"] for name, score in found["scores"].items()}
+    assert (parts["memorized_means"], parts["fid_means"]) == ("val", "train")
+
+
 # Folders ----------------------------------------------------------------------------------------------------
 
 

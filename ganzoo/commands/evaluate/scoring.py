@@ -46,8 +46,10 @@ def scores_of(
         UserError: there are too few samples, or a metric fails.
     """
     refuse_twins(metrics)
-    num_real, num_fake = len(real), len(real) if isinstance(judged, Translations) else len(judged)
-    refuse_few(metrics, num_real, num_fake)
+    num_fake = len(real) if isinstance(judged, Translations) else len(judged)
+    sets = [real.seen_by(metric) for metric in metrics]
+    for metric, shown in zip(metrics, sets, strict=True):
+        refuse_few([metric], len(shown), num_fake)
     shared = share_features(metrics)
     with ranks.first():
         for metric in metrics:
@@ -56,13 +58,17 @@ def scores_of(
             metric.to(ranks.device)
         shared.kept = RealFeatures(real.content(), ranks.part)
     if isinstance(judged, Translations):
+        refuse_unseen(real, metrics)
         show_translations(judged, real, metrics, shared, batch_size, ranks)
     else:
-        show_real(real, metrics, shared, batch_size, ranks)
+        for shown in dict.fromkeys(sets):
+            shared.kept = RealFeatures(shown.content(), ranks.part)
+            asked = [metric for metric in metrics if real.seen_by(metric) is shown]
+            show_real(shown, asked, shared, batch_size, ranks)
         show_samples(judged, metrics, shared, batch_size, ranks)
     found: dict[str, Entry] = {}
-    how = {"real": num_real, "fake": num_fake, "data": real.record(), **judged.made}
-    for metric in metrics:
+    for metric, shown in zip(metrics, sets, strict=True):
+        how = {"real": len(shown), "fake": num_fake, "data": shown.record(), **judged.made}
         with named(metric):
             values = scores_in(metric, metric.compute())
             deviations = deviation_by_bootstrap(metric, ranks)
@@ -113,6 +119,16 @@ def refuse_few(metrics: Sequence[SampleMetric], real: int, fake: int) -> None:
                     f"{' and '.join(metric.scores)} need {metric.least:,} {whose} samples or more, and there are "
                     f"{count:,}: give {remedy}, or leave the metric out."
                 )
+
+
+def refuse_unseen(real: RealSet, metrics: Sequence[SampleMetric]) -> None:
+    """Refuse metrics that need another set than that whose images are translated.
+
+    Raises:
+        UserError: there is one.
+    """
+    if other := next((metric for metric in metrics if real.seen_by(metric) is not real), None):
+        raise UserError(f"{type(other).__name__} compares with held-out images: give --split val.")
 
 
 def show_real(
