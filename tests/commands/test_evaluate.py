@@ -24,7 +24,10 @@ from ganzoo.commands.evaluate.result import as_markdown
 from ganzoo.data import Digits
 from ganzoo.data.base.content import content_of
 from ganzoo.data.base.tensors import to_float
-from ganzoo.metrics import FID, PRDC, SlicedWassersteinDistance
+from ganzoo.latent.disentanglement import path_lengths
+from ganzoo.latent.distances import MultiScale
+from ganzoo.metrics import FID, PRDC, PathLength, SlicedWassersteinDistance
+from ganzoo.metrics.path_length import path_length
 from ganzoo.metrics.recipe import differences
 from ganzoo.runs.loggers import MetricsCSV
 
@@ -173,6 +176,14 @@ def test_copies_are_found_whatever_part_of_the_data_others_are_compared_with(tmp
     assert values(found)["memorized_means"] > 0.9
     parts = {name: score["recipe"]["data"]["split"] for name, score in found["scores"].items()}
     assert (parts["memorized_means"], parts["fid_means"]) == ("val", "train")
+
+
+def test_the_path_length_is_that_of_pairs_on_paths(run, monkeypatch):
+    monkeypatch.setattr(PathLength, "prepare", lambda self: self.distance.append(MultiScale()))
+    score = evaluate(run, metrics=["ppl"], num=20)["scores"]["ppl"]
+    lengths = torch.cat([*path_lengths(ganzoo.load(run).eval(), MultiScale(), "z", 20)])
+    assert score["value"] == pytest.approx(path_length(lengths), rel=1e-3)
+    assert score["recipe"]["settings"]["space"] == "z"
 
 
 # Folders ----------------------------------------------------------------------------------------------------

@@ -14,7 +14,16 @@ from ganzoo.commands.evaluate.real import RealSet
 from ganzoo.game.metric_trial import named, refuse_twins, scores_in
 from ganzoo.game.ranks import anywhere, gathered_rows
 from ganzoo.game.validation import on
-from ganzoo.metrics import FeatureMetric, RealFeatures, SampleMetric, SharedFeatures, recipes_of, share_features
+from ganzoo.latent.disentanglement import path_pairs
+from ganzoo.metrics import (
+    FeatureMetric,
+    PathLength,
+    RealFeatures,
+    SampleMetric,
+    SharedFeatures,
+    recipes_of,
+    share_features,
+)
 from ganzoo.system.errors import UserError
 from ganzoo.system.waiting import Waiting
 
@@ -190,8 +199,14 @@ def show_samples(
     batch_size: int,
     ranks: Ranks,
 ) -> None:
-    """Show the metrics the samples."""
+    """Show the metrics the samples; of paths they are shown pairs of images, as many as there are samples."""
     number, count = ranks.part
+    for metric in metrics:
+        if isinstance(metric, PathLength) and isinstance(judged, ModelSamples):
+            show_paths(judged, metric, batch_size, ranks)
+    metrics = [metric for metric in metrics if not isinstance(metric, PathLength)]
+    if not metrics:
+        return
     with Waiting("Samples", len(judged)) as waiting:
         for rows in torch.arange(number, len(judged), count).split(batch_size):
             x, y = judged.batch(rows, ranks.device)
@@ -200,6 +215,19 @@ def show_samples(
                     with named(metric):
                         metric.update(x, real=False, label=None if y is None else y.to(ranks.device))
             waiting.advance(len(rows) * count)
+
+
+def show_paths(judged: ModelSamples, metric: PathLength, batch_size: int, ranks: Ranks) -> None:
+    """Show a metric images at points of paths, anywhere on them, and a step further: in W if the model has styles."""
+    metric.space = "z" if judged.model.styles is None else "w"
+    space: Any = metric.space
+    with Waiting("Pairs of images on paths", len(judged)) as waiting:
+        options = {"epsilon": metric.epsilon, "seed": judged.seed, "raw": judged.raw}
+        pairs = path_pairs(judged.model, space, len(judged), batch_size=batch_size, part=ranks.part, **options)
+        for a, b in pairs:
+            with named(metric):
+                metric.update_pairs(a.to(ranks.device), b.to(ranks.device))
+            waiting.advance(len(a) * ranks.count)
 
 
 def show_translations(
