@@ -52,8 +52,10 @@ def metrics_for(
     """
     made: list[SampleMetric] = []
     for what in asked:
-        own = isinstance(what, SampleMetric)
-        metric = copy.deepcopy(what) if own else metric_named(what, extractor, weights, data, lpips)  # type: ignore[arg-type]
+        if isinstance(what, SampleMetric):
+            metric = copy.deepcopy(what)
+        else:
+            metric = metric_named(what, extractor, weights, data, lpips)
         if isinstance(what, SampleMetric) or type(metric) not in map(type, made):  # fid and kid are one metric
             metric.meet(data)
             made.append(metric)

@@ -55,7 +55,7 @@ class RealSet:
         if self.split != "train" or not any(getattr(part, "held_out", False) for part in metric.modules()):
             return self
         if self.unseen is None:
-            self.unseen = RealSet.of_data(self.data, "val")  # type: ignore[arg-type]  # a split is of data
+            self.unseen = RealSet.of_data(self.data, "val")
         return self.unseen
 
     @property
