@@ -49,6 +49,7 @@ def path_pairs(
     seed: int = 0,
     raw: bool | None = None,
     batch_size: int = 16,
+    part: tuple[int, int] = (0, 1),
 ) -> Iterator[tuple[Tensor, Tensor]]:
     """Yield images at points of paths between pairs of latents, and a step further, `num` pairs in all.
 
@@ -65,8 +66,9 @@ def path_pairs(
         seed: of all chance.
         raw: use the raw weights even if there is an average of them.
         batch_size: pairs at once.
+        part: a rank's number and the number of ranks: it makes every so many-th pair.
     """
-    for rows in torch.arange(num).split(batch_size):
+    for rows in torch.arange(part[0], num, part[1]).split(batch_size):
         a, b = model.latents(2 * rows, seed), model.latents(2 * rows + 1, seed)
         y = None if model.condition is None else model.condition.of_rows(rows, seed)
         if space == "w":

@@ -24,6 +24,7 @@ class AskedClass(JudgeMetric):
         kwargs: the options of torchmetrics.Metric.
     """
 
+    asked = "asked"
     scores: ClassVar[dict[str, bool]] = {"asked": True}
     needs_real = False
     enough: ClassVar[int] = 20_000

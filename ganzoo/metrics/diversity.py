@@ -26,7 +26,8 @@ def perceptual_distance(weights: str | None) -> LPIPS:
     if (path := weights or cached_vgg16()) is None:
         raise UserError(
             f"LPIPS needs torchvision's file {FILE}, which is not in torch's cache: fetch it from "
-            f"https://download.pytorch.org/models/{FILE} and give its path as the metric's `weights`."
+            f"https://download.pytorch.org/models/{FILE} and give its path: --lpips FILE of evaluate, "
+            "or the metric's `weights`."
         )
     return LPIPS(path)
 

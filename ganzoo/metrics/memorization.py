@@ -70,6 +70,7 @@ class Memorization(KeptFeatures):
     """
 
     asked = "memorization"
+    held_out = True  # its real images are none of the training, whatever other metrics compare with
     names: ClassVar[dict[str, bool]] = {"memorized": False, "authentic": True, "c_t": True}
     near: list[Tensor]
     near_images: list[Tensor]

@@ -23,6 +23,7 @@ class ModesFound(SampleMetric):
         kwargs: the options of torchmetrics.Metric.
     """
 
+    asked = "modes-found"
     scores: ClassVar[dict[str, bool]] = {"modes": True, "high_quality": True}
     found: Tensor
     high: Tensor

@@ -38,12 +38,13 @@ class PathLength(SampleMetric):
     def __init__(self, weights: str | None = None, epsilon: float = EPSILON, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.weights, self.epsilon = weights, epsilon
+        self.space = ""  # of the paths: `z` or `w`, as whoever gives the pairs says
         self.distance: list[Any] = []  # in a list, so that no checkpoint has it
         self.add_state("lengths", [], dist_reduce_fx="cat")
 
     def settings(self) -> dict[str, Any]:
-        """Return the step, and the share that is left out."""
-        return {"epsilon": self.epsilon, "rejected": REJECTED}
+        """Return the step, the share that is left out, and the space of the paths where it is known."""
+        return {"epsilon": self.epsilon, "rejected": REJECTED} | ({"space": self.space} if self.space else {})
 
     def prepare(self) -> None:
         """Get the weights."""
@@ -55,7 +56,7 @@ class PathLength(SampleMetric):
         if not real:
             raise UserError(
                 "ppl is asked of a model's paths, not of samples: leave it out of data.extra_metrics, and ask for it "
-                "with `ganzoo disentanglement CKPT`."
+                "with `ganzoo evaluate CKPT --metrics ppl`."
             )
 
     def update_pairs(self, a: Tensor, b: Tensor) -> None:

@@ -1,5 +1,6 @@
 """The folder of a run: its name, its `config.yaml`, and which process writes it."""
 
+import inspect
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import Any
 import lightning as L
 from lightning.pytorch.cli import SaveConfigCallback
 
+from ganzoo.metrics import SampleMetric
 from ganzoo.runs.changes import MARK, changes, noted, options_of_checkpoint, options_of_run
 from ganzoo.runs.lock import hold
 from ganzoo.runs.loggers import start_wandb
@@ -78,6 +80,8 @@ class RunFolder(SaveConfigCallback):
         say(f"Run: {folder}")
         config, file = self.config.clone(), folder / "config.yaml"
         config["run_dir"] = config["ckpt_path"] = None
+        for metric in config.get("data.init_args.extra_metrics") or []:
+            leave_out_usual(metric.init_args)
         text, notes, there = self.parser.dump(config, skip_none=False), "", None
         if file.exists():
             lines = file.read_text(encoding="utf-8").splitlines(keepends=True)
@@ -102,6 +106,13 @@ class RunFolder(SaveConfigCallback):
         config = read_yaml(folder / "config.yaml")
         for logger in trainer.loggers:
             logger.log_hyperparams(config)
+
+
+def leave_out_usual(options: Any) -> None:
+    """Leave torchmetrics' own options out of those of a metric where they are as usual."""
+    for name, parameter in inspect.signature(SampleMetric.__init__).parameters.items():
+        if name in options and options[name] is parameter.default:
+            del options[name]
 
 
 def occupy(folder: Path, ckpt: str | None, config: str | None) -> None:

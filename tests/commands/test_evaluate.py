@@ -24,7 +24,10 @@ from ganzoo.commands.evaluate.result import as_markdown
 from ganzoo.data import Digits
 from ganzoo.data.base.content import content_of
 from ganzoo.data.base.tensors import to_float
-from ganzoo.metrics import FID, PRDC, SlicedWassersteinDistance
+from ganzoo.latent.disentanglement import path_lengths
+from ganzoo.latent.distances import MultiScale
+from ganzoo.metrics import FID, PRDC, PathLength, SlicedWassersteinDistance
+from ganzoo.metrics.path_length import path_length
 from ganzoo.metrics.recipe import differences
 from ganzoo.runs.loggers import MetricsCSV
 
@@ -161,6 +164,26 @@ def test_the_closest_to_training_images_are_drawn(run, tmp_path):
     sheet = np.asarray(Image.open(tmp_path / "x-memorization.png").convert("L"))
     assert sheet.min() < 60
     assert "interval" in found["scores"]["memorized_means"]
+
+
+def test_copies_are_found_whatever_part_of_the_data_others_are_compared_with(tmp_path):
+    """The training images are no held-out ones: by them copies would look new."""
+    data = digits()
+    (tmp_path / "copies").mkdir()
+    for row in range(12):
+        Image.fromarray(data.train.tensors["image"][row, 0].numpy()).save(tmp_path / "copies" / f"{row:02d}.png")
+    found = ganzoo.evaluate("copies", data, ["memorization", "fid"], **MEANS, split="train")
+    assert values(found)["memorized_means"] > 0.9
+    parts = {name: score["recipe"]["data"]["split"] for name, score in found["scores"].items()}
+    assert (parts["memorized_means"], parts["fid_means"]) == ("val", "train")
+
+
+def test_the_path_length_is_that_of_pairs_on_paths(run, monkeypatch):
+    monkeypatch.setattr(PathLength, "prepare", lambda self: self.distance.append(MultiScale()))
+    score = evaluate(run, metrics=["ppl"], num=20)["scores"]["ppl"]
+    lengths = torch.cat([*path_lengths(ganzoo.load(run).eval(), MultiScale(), "z", 20)])
+    assert score["value"] == pytest.approx(path_length(lengths), rel=1e-3)
+    assert score["recipe"]["settings"]["space"] == "z"
 
 
 # Folders ----------------------------------------------------------------------------------------------------

@@ -8,16 +8,19 @@ import lightning as L
 import pytest
 import torch
 from conftest import QUIET, kept, last
+from jsonargparse import Namespace
 from torch import nn
 
 import ganzoo
 from ganzoo.cli import main
 from ganzoo.data import Toy2D
 from ganzoo.game.record import lost, record
+from ganzoo.metrics import SampleMetric
 from ganzoo.models import GAN
 from ganzoo.networks import MinibatchStdDev, MLPGenerator
 from ganzoo.objectives import NonSaturating
 from ganzoo.runs.callbacks import Checkpoints
+from ganzoo.runs.folder import leave_out_usual
 from ganzoo.runs.naming import without_training
 from ganzoo.runs.read_again import has_own_parts, spec_of, trouble
 from ganzoo.runs.reader import Reader
@@ -189,3 +192,16 @@ def test_python_runs_say_it_too(tmp_path, capsys):
     assert "can't record generator (it can't be pickled, as a lambda)" in capsys.readouterr().out
     assert record(model.hparams, GAN, 0)["unrecorded"] == ["generator"]
     assert without_training({"ema": 1, "generator_optimizer": 2}) == {"ema": 1}
+
+
+USUAL = {"compute_on_cpu": False, "dist_sync_fn": None, "sync_on_compute": True, "process_group": None}
+
+
+@pytest.mark.parametrize("name", ["FID", "ClassScores", "SlicedWassersteinDistance", "Diversity"])
+def test_a_metric_with_the_options_of_torchmetrics_comes_back(name):
+    """Configs of earlier versions have them."""
+    given = {"class_path": f"ganzoo.metrics.{name}", "init_args": dict(USUAL)}
+    assert Reader(make=False).read(given, SampleMetric)["init_args"] == USUAL
+    options = Namespace(seed=0, **{**USUAL, "dist_sync_on_step": True})
+    leave_out_usual(options)
+    assert options.as_dict() == {"seed": 0, "dist_sync_on_step": True}

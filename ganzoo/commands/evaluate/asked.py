@@ -4,25 +4,35 @@ import copy
 from collections.abc import Sequence
 from typing import Any
 
-from ganzoo.commands.evaluate.judged import Translations
+from ganzoo.commands.evaluate.judged import ModelSamples, Translations
 from ganzoo.game.ways import there_and_back
 from ganzoo.metrics import (
     CycleDistance,
     FeatureMetric,
+    Judge,
+    JudgeMetric,
+    ModesFound,
     PairScores,
+    PathLength,
     SampleMetric,
     TranslationMetric,
     extractor_of,
     metric_class,
     of_domain,
 )
+from ganzoo.runs.reader import options
 from ganzoo.system.errors import UserError
 
 __all__ = ["metrics_for"]
 
 
 def metrics_for(
-    asked: Sequence[str | SampleMetric], extractor: str, weights: str | None, data: Any, judged: Any
+    asked: Sequence[str | SampleMetric],
+    extractor: str | None,
+    weights: str | None,
+    data: Any,
+    judged: Any,
+    lpips: str | None = None,
 ) -> list[SampleMetric]:
     """Return new metrics.
 
@@ -31,20 +41,28 @@ def metrics_for(
 
     Args:
         asked: names of metrics, class paths, or metrics.
-        extractor: the name of what sees images.
+        extractor: the name of what sees images. None: each metric's own; of points the samples themselves.
         weights: the file of its weights.
         data: the DataModule of the real set, if it has one.
         judged: what is judged.
+        lpips: torchvision's file of VGG16, for the metrics that look through LPIPS.
 
     Raises:
         UserError: there is no such metric, or it can't be made.
     """
     made: list[SampleMetric] = []
     for what in asked:
-        metric = copy.deepcopy(what) if isinstance(what, SampleMetric) else metric_named(what, extractor, weights)
+        if isinstance(what, SampleMetric):
+            metric = copy.deepcopy(what)
+        else:
+            metric = metric_named(what, extractor, weights, data, lpips)
         if isinstance(what, SampleMetric) or type(metric) not in map(type, made):  # fid and kid are one metric
             metric.meet(data)
             made.append(metric)
+    if not isinstance(judged, ModelSamples) and any(isinstance(metric, PathLength) for metric in made):
+        raise UserError(
+            "ppl is asked of paths between latents: give a checkpoint of a model from noise, or leave it out."
+        )
     if not isinstance(judged, Translations):
         if wrong := [type(metric).__name__ for metric in made if isinstance(metric, TranslationMetric)]:
             raise UserError(f"{wrong[0]} compares translations with their targets: it judges no samples from noise.")
@@ -63,14 +81,33 @@ def metrics_for(
     return [*(metric for metric in given if type(metric) not in map(type, own)), *own, *domains]
 
 
-def metric_named(name: str, extractor: str, weights: str | None) -> SampleMetric:
-    """Return a metric by its name.
+def metric_named(
+    name: str, extractor: str | None, weights: str | None, data: Any, lpips: str | None = None
+) -> SampleMetric:
+    """Return a metric by its name, with what else it needs: the data's judge or modes, or a file of weights.
 
     Raises:
         UserError: there is none, or it needs more than a name.
     """
     cls: Any = metric_class(name)
-    given = {"extractor": extractor_of(extractor, weights)} if issubclass(cls, FeatureMetric) else {}
+    points = len(getattr(data, "shape", None) or ()) == 1
+    if points and name in ModesFound.scores:  # of points whose modes are known; of images a judge finds them
+        cls = ModesFound
+    given: dict[str, Any] = {}
+    if issubclass(cls, JudgeMetric):
+        if data is None:
+            raise UserError(f"the metric {name} needs real images with labels: give --data NAME in place of a folder.")
+        given["judge"] = Judge().of(data)
+    elif issubclass(cls, FeatureMetric):
+        usual = "samples" if points else cls.default.name
+        is_inception = (extractor or usual) == "inception"
+        given["extractor"] = extractor_of(extractor or usual, weights if extractor or is_inception else None)
+    elif "weights" in options(cls):
+        given["weights"] = lpips
+    elif issubclass(cls, ModesFound):
+        given = {what: getattr(data, what, None) for what in ("modes", "std")}
+        if any(value is None for value in given.values()):
+            raise UserError(f"the metric {name} needs points whose modes are known, such as those of Toy2D.")
     try:
         metric: SampleMetric = cls(**given)
     except TypeError as error:

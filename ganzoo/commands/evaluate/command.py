@@ -23,8 +23,9 @@ def evaluate(
     root: str | None = None,
     against: str | None = None,
     metrics: list[str] | None = None,
-    extractor: str = "inception",
+    extractor: str | None = None,
     weights: str | None = None,
+    lpips: str | None = None,
     num: int | None = None,
     seed: int = 0,
     raw: bool = False,
@@ -47,8 +48,9 @@ def evaluate(
         against: a folder or zip of real images, in place of data.
         metrics: names, such as fid kid prdc is, or class paths. Unless given: fid, which has kid with it.
         extractor: what sees the images: inception, another name, or the class path of any network. The scores of
-            others than inception have its name in theirs.
+            others than inception have its name in theirs. Unless given: inception; of points the points themselves.
         weights: the file of the extractor's weights.
+        lpips: torchvision's file of VGG16, vgg16-397923af.pth, for lpips and ppl. Unless given: that in torch's cache.
         num: how many samples. Unless given: 10,000 of a model, all images of a folder. Papers take 50,000.
         seed: of a model's samples.
         raw: use the generator's raw weights even if the checkpoint holds their moving average.
@@ -75,6 +77,7 @@ def evaluate(
             root=root,
             extractor=extractor,
             weights=weights,
+            lpips=lpips,
             num=num,
             seed=seed,
             raw=raw,

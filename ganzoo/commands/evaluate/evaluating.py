@@ -41,8 +41,9 @@ def evaluate(
     metrics: Sequence[str | SampleMetric] = ("fid",),
     *,
     root: str | None = None,
-    extractor: str = "inception",
+    extractor: str | None = None,
     weights: str | None = None,
+    lpips: str | None = None,
     num: int | None = None,
     seed: int = 0,
     raw: bool = False,
@@ -61,8 +62,10 @@ def evaluate(
             images. None: the data of the checkpoint's run.
         metrics: their names, such as `fid`, `kid`, `prdc`, class paths, or metrics.
         root: where the data of a class is.
-        extractor: what sees the images: a name, such as `inception`, or a class path.
+        extractor: what sees the images: a name, such as `inception`, or a class path. None: `inception`; of points the
+            points themselves.
         weights: the file of its weights.
+        lpips: torchvision's file of VGG16, for the metrics that look through LPIPS.
         num: how many samples. None: 10,000 of a model, all of a folder.
         seed: of a model's samples.
         raw: use the generator's raw weights even if there is an average.
@@ -101,7 +104,7 @@ def evaluate(
         of = {"folder": images.path.name, "checksum": judged.content()}
         if of["checksum"] == real.content():
             say(f"{images.path} and {real.name} hold the same images: their distance says nothing of a model.")
-    asked = metrics_for(metrics, extractor, weights, real.data, judged)
+    asked = metrics_for(metrics, extractor, weights, real.data, judged, lpips)
     with torch.no_grad():
         scores = scores_of(judged, real, asked, batch_size, ranks, noted)
     if pictures is not None and ranks.is_first:

@@ -11,6 +11,7 @@ from ganzoo.data.base.content import content_of
 from ganzoo.data.base.sets import SampleSet
 from ganzoo.data.base.streams import Rows
 from ganzoo.data.base.tensors import to_float
+from ganzoo.metrics import SampleMetric
 from ganzoo.system.errors import UserError
 from ganzoo.system.workers import Loader
 
@@ -33,14 +34,13 @@ class RealSet:
         self.samples, self.name, self.split, self.data = samples, name, split, data
         self.workers = 0 if data is None or len(samples) < FEW else data.num_workers
         self.checksum = ""
+        self.unseen: RealSet | None = None  # beside the training images: those that are held out
 
     @classmethod
     def of_data(cls, data: DataModule, split: str) -> "RealSet":
         """Return a part of a data set, which is set up for it."""
         data.setup("validate")
-        if split == "train":
-            data.val = data.train  # what a DataModule says of its files is of those that it validates with
-        return cls(data.val, type(data).__name__, split, data)
+        return cls(data.train if split == "train" else data.val, type(data).__name__, split, data)
 
     @classmethod
     def of_folder(cls, images: FolderImages, size: Size, channels: int) -> "RealSet":
@@ -49,6 +49,14 @@ class RealSet:
 
     def __len__(self) -> int:
         return len(self.samples)
+
+    def seen_by(self, metric: SampleMetric) -> "RealSet":
+        """Return the real set that a metric compares with: of one that is asked about copies that which is held out."""
+        if self.split != "train" or not any(getattr(part, "held_out", False) for part in metric.modules()):
+            return self
+        if self.unseen is None:
+            self.unseen = RealSet.of_data(self.data, "val")
+        return self.unseen
 
     @property
     def shapes(self) -> dict[str, tuple[int, ...]]:
@@ -86,7 +94,11 @@ class RealSet:
         """
         batch = {name: x if name.startswith("bad") else x.to(device) for name, x in batch.items()}
         if self.data is not None:
-            found: dict[str, Tensor] = self.data.on_after_batch_transfer(batch, 0)
+            usual, self.data.val = self.data.val, self.samples  # it names a file by the set that it validates with
+            try:
+                found: dict[str, Tensor] = self.data.on_after_batch_transfer(batch, 0)
+            finally:
+                self.data.val = usual
             return found
         if "bad" in batch:
             raise_unreadable(self.samples, batch["bad"])

@@ -14,7 +14,16 @@ from ganzoo.commands.evaluate.real import RealSet
 from ganzoo.game.metric_trial import named, refuse_twins, scores_in
 from ganzoo.game.ranks import anywhere, gathered_rows
 from ganzoo.game.validation import on
-from ganzoo.metrics import FeatureMetric, RealFeatures, SampleMetric, SharedFeatures, recipes_of, share_features
+from ganzoo.latent.disentanglement import path_pairs
+from ganzoo.metrics import (
+    FeatureMetric,
+    PathLength,
+    RealFeatures,
+    SampleMetric,
+    SharedFeatures,
+    recipes_of,
+    share_features,
+)
 from ganzoo.system.errors import UserError
 from ganzoo.system.waiting import Waiting
 
@@ -46,8 +55,10 @@ def scores_of(
         UserError: there are too few samples, or a metric fails.
     """
     refuse_twins(metrics)
-    num_real, num_fake = len(real), len(real) if isinstance(judged, Translations) else len(judged)
-    refuse_few(metrics, num_real, num_fake)
+    num_fake = len(real) if isinstance(judged, Translations) else len(judged)
+    sets = [real.seen_by(metric) for metric in metrics]
+    for metric, shown in zip(metrics, sets, strict=True):
+        refuse_few([metric], len(shown), num_fake)
     shared = share_features(metrics)
     with ranks.first():
         for metric in metrics:
@@ -56,13 +67,17 @@ def scores_of(
             metric.to(ranks.device)
         shared.kept = RealFeatures(real.content(), ranks.part)
     if isinstance(judged, Translations):
+        refuse_unseen(real, metrics)
         show_translations(judged, real, metrics, shared, batch_size, ranks)
     else:
-        show_real(real, metrics, shared, batch_size, ranks)
+        for shown in dict.fromkeys(sets):
+            shared.kept = RealFeatures(shown.content(), ranks.part)
+            asked = [metric for metric in metrics if real.seen_by(metric) is shown]
+            show_real(shown, asked, shared, batch_size, ranks)
         show_samples(judged, metrics, shared, batch_size, ranks)
     found: dict[str, Entry] = {}
-    how = {"real": num_real, "fake": num_fake, "data": real.record(), **judged.made}
-    for metric in metrics:
+    for metric, shown in zip(metrics, sets, strict=True):
+        how = {"real": len(shown), "fake": num_fake, "data": shown.record(), **judged.made}
         with named(metric):
             values = scores_in(metric, metric.compute())
             deviations = deviation_by_bootstrap(metric, ranks)
@@ -113,6 +128,16 @@ def refuse_few(metrics: Sequence[SampleMetric], real: int, fake: int) -> None:
                     f"{' and '.join(metric.scores)} need {metric.least:,} {whose} samples or more, and there are "
                     f"{count:,}: give {remedy}, or leave the metric out."
                 )
+
+
+def refuse_unseen(real: RealSet, metrics: Sequence[SampleMetric]) -> None:
+    """Refuse metrics that need another set than that whose images are translated.
+
+    Raises:
+        UserError: there is one.
+    """
+    if other := next((metric for metric in metrics if real.seen_by(metric) is not real), None):
+        raise UserError(f"{type(other).__name__} compares with held-out images: give --split val.")
 
 
 def show_real(
@@ -174,8 +199,14 @@ def show_samples(
     batch_size: int,
     ranks: Ranks,
 ) -> None:
-    """Show the metrics the samples."""
+    """Show the metrics the samples; of paths they are shown pairs of images, as many as there are samples."""
     number, count = ranks.part
+    for metric in metrics:
+        if isinstance(metric, PathLength) and isinstance(judged, ModelSamples):
+            show_paths(judged, metric, batch_size, ranks)
+    metrics = [metric for metric in metrics if not isinstance(metric, PathLength)]
+    if not metrics:
+        return
     with Waiting("Samples", len(judged)) as waiting:
         for rows in torch.arange(number, len(judged), count).split(batch_size):
             x, y = judged.batch(rows, ranks.device)
@@ -184,6 +215,19 @@ def show_samples(
                     with named(metric):
                         metric.update(x, real=False, label=None if y is None else y.to(ranks.device))
             waiting.advance(len(rows) * count)
+
+
+def show_paths(judged: ModelSamples, metric: PathLength, batch_size: int, ranks: Ranks) -> None:
+    """Show a metric images at points of paths, anywhere on them, and a step further: in W if the model has styles."""
+    metric.space = "z" if judged.model.styles is None else "w"
+    space: Any = metric.space
+    with Waiting("Pairs of images on paths", len(judged)) as waiting:
+        options = {"epsilon": metric.epsilon, "seed": judged.seed, "raw": judged.raw}
+        pairs = path_pairs(judged.model, space, len(judged), batch_size=batch_size, part=ranks.part, **options)
+        for a, b in pairs:
+            with named(metric):
+                metric.update_pairs(a.to(ranks.device), b.to(ranks.device))
+            waiting.advance(len(a) * ranks.count)
 
 
 def show_translations(
