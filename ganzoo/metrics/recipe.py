@@ -39,6 +39,7 @@ PARTS: dict[str, tuple[type, ...]] = {
     "precision": (str, type(None)),
     "versions": (dict,),
 }
+INSIDE = {"data": ("name", "split", "checksum"), "extractor": ("name", "weights", "resize")}  # texts, or unknown
 UNKNOWN = ("weights", "seed", "precision")  # null where samples of others are judged: that is no difference
 PACKAGES = ("ganzoo", "torch", "torchmetrics")
 LARGEST = 4_000_000  # bytes of a file of recipes
@@ -236,6 +237,11 @@ def checked_recipe(value: Any, whose: str) -> Recipe:
     for name, kinds in PARTS.items():
         if not isinstance(value[name], kinds) or isinstance(value[name], bool) or not modest(value[name]):
             raise UserError(f"{whose}: the recipe's {name} is {short(value[name])}, which no recipe has.")
+    texts = {f"{name} {key}": (value[name] or {}).get(key) for name, keys in INSIDE.items() for key in keys}
+    odd = [name for name, text in texts.items() if not isinstance(text, (str, type(None)))]
+    size = value["data"].get("size") or []
+    if odd or not isinstance(size, list) or not all(type(side) is int for side in size):
+        raise UserError(f"{whose}: the recipe's {[*odd, 'data size'][0]} is of another kind than in any recipe.")
     return value
 
 
