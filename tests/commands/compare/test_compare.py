@@ -20,6 +20,7 @@ from ganzoo.commands.compare.page import cell
 from ganzoo.commands.compare.samples import picture_of, rounds_of, same_noise
 from ganzoo.commands.compare.scores import direction, rows_of
 from ganzoo.commands.compare.settings import all_options, common_name, names_of, other_data, settings_of
+from ganzoo.commands.compare.taken import taken_by
 from ganzoo.pictures.grids import grid
 from ganzoo.runs.results import Results
 
@@ -402,6 +403,13 @@ def test_what_is_no_run_is_refused_in_a_line(tmp_path, capsys):
     assert "give at least" in refused(capsys, "report", a, "--num", "0", "--out", out)
     assert not out.exists()
     assert not out.with_suffix(".md").exists()
+
+
+@pytest.mark.parametrize("rounds", ["²", "9" * 5000, "many"])
+def test_an_odd_number_of_rounds_is_left_out(tmp_path, rounds):
+    run = Results.read(str(write_run(tmp_path / "a")))
+    run.options["trainer.max_steps"] = rounds
+    assert taken_by(run).rounds == "40"
 
 
 def test_a_cell_of_markdown_holds_no_markup():
