@@ -1,5 +1,6 @@
 """`ganzoo compare`: runs side by side, on a page, in a picture and in a table."""
 
+import contextlib
 import os
 import shlex
 from collections.abc import Sequence
@@ -67,12 +68,11 @@ def write(given: Sequence[str], out: str, num: int, seed: int, rounds: int, trus
     words = ["ganzoo", "report" if len(runs) == 1 else "compare", *(shlex.quote(str(run.folder)) for run in runs)]
     by_folder = {run.folder: name for run, name in zip(runs, names, strict=True)}
     made = Comparison(settings_of(runs, names), by_folder, title, " ".join(words), num, seed, rounds, trust)
-    html = page(made)
-    with written(files[0]) as beside:
-        beside.write_text(html, encoding="utf-8")
-    save_comparison(made.settings, made.panels, made.rows, files[1])
-    with written(files[2]) as beside:
-        beside.write_text(table(made), encoding="utf-8")
+    with contextlib.ExitStack() as stack:  # all three are made before one is put in its place
+        beside = [stack.enter_context(written(file)) for file in files]
+        beside[0].write_text(page(made), encoding="utf-8")
+        save_comparison(made.settings, made.panels, made.rows, beside[1])
+        beside[2].write_text(table(made), encoding="utf-8")
     for notice in made.notices:
         say(notice)
     tell(made)
