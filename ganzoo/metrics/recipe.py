@@ -212,6 +212,8 @@ def read_recipes(path: str | Path) -> dict[str, Recipe]:
     if not path.exists():
         return {}
     try:
+        if not path.is_file():  # of a pipe one would wait for ever
+            raise ValueError("it is no file")
         with open(path, "rb") as file:
             content = file.read(LARGEST + 1)
         if len(content) > LARGEST:

@@ -138,7 +138,10 @@ class Results:
 
     def _read_options(self) -> None:
         try:
-            config = read_mapping(self.folder / "config.yaml")
+            path = self.folder / "config.yaml"
+            if path.exists() and not path.is_file():  # of a pipe one would wait for ever
+                raise UserError(f"{path} is no file")
+            config = read_mapping(path)
         except UserError as error:
             self._note(f"its options are not known: {error}")
             return
