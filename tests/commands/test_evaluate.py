@@ -319,3 +319,9 @@ def test_two_ranks_are_one(run, tmp_path):
             assert two["scores"][score]["recipe"] == found["recipe"]
             assert two["scores"][score]["deviation"] == pytest.approx(found["deviation"], rel=1e-4, abs=1e-9)
     assert done.stdout.count("Scores of last.ckpt") == 1  # one of them speaks
+
+
+@pytest.mark.parametrize("option", [{"resize": 100_000}, {"num": 10**9}, {"seed": 2**63}])
+def test_huge_numbers_are_refused(tmp_path, option):
+    with pytest.raises(UserError, match="give at most"):
+        ganzoo.evaluate(tmp_path, **option)

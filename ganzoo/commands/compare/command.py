@@ -16,6 +16,9 @@ from ganzoo.system.places import local
 
 __all__ = ["compare", "write"]
 
+MOST = 10_000  # samples of a run
+LARGEST_SEED = 2**63 - 1  # what a generator of PyTorch takes
+
 
 def compare(
     runs: list[str],
@@ -49,6 +52,8 @@ def write(given: Sequence[str], out: str, num: int, seed: int, rounds: int, trus
     """
     if num < 1 or seed < 0 or rounds < 1:
         raise UserError(f"num is {num}, seed {seed} and rounds {rounds}: give at least 1, 0 and 1.")
+    if num > MOST or seed > LARGEST_SEED:
+        raise UserError(f"num is {num} and seed {seed}: give at most {MOST:,} and {LARGEST_SEED}.")
     path = local(out)
     if path.suffix != ".html":
         raise UserError(f"out is {out}: give a .html.")

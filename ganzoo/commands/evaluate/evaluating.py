@@ -32,6 +32,9 @@ __all__ = ["evaluate"]
 
 FORMAT = 1  # of an evaluation
 NUM = 10_000  # samples of a model, unless another number is given
+LARGEST = 4096  # px that images are brought to
+MOST = 10_000_000  # samples
+LARGEST_SEED = 2**63 - 1  # what a generator of PyTorch takes
 Split = Literal["val", "train"]
 
 
@@ -80,6 +83,10 @@ def evaluate(
     if batch_size < 1 or seed < 0 or (num is not None and num < 1) or (resize is not None and resize < 1):
         raise UserError(
             f"num is {num}, batch_size {batch_size}, seed {seed} and resize {resize}: give at least 1, 1, 0 and 1."
+        )
+    if (resize or 0) > LARGEST or (num or 0) > MOST or seed > LARGEST_SEED:
+        raise UserError(
+            f"num is {num}, seed {seed} and resize {resize}: give at most {MOST:,}, {LARGEST_SEED} and {LARGEST:,}."
         )
     if split not in ("val", "train"):
         raise UserError(f"split is {split}: give val or train.")

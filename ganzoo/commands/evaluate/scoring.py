@@ -177,7 +177,8 @@ def show_samples(
     """Show the metrics the samples."""
     number, count = ranks.part
     with Waiting("Samples", len(judged)) as waiting:
-        for rows in torch.arange(number, len(judged), count).split(batch_size):
+        for start in range(number, len(judged), count * batch_size):
+            rows = torch.arange(start, min(start + count * batch_size, len(judged)), count)
             x, y = judged.batch(rows, ranks.device)
             with shared:
                 for metric in metrics:

@@ -4,6 +4,7 @@ import base64
 import hashlib
 import json
 import math
+import os
 from copy import deepcopy
 from html.parser import HTMLParser
 from itertools import pairwise
@@ -18,7 +19,7 @@ from ganzoo.commands.compare import page as page_module
 from ganzoo.commands.compare.command import write
 from ganzoo.commands.compare.curves import axis_to_begin_with, panels_of, thinned
 from ganzoo.commands.compare.page import cell
-from ganzoo.commands.compare.samples import picture_of, rounds_of, same_noise
+from ganzoo.commands.compare.samples import opened, picture_of, rounds_of, same_noise
 from ganzoo.commands.compare.scores import direction, rows_of
 from ganzoo.commands.compare.settings import all_options, common_name, names_of, other_data, settings_of
 from ganzoo.commands.compare.taken import taken_by
@@ -417,6 +418,31 @@ def test_huge_figures_are_left_out(tmp_path):
     assert found.curves["val/fid"] == [(30, 3.0)]
     assert "evaluated/kid" not in found.scores
     assert len([notice for notice in found.notices if "left out" in notice or "1.7e+308" in notice]) == 3
+
+
+def test_pipes_in_the_place_of_files_are_left_out(tmp_path):
+    run = write_run(tmp_path / "a", pictures=False)
+    (run / "samples").mkdir()
+    for name in ("config.yaml", "recipes.json", "machine.json", "samples/0000009.png"):
+        (run / name).unlink(missing_ok=True)
+        os.mkfifo(run / name)
+    found = Results.read(str(run))
+    assert len([notice for notice in found.notices if "no file" in notice]) >= 2
+    assert rounds_of([found], 4)[2] == [[""]]
+
+
+def test_a_picture_of_one_long_row_is_refused(tmp_path):
+    run = write_run(tmp_path / "a", pictures=False)
+    Image.new("L", (40_000, 1)).save(run / "samples.png")
+    with pytest.raises(UserError, match="too many"):
+        opened(run / "samples.png")
+
+
+@pytest.mark.parametrize("option", [{"num": 10**9}, {"seed": 2**63}])
+def test_huge_numbers_are_refused(tmp_path, option):
+    run, given = write_run(tmp_path / "a"), {"num": 4, "seed": 0, **option}
+    with pytest.raises(UserError, match="give at most"):
+        write([str(run)], str(tmp_path / "c.html"), rounds=2, trust=False, **given)
 
 
 def test_nothing_is_put_in_place_unless_all_is_made(tmp_path, monkeypatch):
