@@ -19,13 +19,15 @@ import ganzoo
 from ganzoo import UserError
 from ganzoo.cli import main
 from ganzoo.commands.evaluate.command import evaluate as command
-from ganzoo.commands.evaluate.evaluating import evaluate
+from ganzoo.commands.evaluate.evaluating import evaluate, opened
 from ganzoo.commands.evaluate.result import as_markdown
 from ganzoo.data import Digits
 from ganzoo.data.base.content import content_of
 from ganzoo.data.base.tensors import to_float
 from ganzoo.metrics import FID, PRDC, SlicedWassersteinDistance
 from ganzoo.metrics.recipe import differences
+from ganzoo.models import GAN
+from ganzoo.runs.exported import config_of, write_exported
 from ganzoo.runs.loggers import MetricsCSV
 
 SIDE = 16
@@ -325,3 +327,11 @@ def test_two_ranks_are_one(run, tmp_path):
 def test_huge_numbers_are_refused(tmp_path, option):
     with pytest.raises(UserError, match="give at most"):
         ganzoo.evaluate(tmp_path, **option)
+
+
+def test_an_export_has_the_round_of_its_training(tmp_path):
+    model, checkpoint = GAN(shape=(1, 8, 8)), {"global_step": 7}
+    model.configure_model()
+    model.on_save_checkpoint(checkpoint)
+    write_exported(tmp_path / "x.safetensors", model, config_of(model, checkpoint, False), False)
+    assert opened(tmp_path / "x.safetensors", False)[1]["step"] == 7

@@ -136,7 +136,9 @@ def opened(samples: Game | str | os.PathLike[str], trust: bool) -> tuple[Game, d
     path = in_run(at_home(samples))
     model, checkpoint = load(path, trust), read(path)
     known = checkpoint["ganzoo"]
-    of = {"checkpoint": path.name, "sha256": sha256(path), "step": checkpoint.get("global_step")}
+    step = known.get("step")  # that of an export, which begins anew itself
+    step = step if type(step) is int else checkpoint.get("global_step")
+    of = {"checkpoint": path.name, "sha256": sha256(path), "step": step}
     return model, {**of, "images": known.get("images_seen")}
 
 
