@@ -335,3 +335,17 @@ def test_an_export_has_the_round_of_its_training(tmp_path):
     model.on_save_checkpoint(checkpoint)
     write_exported(tmp_path / "x.safetensors", model, config_of(model, checkpoint, False), False)
     assert opened(tmp_path / "x.safetensors", False)[1]["step"] == 7
+
+
+@pytest.mark.parametrize("option", [{"weights": "nope"}, {"extractor": "fakes.Means"}])
+def test_an_extractor_that_nothing_looks_through_is_refused(tmp_path, option):
+    for folder in ("one", "other"):
+        for number in range(3):
+            write_png(tmp_path / folder / f"{number}.png", number + 10 * len(folder))
+    with pytest.raises(UserError, match="none of these metrics looks"):
+        evaluate(tmp_path / "one", str(tmp_path / "other"), ["swd"], **option)
+
+
+def write_png(path, level):
+    path.parent.mkdir(exist_ok=True)
+    Image.new("L", (SIDE, SIDE), level).save(path)

@@ -20,7 +20,7 @@ from ganzoo.commands.evaluate.scoring import scores_of
 from ganzoo.data import DataModule
 from ganzoo.game import FromImages, Game
 from ganzoo.latent.sets import data_named, side_or_sides
-from ganzoo.metrics import SampleMetric
+from ganzoo.metrics import FeatureMetric, SampleMetric
 from ganzoo.runs.checkpoint_file import load, read
 from ganzoo.runs.chosen import folder_of, in_run
 from ganzoo.system.errors import UserError
@@ -109,6 +109,9 @@ def evaluate(
         if of["checksum"] == real.content():
             say(f"{images.path} and {real.name} hold the same images: their distance says nothing of a model.")
     asked = metrics_for(metrics, extractor, weights, real.data, judged)
+    looks = any(isinstance(part, FeatureMetric) for metric in asked for part in metric.modules())
+    if (extractor != "inception" or weights is not None) and not looks:
+        raise UserError("none of these metrics looks through an extractor: leave --extractor and --weights out.")
     with torch.no_grad():
         scores = scores_of(judged, real, asked, batch_size, ranks, noted)
     if pictures is not None and ranks.is_first:
