@@ -134,7 +134,7 @@ class Results:
         self.pictures = sorted((int(path.stem), path) for path in paths if re.fullmatch(r"\d{7,12}", path.stem))
 
     def _note(self, text: str) -> None:
-        self.notices.append(harmless(text))
+        self.notices.append(harmless(text).rstrip("."))
 
     def _read_options(self) -> None:
         try:
@@ -183,7 +183,12 @@ class Results:
                     raise ValueError(f"over {LARGEST_SCORES:,} bytes")
                 self.scores |= scores_in(parse_json(path.read_bytes()), path)
             except (ValueError, OSError, TypeError, LookupError, AttributeError, UserError) as error:
-                self._note(f"evaluation.json can't be read ({error})")
+                self._note(f"evaluation.json can't be read ({said_of(error)})")
+
+
+def said_of(error: Exception) -> str:
+    """Return what an error says of a file; that of a missing part says no more than a number or a type."""
+    return "it is no evaluation" if isinstance(error, (TypeError, LookupError, AttributeError)) else str(error)
 
 
 def flattened(value: Any, name: str = "") -> Iterator[tuple[str, str]]:
