@@ -69,6 +69,8 @@ def recipes_of(
     """
     extractor = extractor_in(metric)
     suffix = "" if extractor is None else extractor.suffix
+    if not getattr(metric, "needs_real", True):
+        real, data = 0, {}  # they have no part in its scores
     return {
         score: {
             "metric": score.replace(suffix, "", 1) if suffix else score,
@@ -181,7 +183,7 @@ def recipe_in_words(recipe: Recipe) -> str:
     data, extractor = recipe["data"], recipe["extractor"]
     size = "x".join(str(side) for side in data.get("size") or ())
     against = " ".join(str(part) for part in (data.get("name"), data.get("split"), size) if part)
-    said = [f"{recipe['fake']:,} generated against {recipe['real']:,} real of {against}"]
+    said = [f"{recipe['fake']:,} generated" + (f" against {recipe['real']:,} real of {against}" if data else "")]
     if extractor is not None:
         weights = f" {extractor['weights']}" if extractor.get("weights") else ""
         resize = f", {extractor['resize']}" if extractor.get("resize") else ""
