@@ -44,8 +44,8 @@ FACTS = {
 def taken_by(run: Results) -> Taken:
     """Return what a run took."""
     asked = run.options.get("trainer.max_steps", "")
-    whole = asked.isdecimal() and len(asked) <= DIGITS
-    of = f" of {int(asked):,}" if whole and int(asked) != run.last_step else ""
+    is_number = asked.isdecimal() and len(asked) <= DIGITS
+    of = f" of {int(asked):,}" if is_number and int(asked) != run.last_step else ""
     taken = Taken(rounds=f"{run.last_step:,}{of}")
     if run.clock is None or not run.clock.rows or not run.clock.processes:
         return taken
