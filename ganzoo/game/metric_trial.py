@@ -20,8 +20,8 @@ KNOWN = ("ganzoo", "torch", "torchmetrics")  # whose metrics and networks are te
 
 
 @contextmanager
-def named(metric: SampleMetric) -> Iterator[None]:
-    """Let an error of a metric be one line that names it.
+def named(metric: SampleMetric, place: str = "data.extra_metrics") -> Iterator[None]:
+    """Let an error of a metric be one line that names it, and the option that asked for it.
 
     Raises:
         UserError: in place of any other error.
@@ -35,10 +35,10 @@ def named(metric: SampleMetric) -> Iterator[None]:
         where = error.__traceback__
         while where is not None and where.tb_next is not None:
             where = where.tb_next
-        place = f"{where.tb_frame.f_code.co_filename}:{where.tb_lineno}" if where is not None else "an unknown place"
+        line = f"{where.tb_frame.f_code.co_filename}:{where.tb_lineno}" if where is not None else "an unknown place"
         raise UserError(
             f"the metric {name_of(metric)} ({', '.join(metric.scores)}) failed: {type(error).__name__}: {reason} "
-            f"({place}). Mend it, or leave it out of data.extra_metrics."
+            f"({line}). Mend it, or leave it out of {place}."
         ) from error
 
 

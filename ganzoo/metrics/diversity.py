@@ -158,6 +158,8 @@ class MSSSIM(SampleMetric):
         """Take in generated images (N, C, H, W) in [-1, 1]; only those that make the pairs are kept."""
         if real:
             return
+        if x.ndim != 4:
+            raise UserError(f"msssim judges images, (N, C, H, W), not samples of shape {tuple(x.shape)}: leave it out.")
         if not x.isfinite().all():
             raise ValueError("generated images hold NaN or infinity: they have no score")
         here, world = 0, 1

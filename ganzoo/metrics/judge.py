@@ -88,6 +88,8 @@ class Judge(Extractor):
         Raises:
             UserError: the set has no labels.
         """
+        if data is None and self.learn is None and not self.features[1].num_batches_tracked:
+            raise UserError("the judge learns from labelled images: give --data, a set that has labels.")
         own: Judge | None = data.judge() if hasattr(data, "judge") else None
         if own is not None:
             return own

@@ -113,6 +113,8 @@ class Memorization(KeptFeatures):
         trainer = getattr(data, "trainer", None)
         device = self.device if trainer is None else trainer.strategy.root_device
         rank, world = (0, 1) if trainer is None else (trainer.global_rank, trainer.world_size)
+        if "image" not in train[torch.arange(1)]:
+            raise UserError("memorization looks at single images, and these data have pairs or domains: leave it out.")
         extractor = self.extractor.to(device)
         parts = torch.arange(rank, len(train), world).split(BATCH)
         told = follow(parts, "Looking at the training images, once")

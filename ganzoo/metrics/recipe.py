@@ -39,6 +39,7 @@ PARTS: dict[str, tuple[type, ...]] = {
     "precision": (str, type(None)),
     "versions": (dict,),
 }
+INSIDE = {"data": ("name", "split", "checksum"), "extractor": ("name", "weights", "resize")}  # texts, or unknown
 UNKNOWN = ("weights", "seed", "precision")  # null where samples of others are judged: that is no difference
 PACKAGES = ("ganzoo", "torch", "torchmetrics")
 LARGEST = 4_000_000  # bytes of a file of recipes
@@ -68,6 +69,8 @@ def recipes_of(
     """
     extractor = extractor_in(metric)
     suffix = "" if extractor is None else extractor.suffix
+    if not getattr(metric, "needs_real", True):
+        real, data = 0, {}  # they have no part in its scores
     return {
         score: {
             "metric": score.replace(suffix, "", 1) if suffix else score,
@@ -180,7 +183,7 @@ def recipe_in_words(recipe: Recipe) -> str:
     data, extractor = recipe["data"], recipe["extractor"]
     size = "x".join(str(side) for side in data.get("size") or ())
     against = " ".join(str(part) for part in (data.get("name"), data.get("split"), size) if part)
-    said = [f"{recipe['fake']:,} generated against {recipe['real']:,} real of {against}"]
+    said = [f"{recipe['fake']:,} generated" + (f" against {recipe['real']:,} real of {against}" if data else "")]
     if extractor is not None:
         weights = f" {extractor['weights']}" if extractor.get("weights") else ""
         resize = f", {extractor['resize']}" if extractor.get("resize") else ""
@@ -211,6 +214,8 @@ def read_recipes(path: str | Path) -> dict[str, Recipe]:
     if not path.exists():
         return {}
     try:
+        if not path.is_file():  # of a pipe one would wait for ever
+            raise ValueError("it is no file")
         with open(path, "rb") as file:
             content = file.read(LARGEST + 1)
         if len(content) > LARGEST:
@@ -236,6 +241,11 @@ def checked_recipe(value: Any, whose: str) -> Recipe:
     for name, kinds in PARTS.items():
         if not isinstance(value[name], kinds) or isinstance(value[name], bool) or not modest(value[name]):
             raise UserError(f"{whose}: the recipe's {name} is {short(value[name])}, which no recipe has.")
+    texts = {f"{name} {key}": (value[name] or {}).get(key) for name, keys in INSIDE.items() for key in keys}
+    odd = [name for name, text in texts.items() if not isinstance(text, (str, type(None)))]
+    size = value["data"].get("size") or []
+    if odd or not isinstance(size, list) or not all(type(side) is int for side in size):
+        raise UserError(f"{whose}: the recipe's {[*odd, 'data size'][0]} is of another kind than in any recipe.")
     return value
 
 

@@ -3,7 +3,7 @@
 import json
 import math
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -29,6 +29,14 @@ PLAIN = (torch.float32, torch.float16, torch.bfloat16, torch.float64, torch.int6
 RECORD = ("format", "class_path", "init_args", "unrecorded", "seed", "images_seen", "classes", "image_forms")
 TOLD = ("step", "weights", "does", "options", "versions")  # beside the record, for people and for the card
 OPTIONS = ("data", "trainer", "devices")  # of the training: what the card tells
+# of what the card tells, whether a value is right
+RIGHT: dict[str, Callable[[Any], bool]] = {
+    "step": lambda value: type(value) is int and value >= 0,
+    "weights": lambda value: value in ("ema", "raw"),
+    "does": lambda value: type(value) is list and all(type(text) is str for text in value),
+    "options": lambda value: are_options(value),
+    "versions": lambda value: type(value) is dict and all(type(text) is str for text in value.values()),
+}
 
 
 def config_of(model: Game, checkpoint: Mapping[str, Any], raw: bool) -> dict[str, Any]:
@@ -143,4 +151,15 @@ def config_in(text: str, path: Path) -> dict[str, Any]:
         raise UserError(f"{path} describes its model in odd JSON ({first_line(error)}): get it again.") from error
     if not isinstance(config, dict):
         raise UserError(f"{path} does not say which model it holds: give a file that `ganzoo export` made.")
+    odd = [name for name, right in RIGHT.items() if name in config and not right(config[name])]
+    if odd:
+        raise UserError(f"{path} has {odd[0]} {short(config[odd[0]])}: give a file that `ganzoo export` made.")
     return {name: config[name] for name in (*RECORD, *TOLD) if name in config}
+
+
+def are_options(value: Any) -> bool:
+    """Say whether a value is the options of a training: sections, each with its options."""
+    if type(value) is not dict or type(value.get("trainer", {})) is not dict:
+        return False
+    data = value.get("data", {})
+    return type(data) in (dict, str) and (type(data) is str or type(data.get("init_args", {})) is dict)

@@ -4,7 +4,6 @@ Files of others are read, and half-written ones: what can't be read is left out,
 """
 
 import csv
-import math
 import os
 import re
 from collections.abc import Iterator, Mapping
@@ -28,6 +27,8 @@ __all__ = ["Curve", "Results", "Score"]
 LARGEST = 300_000_000  # bytes of a metrics.csv
 LARGEST_SCORES = 10_000_000  # bytes of an evaluation.json
 MOST_COLUMNS = 500
+HIGHEST = 1e30  # of a figure: beyond, neither means nor pictures can be made
+MOST_ROUNDS = 10**15
 FILES = ("config.yaml", "metrics.csv", "evaluation.json", "checkpoints")  # one of which a run's folder has
 # the options that don't make another setting: where a run lies, what watches it, and its seed
 ASIDE = ({*NOT_COMPARED} - {"begin_with"}) | {f"trainer.{name}" for name in PLACES}
@@ -133,11 +134,14 @@ class Results:
         self.pictures = sorted((int(path.stem), path) for path in paths if re.fullmatch(r"\d{7,12}", path.stem))
 
     def _note(self, text: str) -> None:
-        self.notices.append(harmless(text))
+        self.notices.append(harmless(text).rstrip("."))
 
     def _read_options(self) -> None:
         try:
-            config = read_mapping(self.folder / "config.yaml")
+            path = self.folder / "config.yaml"
+            if path.exists() and not path.is_file():  # of a pipe one would wait for ever
+                raise UserError(f"{path} is no file")
+            config = read_mapping(path)
         except UserError as error:
             self._note(f"its options are not known: {error}")
             return
@@ -179,7 +183,12 @@ class Results:
                     raise ValueError(f"over {LARGEST_SCORES:,} bytes")
                 self.scores |= scores_in(parse_json(path.read_bytes()), path)
             except (ValueError, OSError, TypeError, LookupError, AttributeError, UserError) as error:
-                self._note(f"evaluation.json can't be read ({error})")
+                self._note(f"evaluation.json can't be read ({said_of(error)})")
+
+
+def said_of(error: Exception) -> str:
+    """Return what an error says of a file; that of a missing part says no more than a number or a type."""
+    return "it is no evaluation" if isinstance(error, (TypeError, LookupError, AttributeError)) else str(error)
 
 
 def flattened(value: Any, name: str = "") -> Iterator[tuple[str, str]]:
@@ -215,13 +224,14 @@ def curves_in(path: Path) -> tuple[dict[str, Curve], int, int]:
             raise ValueError("it has no column `step`, or too many")
         for row in rows:
             try:
-                step = int(row.pop("step"))
+                if not 0 <= (step := int(row.pop("step"))) <= MOST_ROUNDS:
+                    raise ValueError("no run has so many rounds")
                 values = {name: float(value) for name, value in row.items() if value}
             except (ValueError, TypeError):
                 spoiled += 1
                 continue
             for name, value in values.items():
-                if math.isfinite(value):
+                if abs(value) <= HIGHEST:  # so it is not NaN
                     curves.setdefault(harmless(name), {})[step] = value
                 else:
                     odd += 1
@@ -242,11 +252,23 @@ def scores_in(found: Any, path: Path) -> dict[str, Score]:
         interval, deviation, higher = entry.get("interval"), entry.get("deviation"), entry.get("higher_is_better")
         recipe = entry.get("recipe")
         made[f"evaluated/{harmless(name)}"] = Score(
-            value=float(entry["value"]),
+            value=figure(entry["value"]),
             step=step if isinstance(step, int) else None,
             higher=higher if isinstance(higher, bool) else None,
-            deviation=None if deviation is None else float(deviation),
-            interval=None if interval is None else (float(interval[0]), float(interval[1])),
+            deviation=None if deviation is None else figure(deviation),
+            interval=None if interval is None else (figure(interval[0]), figure(interval[1])),
             recipe=None if recipe is None else checked_recipe(recipe, f"{path}, {name}"),
         )
     return made
+
+
+def figure(value: Any) -> float:
+    """Return a number of others.
+
+    Raises:
+        ValueError, TypeError: it is none, not finite or huge.
+    """
+    found = float(value)
+    if not abs(found) <= HIGHEST:
+        raise ValueError(f"the number {found:g}")
+    return found

@@ -99,7 +99,7 @@ def logged(run: Path, step: int) -> list[Score]:
 def contents_of(file: Path) -> Mapping[str, Any]:
     """Return what a JSON file says by its keys; nothing if it is not there, is no JSON, or is huge."""
     with suppress(OSError, ValueError):
-        if file.stat().st_size <= LARGEST:
+        if file.is_file() and file.stat().st_size <= LARGEST:
             found = read_json(file)
             return found if isinstance(found, dict) else {}
     return {}

@@ -19,7 +19,7 @@ import ganzoo
 from ganzoo import UserError
 from ganzoo.cli import main
 from ganzoo.commands.evaluate.command import evaluate as command
-from ganzoo.commands.evaluate.evaluating import evaluate
+from ganzoo.commands.evaluate.evaluating import evaluate, opened
 from ganzoo.commands.evaluate.result import as_markdown
 from ganzoo.data import Digits
 from ganzoo.data.base.content import content_of
@@ -29,6 +29,8 @@ from ganzoo.latent.distances import MultiScale
 from ganzoo.metrics import FID, PRDC, PathLength, SlicedWassersteinDistance
 from ganzoo.metrics.path_length import path_length
 from ganzoo.metrics.recipe import differences
+from ganzoo.models import GAN
+from ganzoo.runs.exported import config_of, write_exported
 from ganzoo.runs.loggers import MetricsCSV
 
 SIDE = 16
@@ -342,3 +344,31 @@ def test_two_ranks_are_one(run, tmp_path):
             assert two["scores"][score]["recipe"] == found["recipe"]
             assert two["scores"][score]["deviation"] == pytest.approx(found["deviation"], rel=1e-4, abs=1e-9)
     assert done.stdout.count("Scores of last.ckpt") == 1  # one of them speaks
+
+
+@pytest.mark.parametrize("option", [{"resize": 100_000}, {"num": 10**9}, {"seed": 2**63}])
+def test_huge_numbers_are_refused(tmp_path, option):
+    with pytest.raises(UserError, match="give at most"):
+        ganzoo.evaluate(tmp_path, **option)
+
+
+def test_an_export_has_the_round_of_its_training(tmp_path):
+    model, checkpoint = GAN(shape=(1, 8, 8)), {"global_step": 7}
+    model.configure_model()
+    model.on_save_checkpoint(checkpoint)
+    write_exported(tmp_path / "x.safetensors", model, config_of(model, checkpoint, False), False)
+    assert opened(tmp_path / "x.safetensors", False)[1]["step"] == 7
+
+
+@pytest.mark.parametrize("option", [{"weights": "nope"}, {"extractor": "fakes.Means"}])
+def test_an_extractor_that_nothing_looks_through_is_refused(tmp_path, option):
+    for folder in ("one", "other"):
+        for number in range(3):
+            write_png(tmp_path / folder / f"{number}.png", number + 10 * len(folder))
+    with pytest.raises(UserError, match="none of these metrics looks"):
+        evaluate(tmp_path / "one", str(tmp_path / "other"), ["swd"], **option)
+
+
+def write_png(path, level):
+    path.parent.mkdir(exist_ok=True)
+    Image.new("L", (SIDE, SIDE), level).save(path)

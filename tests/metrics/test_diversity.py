@@ -120,3 +120,8 @@ def test_what_msssim_can_not_look_at():
     metric.update(images(2, size=8), real=False)
     with pytest.raises(UserError, match="images of 11 px or more, not of 8"):
         metric.compute()
+
+
+def test_points_are_refused_in_a_sentence():
+    with pytest.raises(UserError, match="judges images"):
+        MSSSIM().update(torch.zeros(4, 2), real=False)

@@ -7,6 +7,7 @@ import torch
 
 from ganzoo.data import Digits
 from ganzoo.metrics import Judge, judge, judge_of
+from ganzoo.system.errors import UserError
 
 from .test_digits import Mirror
 
@@ -178,3 +179,8 @@ def test_shifts_move_all_images_of_a_batch_by_the_same_few_pixels():
         assert (c, d) == (a, b + 1)
         moves.add((a - 4, b - 4))
     assert moves == {(i, j) for i in range(-2, 3) for j in range(-2, 3)}
+
+
+def test_without_data_only_a_judge_that_has_learned_judges():
+    with pytest.raises(UserError, match="labelled"):
+        Judge().of(None)

@@ -6,6 +6,7 @@ import pytest
 import scipy.stats
 import torch
 
+from ganzoo.data.base.sets import TensorSet
 from ganzoo.metrics import Memorization
 from ganzoo.metrics.memorization import mann_whitney
 from ganzoo.networks.frozen import Samples
@@ -139,3 +140,9 @@ def test_training_images_are_looked_at_once_and_stay():
 def test_without_training_images_it_is_refused():
     with pytest.raises(UserError, match="memorization needs 2 training images or more"):
         Memorization(Samples()).update(HELD_OUT, real=True)
+
+
+def test_pairs_are_refused_in_a_sentence():
+    pairs = TensorSet(a=torch.zeros(3, 1, 8, 8), b=torch.zeros(3, 1, 8, 8))
+    with pytest.raises(UserError, match="single images"):
+        Memorization(Samples(), train=pairs).prepare()

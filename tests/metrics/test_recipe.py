@@ -131,6 +131,10 @@ def test_hostile_files_are_refused_in_a_line(content, tmp_path):
         ("real", True),
         ("fake", None),
         ("data", []),
+        ("data", {"size": 7}),
+        ("data", {"size": ["x"]}),
+        ("data", {"checksum": 7}),
+        ("extractor", {"name": ["judge"]}),
         ("settings", {"k": "x" * 2000}),
         ("settings", {str(number): 0 for number in range(1000)}),
         ("extra", 1),
@@ -141,3 +145,12 @@ def test_a_part_of_another_kind_is_refused(part, value):
     with pytest.raises(UserError, match="recipe"):
         checked_recipe({**recipe, part: value}, "FILE")
     assert checked_recipe(recipe, "FILE") == recipe
+
+
+def test_a_real_set_that_a_metric_does_not_need_is_no_part_of_its_recipe():
+    metric = FID(Means())
+    metric.needs_real = False
+    how = {"fake": 60, "weights": "ema", "seed": 1, "precision": "fp32"}
+    recipe, other = (recipes_of(metric, real=real, data={"name": "x"}, **how)["fid_means"] for real in (5, 6))
+    assert differences(recipe, other) == []
+    assert recipe_in_words(checked_recipe(recipe, "FILE")).startswith("60 generated; by Means")

@@ -149,6 +149,16 @@ def test_another_text_is_not_written_over(export, tmp_path, capsys):
     assert "library_name: ganzoo" in (tmp_path / "x.md").read_text()
 
 
+def test_no_weights_without_their_card(export, tmp_path, monkeypatch):
+    def fail(*args):
+        raise UserError("no card")
+
+    monkeypatch.setattr("ganzoo.commands.export.giving.card", fail)
+    with pytest.raises(SystemExit):
+        export(small())
+    assert not (tmp_path / "x.safetensors").exists()
+
+
 def test_numbers_that_json_has_not_come_back(tmp_path):
     model = small(generator_clip=float("inf"))
     ckpt = kept(model, tmp_path / "x.ckpt")
@@ -204,6 +214,13 @@ HOSTILE = {
     "huge image": (changed(lambda t, c: c["init_args"].update(shape=[3, 10**6, 10**6])), "not a possible size"),
     "format": (changed(lambda t, c: c.update(format=99)), "has format 99"),
     "seen": (changed(lambda t, c: c.update(images_seen="many")), "has images_seen many"),
+    "step": (changed(lambda t, c: c.update(step="many")), "has step many"),
+    "options": (changed(lambda t, c: c.update(options=[1])), "has options [1]"),
+    "options of data": (changed(lambda t, c: c.update(options={"data": {"init_args": 3}})), "has options"),
+    "options of the trainer": (changed(lambda t, c: c.update(options={"trainer": "x"})), "has options"),
+    "versions": (changed(lambda t, c: c.update(versions=[1])), "has versions [1]"),
+    "does": (changed(lambda t, c: c.update(does=3)), "has does 3"),
+    "whose weights": (changed(lambda t, c: c.update(weights=[])), "has weights []"),
     "names": (changed(lambda t, c: c.update(classes=[1, 2])), "the names of its classes are"),
     "list": (lambda t, c: (t, "[1, 2]"), "does not say which model it holds"),
     "no JSON": (lambda t, c: (t, "{"), "describes its model in odd JSON"),

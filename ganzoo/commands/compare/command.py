@@ -1,5 +1,6 @@
 """`ganzoo compare`: runs side by side, on a page, in a picture and in a table."""
 
+import contextlib
 import os
 import shlex
 from collections.abc import Sequence
@@ -14,6 +15,9 @@ from ganzoo.system.output import harmless, say
 from ganzoo.system.places import local
 
 __all__ = ["compare", "write"]
+
+MOST = 10_000  # samples of a run
+LARGEST_SEED = 2**63 - 1  # what a generator of PyTorch takes
 
 
 def compare(
@@ -48,6 +52,8 @@ def write(given: Sequence[str], out: str, num: int, seed: int, rounds: int, trus
     """
     if num < 1 or seed < 0 or rounds < 1:
         raise UserError(f"num is {num}, seed {seed} and rounds {rounds}: give at least 1, 0 and 1.")
+    if num > MOST or seed > LARGEST_SEED:
+        raise UserError(f"num is {num} and seed {seed}: give at most {MOST:,} and {LARGEST_SEED}.")
     path = local(out)
     if path.suffix != ".html":
         raise UserError(f"out is {out}: give a .html.")
@@ -67,12 +73,11 @@ def write(given: Sequence[str], out: str, num: int, seed: int, rounds: int, trus
     words = ["ganzoo", "report" if len(runs) == 1 else "compare", *(shlex.quote(str(run.folder)) for run in runs)]
     by_folder = {run.folder: name for run, name in zip(runs, names, strict=True)}
     made = Comparison(settings_of(runs, names), by_folder, title, " ".join(words), num, seed, rounds, trust)
-    html = page(made)
-    with written(files[0]) as beside:
-        beside.write_text(html, encoding="utf-8")
-    save_comparison(made.settings, made.panels, made.rows, files[1])
-    with written(files[2]) as beside:
-        beside.write_text(table(made), encoding="utf-8")
+    with contextlib.ExitStack() as stack:  # all three are made before one is put in its place
+        beside = [stack.enter_context(written(file)) for file in files]
+        beside[0].write_text(page(made), encoding="utf-8")
+        save_comparison(made.settings, made.panels, made.rows, beside[1])
+        beside[2].write_text(table(made), encoding="utf-8")
     for notice in made.notices:
         say(notice)
     tell(made)

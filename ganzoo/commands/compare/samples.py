@@ -24,6 +24,7 @@ LARGEST = 1024  # px a side of a grid
 WIDTH = 480  # px of a picture of a round
 SMALL = 400  # px: a grid below is shown enlarged to squares
 MOST_PIXELS = 50_000_000  # of a file: those of a run have at most 2.6 million
+LONGEST_SIDE = 20_000  # px of a file
 
 
 @dataclass
@@ -118,8 +119,10 @@ def opened(path: Path) -> Image.Image:
         UserError: it can't be read, or is far too large.
     """
     try:
+        if not path.is_file():  # of a pipe one would wait for ever
+            raise UserError(f"{path} is no file.")
         with Image.open(path, formats=["PNG"]) as image:
-            if image.width * image.height > MOST_PIXELS:
+            if image.width * image.height > MOST_PIXELS or max(image.size) > LONGEST_SIDE:
                 raise UserError(f"{path} has {image.width} x {image.height} px, too many for a page.")
             return image.convert("RGB")
     except UserError:

@@ -10,6 +10,7 @@ from ganzoo.system.waiting import time_in_words
 __all__ = ["FACTS", "Taken", "taken_by"]
 
 UNKNOWN = "not recorded"
+DIGITS = 18  # of a number of rounds
 
 
 @dataclass
@@ -43,7 +44,8 @@ FACTS = {
 def taken_by(run: Results) -> Taken:
     """Return what a run took."""
     asked = run.options.get("trainer.max_steps", "")
-    of = f" of {int(asked):,}" if asked.isdigit() and int(asked) != run.last_step else ""
+    is_number = asked.isdecimal() and len(asked) <= DIGITS
+    of = f" of {int(asked):,}" if is_number and int(asked) != run.last_step else ""
     taken = Taken(rounds=f"{run.last_step:,}{of}")
     if run.clock is None or not run.clock.rows or not run.clock.processes:
         return taken

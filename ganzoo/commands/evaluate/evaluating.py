@@ -20,7 +20,7 @@ from ganzoo.commands.evaluate.scoring import scores_of
 from ganzoo.data import DataModule
 from ganzoo.game import FromImages, Game
 from ganzoo.latent.sets import data_named, side_or_sides
-from ganzoo.metrics import SampleMetric
+from ganzoo.metrics import FeatureMetric, SampleMetric
 from ganzoo.runs.checkpoint_file import load, read
 from ganzoo.runs.chosen import folder_of, in_run
 from ganzoo.system.errors import UserError
@@ -32,6 +32,9 @@ __all__ = ["evaluate"]
 
 FORMAT = 1  # of an evaluation
 NUM = 10_000  # samples of a model, unless another number is given
+LARGEST = 4096  # px that images are brought to
+MOST = 10_000_000  # samples
+LARGEST_SEED = 2**63 - 1  # what a generator of PyTorch takes
 Split = Literal["val", "train"]
 
 
@@ -84,6 +87,10 @@ def evaluate(
         raise UserError(
             f"num is {num}, batch_size {batch_size}, seed {seed} and resize {resize}: give at least 1, 1, 0 and 1."
         )
+    if (resize or 0) > LARGEST or (num or 0) > MOST or seed > LARGEST_SEED:
+        raise UserError(
+            f"num is {num}, seed {seed} and resize {resize}: give at most {MOST:,}, {LARGEST_SEED} and {LARGEST:,}."
+        )
     if split not in ("val", "train"):
         raise UserError(f"split is {split}: give val or train.")
     ranks, began = ranks or Ranks(), time.monotonic()
@@ -105,6 +112,9 @@ def evaluate(
         if of["checksum"] == real.content():
             say(f"{images.path} and {real.name} hold the same images: their distance says nothing of a model.")
     asked = metrics_for(metrics, extractor, weights, real.data, judged, lpips)
+    looks = any(isinstance(part, FeatureMetric) for metric in asked for part in metric.modules())
+    if (extractor is not None or weights is not None) and not looks:
+        raise UserError("none of these metrics looks through an extractor: leave --extractor and --weights out.")
     with torch.no_grad():
         scores = scores_of(judged, real, asked, batch_size, ranks, noted)
     if pictures is not None and ranks.is_first:
@@ -132,7 +142,9 @@ def opened(samples: Game | str | os.PathLike[str], trust: bool) -> tuple[Game, d
     path = in_run(at_home(samples))
     model, checkpoint = load(path, trust), read(path)
     known = checkpoint["ganzoo"]
-    of = {"checkpoint": path.name, "sha256": sha256(path), "step": checkpoint.get("global_step")}
+    step = known.get("step")  # that of an export, which begins anew itself
+    step = step if type(step) is int else checkpoint.get("global_step")
+    of = {"checkpoint": path.name, "sha256": sha256(path), "step": step}
     return model, {**of, "images": known.get("images_seen")}
 
 

@@ -11,7 +11,8 @@ from ganzoo.commands.evaluate.bootstrap import deviation_by_bootstrap
 from ganzoo.commands.evaluate.judged import FolderSamples, ModelSamples, Translations
 from ganzoo.commands.evaluate.ranks import Ranks
 from ganzoo.commands.evaluate.real import RealSet
-from ganzoo.game.metric_trial import named, refuse_twins, scores_in
+from ganzoo.game.metric_trial import named as named_in
+from ganzoo.game.metric_trial import refuse_twins, scores_in
 from ganzoo.game.ranks import anywhere, gathered_rows
 from ganzoo.game.validation import on
 from ganzoo.latent.disentanglement import path_pairs
@@ -29,6 +30,7 @@ from ganzoo.system.waiting import Waiting
 
 __all__ = ["scores_of"]
 
+named = partial(named_in, place="--metrics")
 Entry = dict[str, Any]
 INTERVAL = 1.96  # standard deviations: 95 % of a normal distribution
 
@@ -208,7 +210,8 @@ def show_samples(
     if not metrics:
         return
     with Waiting("Samples", len(judged)) as waiting:
-        for rows in torch.arange(number, len(judged), count).split(batch_size):
+        for start in range(number, len(judged), count * batch_size):
+            rows = torch.arange(start, min(start + count * batch_size, len(judged)), count)
             x, y = judged.batch(rows, ranks.device)
             with shared:
                 for metric in metrics:

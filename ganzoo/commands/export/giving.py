@@ -68,9 +68,9 @@ def export_tensors(ckpt: str, path: Path, raw: bool, trust: bool) -> None:
     beside = path.with_suffix(".md")
     refuse_another_text(beside)
     given = Given(ckpt, raw, trust)
-    off = given.write(path)
-    with written(beside) as file:
+    with written(beside) as file:  # the card is there before the weights are put in their place
         file.write_text(given.card(path.name), encoding="utf-8")
+        off = given.write(path)
     weights = "the average of its weights" if given.config["weights"] == "ema" else "its raw weights"
     what = "; ".join(given.config["does"])
     say(f"{type(given.model).__name__}, {what}, {weights}, largest difference from the model {off:.2g}: {path}")

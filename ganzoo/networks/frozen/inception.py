@@ -120,8 +120,8 @@ def inception(weights: str | None, sha256: str | None = None) -> Any:
         reason = " ".join(str(error).split())[:120]
         raise UserError(
             f"can't have Inception's weights from {where} ({reason}). Fetch that file where there is a network and "
-            "give its path: --data.extra_metrics+=FID --data.extra_metrics.extractor=Inception "
-            "--data.extra_metrics.extractor.weights=FILE."
+            "give its path: to evaluate --weights FILE, to a run --data.extra_metrics+=FID "
+            "--data.extra_metrics.extractor=Inception --data.extra_metrics.extractor.weights=FILE."
         ) from error
     fetched = Path(torch.hub.get_dir(), "checkpoints", FILE)
     if weights is None and fetched.is_file():

@@ -4,6 +4,7 @@ import base64
 import hashlib
 import json
 import math
+import os
 from copy import deepcopy
 from html.parser import HTMLParser
 from itertools import pairwise
@@ -15,13 +16,16 @@ from PIL import Image
 from commands.compare.written import RECIPE, config, small_model, write_run
 from ganzoo.cli import main
 from ganzoo.commands.compare import page as page_module
+from ganzoo.commands.compare.command import write
 from ganzoo.commands.compare.curves import axis_to_begin_with, panels_of, thinned
 from ganzoo.commands.compare.page import cell
-from ganzoo.commands.compare.samples import picture_of, rounds_of, same_noise
+from ganzoo.commands.compare.samples import opened, picture_of, rounds_of, same_noise
 from ganzoo.commands.compare.scores import direction, rows_of
 from ganzoo.commands.compare.settings import all_options, common_name, names_of, other_data, settings_of
+from ganzoo.commands.compare.taken import taken_by
 from ganzoo.pictures.grids import grid
 from ganzoo.runs.results import Results
+from ganzoo.system.errors import UserError
 
 
 def settings_in(*folders):
@@ -317,7 +321,7 @@ def refused(capsys, *args):
 @pytest.fixture
 def quick(monkeypatch):
     """No picture beside the page: it takes a second."""
-    monkeypatch.setattr("ganzoo.commands.compare.command.save_comparison", lambda *args: None)
+    monkeypatch.setattr("ganzoo.commands.compare.command.save_comparison", lambda *args: args[-1].touch())
 
 
 def test_compare_writes_a_page_a_picture_and_a_table(tmp_path, capsys):
@@ -402,6 +406,60 @@ def test_what_is_no_run_is_refused_in_a_line(tmp_path, capsys):
     assert "give at least" in refused(capsys, "report", a, "--num", "0", "--out", out)
     assert not out.exists()
     assert not out.with_suffix(".md").exists()
+
+
+def test_huge_figures_are_left_out(tmp_path):
+    run = write_run(tmp_path / "a", (1.7e308, -1.7e308, 3.0))
+    with open(run / "metrics.csv", "a") as file:
+        file.write(f"{10**40},0.5,1\n")
+    scores = {"kid": {"value": 1.7e308}}
+    (run / "evaluation.json").write_text(json.dumps({"format": 1, "of": {}, "scores": scores}))
+    found = Results.read(str(run))
+    assert found.curves["val/fid"] == [(30, 3.0)]
+    assert "evaluated/kid" not in found.scores
+    assert len([notice for notice in found.notices if "left out" in notice or "1.7e+308" in notice]) == 3
+
+
+def test_pipes_in_the_place_of_files_are_left_out(tmp_path):
+    run = write_run(tmp_path / "a", pictures=False)
+    (run / "samples").mkdir()
+    for name in ("config.yaml", "recipes.json", "machine.json", "samples/0000009.png"):
+        (run / name).unlink(missing_ok=True)
+        os.mkfifo(run / name)
+    found = Results.read(str(run))
+    assert len([notice for notice in found.notices if "no file" in notice]) >= 2
+    assert rounds_of([found], 4)[2] == [[""]]
+
+
+def test_a_picture_of_one_long_row_is_refused(tmp_path):
+    run = write_run(tmp_path / "a", pictures=False)
+    Image.new("L", (40_000, 1)).save(run / "samples.png")
+    with pytest.raises(UserError, match="too many"):
+        opened(run / "samples.png")
+
+
+@pytest.mark.parametrize("option", [{"num": 10**9}, {"seed": 2**63}])
+def test_huge_numbers_are_refused(tmp_path, option):
+    run, given = write_run(tmp_path / "a"), {"num": 4, "seed": 0, **option}
+    with pytest.raises(UserError, match="give at most"):
+        write([str(run)], str(tmp_path / "c.html"), rounds=2, trust=False, **given)
+
+
+def test_nothing_is_put_in_place_unless_all_is_made(tmp_path, monkeypatch):
+    def fail(*args):
+        raise UserError("no picture")
+
+    monkeypatch.setattr("ganzoo.commands.compare.command.save_comparison", fail)
+    with pytest.raises(UserError):
+        write([str(write_run(tmp_path / "a"))], str(tmp_path / "c.html"), 4, 0, 2, False)
+    assert [path.name for path in tmp_path.iterdir()] == ["a"]
+
+
+@pytest.mark.parametrize("rounds", ["²", "9" * 5000, "many"])
+def test_an_odd_number_of_rounds_is_left_out(tmp_path, rounds):
+    run = Results.read(str(write_run(tmp_path / "a")))
+    run.options["trainer.max_steps"] = rounds
+    assert taken_by(run).rounds == "40"
 
 
 def test_a_cell_of_markdown_holds_no_markup():
