@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ganzoo.metrics.deviations import deviations_in
 from ganzoo.metrics.recipe import Recipe, checked_recipe, read_recipes
 from ganzoo.runs.changes import NOT_COMPARED, PLACES, value_in_words
 from ganzoo.runs.chosen import folder_of
@@ -23,7 +24,7 @@ from ganzoo.system.moved import moved
 from ganzoo.system.output import harmless
 from ganzoo.system.reading import parse_json, read_mapping
 
-__all__ = ["Curve", "Results", "Score"]
+__all__ = ["Curve", "Results", "Score", "is_aside"]
 
 LARGEST = 300_000_000  # bytes of a metrics.csv
 LARGEST_SCORES = 10_000_000  # bytes of an evaluation.json
@@ -168,10 +169,13 @@ class Results:
             recipes = read_recipes(self.folder / "recipes.json")
         except UserError as error:
             self._note(str(error))
-        for name, curve in self.curves.items():
-            if name.startswith(("final/", "val/")) and not name.endswith(("_best", "_best_step")):
-                step, value = curve[-1]
-                self.scores[name] = Score(value, step, recipe=recipes.get(name))
+        found = [name for name in self.curves if name.startswith(("final/", "val/")) and not is_aside(name)]
+        spread = {whose: name for name, whose in deviations_in(found).items()}
+        for name in found:
+            if name not in spread.values():
+                step, value = self.curves[name][-1]
+                deviation = dict(self.curves[spread[name]]).get(step) if name in spread else None
+                self.scores[name] = Score(value, step, deviation=deviation, recipe=recipes.get(name))
         path = self.folder / "evaluation.json"
         if path.is_file():
             try:
@@ -180,6 +184,11 @@ class Results:
                 self.scores |= scores_in(parse_json(path.read_bytes()), path)
             except (ValueError, OSError, TypeError, LookupError, AttributeError, UserError) as error:
                 self._note(f"evaluation.json can't be read ({error})")
+
+
+def is_aside(name: str) -> bool:
+    """Say whether a logged name is the best value of a score, or its round, and no score of its own."""
+    return name.endswith(("_best", "_best_step"))
 
 
 def flattened(value: Any, name: str = "") -> Iterator[tuple[str, str]]:

@@ -15,6 +15,7 @@ from ganzoo.game.metric_trial import named, refuse_twins, scores_in
 from ganzoo.game.ranks import anywhere, gathered_rows
 from ganzoo.game.validation import on
 from ganzoo.metrics import FeatureMetric, RealFeatures, SampleMetric, SharedFeatures, recipes_of, share_features
+from ganzoo.metrics.deviations import deviations_in
 from ganzoo.system.errors import UserError
 from ganzoo.system.waiting import Waiting
 
@@ -81,8 +82,7 @@ def entries(
     A score named `kid_std` is the deviation of `kid`. `deviations` are those of other draws of the samples.
     """
     found: dict[str, Entry] = {}
-    spread = {name: name.replace("_std", "", 1) for name in values if "_std" in name}
-    spread = {name: whose for name, whose in spread.items() if whose in values}
+    spread = deviations_in(values)
     for name, value in values.items():
         if name in spread:
             continue

@@ -182,6 +182,18 @@ def test_an_extractor_s_name_in_a_score_s(tmp_path):
     assert direction("nothing_known") is None
 
 
+def test_a_deviation_stands_at_its_score_and_is_neither_ranked_nor_plotted(tmp_path):
+    folders = [
+        write_run(tmp_path / f"{lr}", options=config(0, lr), more={"val/kid_judge": kid, "val/kid_std_judge": 0.1})
+        for lr, kid in ((1e-4, 0.5), (1e-3, 0.6))
+    ]
+    settings = settings_in(*folders)
+    rows = {row.name: row for row in rows_of(settings)}
+    assert [*rows] == ["fid", "kid_judge"]
+    assert [cell.spread for cell in rows["kid_judge"].cells] == ["± 0.1"] * 2
+    assert "val/kid_std_judge" not in [panel["name"] for panel in panels_of(settings)]
+
+
 def test_an_evaluation_has_its_interval(tmp_path):
     for name, value, interval in (("a", 5.0, [4.0, 6.0]), ("b", 5.5, [5.2, 7.0]), ("c", 9.0, [8.0, 10.0])):
         run = write_run(tmp_path / name, options=config(0, lr=len(name) + value))
