@@ -30,8 +30,8 @@ LARGEST = 300_000_000  # bytes of a metrics.csv
 LARGEST_SCORES = 10_000_000  # bytes of an evaluation.json
 MOST_COLUMNS = 500
 FILES = ("config.yaml", "metrics.csv", "evaluation.json", "checkpoints")  # one of which a run's folder has
-# the options that don't make another setting: where a run lies, what watches it, and its seed
-ASIDE = ({*NOT_COMPARED} - {"begin_with"}) | {f"trainer.{name}" for name in PLACES}
+# the options that don't make another setting: where a run lies, what watches and scores it, and its seed
+ASIDE = ({*NOT_COMPARED} - {"begin_with"}) | {f"trainer.{name}" for name in PLACES} | {"data.extra_metrics"}
 
 Curve = list[tuple[int, float]]  # rounds in order, and values
 
@@ -99,9 +99,8 @@ class Results:
     @property
     def setting(self) -> dict[str, str]:
         """The options that make the run what it is, beside its seed."""
-        return {
-            name: value for name, value in self.options.items() if name.split(".")[0] not in ASIDE and name not in ASIDE
-        }
+        aside = re.compile(rf"({'|'.join(map(re.escape, sorted(ASIDE)))})([.\[]|$)")  # `extra_metrics[0].seed` as well
+        return {name: value for name, value in self.options.items() if not aside.match(name)}
 
     @property
     def last_step(self) -> int:

@@ -52,6 +52,17 @@ def test_runs_that_differ_in_seed_and_place_are_one_setting(tmp_path):
     assert differing == [("model.generator_optimizer.lr", ["0.0002", "0.001"])]
 
 
+def test_other_metrics_are_neither_another_setting_nor_other_data(tmp_path):
+    metrics = ([{"class_path": f"ganzoo.metrics.{name}", "init_args": {"limit": 9}}] for name in ("FID", "PRDC"))
+    first, second = (config(seed, extra_metrics=value) for seed, value in enumerate(metrics))
+    (setting,) = settings_in(write_run(tmp_path / "a", options=first), write_run(tmp_path / "b", options=second))
+    assert not [name for name in setting.options if "extra_metrics" in name]
+    lists = settings_in(
+        *(write_run(tmp_path / f"{n}", options=config(num_workers=[{"n": n}])) for n in range(2))
+    )  # an option that doesn't make other data, with values inside
+    assert (len(lists), other_data(lists)) == (2, "")
+
+
 def test_an_option_that_one_run_lacks_differs(tmp_path):
     a, b = write_run(tmp_path / "a"), write_run(tmp_path / "b", options=config(extra=3))
     assert all_options(settings_in(a, b))[0] == ("data.extra", ["not there", "3"], True)
