@@ -355,6 +355,25 @@ def test_compare_writes_a_page_a_picture_and_a_table(tmp_path, capsys):
 
 
 @pytest.mark.usefixtures("quick")
+def test_a_score_of_the_last_validation_is_folded_where_each_setting_has_a_firmer_one(tmp_path):
+    more = {"val/kl": 1.0, "final/fid": 3.0}
+    write_run(tmp_path / "a", more=more)
+    write_run(tmp_path / "b", options=config(0, lr=1), more=more)
+    write_run(tmp_path / "c", options=config(0, lr=2))
+
+    def told(*folders):
+        settings = settings_in(*(tmp_path / name for name in folders))
+        made = page_module.Comparison(settings, {}, "", "")
+        return [
+            [f"{name}: {row.name}" for name, stage in some.items() for row in stage.rows]
+            for some in (made.firmest, made.folded)
+        ]
+
+    assert told("a", "b")[1] == ["in the last validation: fid"]
+    assert told("a", "b")[0] == ["at the end of training: fid", "in the last validation: kl"]
+    assert told("a", "c")[1] == []  # c has the one of the last validation alone
+
+
 def test_nothing_of_a_run_becomes_a_tag(tmp_path):
     options = config(root=f"/data/{CLOSING}")
     bad = write_run(tmp_path / EVIL.replace("/", ""), options=options, more={f"val/{EVIL}": 1.0, CLOSING: 2.0})
