@@ -453,3 +453,11 @@ def test_a_cell_of_markdown_holds_no_markup():
 def test_no_template_is_long():
     for path in page_module.TEMPLATES.iterdir():
         assert len(path.read_text(encoding="utf-8").splitlines()) <= 300, path
+
+
+def test_which_values_are_better_is_an_arrow_with_words_for_who_can_not_see_it(tmp_path):
+    runs = [write_run(tmp_path / f"{lr}", options=config(0, lr), more={"val/modes": 7}) for lr in (1, 2)]
+    text = page_module.page(page_module.Comparison(settings_in(*runs), {Path(run): "r" for run in runs}, "", ""))
+    assert 'aria-label="lower is better" title="lower is better">↓<' in text
+    assert 'aria-label="higher is better" title="higher is better">↑<' in text
+    assert "<small>lower is better</small>" not in text
