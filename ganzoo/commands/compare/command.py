@@ -70,7 +70,8 @@ def write(given: Sequence[str], out: str, num: int, seed: int, rounds: int, trus
     html = page(made)
     with written(files[0]) as beside:
         beside.write_text(html, encoding="utf-8")
-    save_comparison(made.settings, made.panels, made.rows, files[1])
+    samples = [(made.label(run), picture) for run, picture in made.pictures]
+    save_comparison(made.settings, made.panels, made.rows, files[1], samples)
     with written(files[2]) as beside:
         beside.write_text(table(made), encoding="utf-8")
     for notice in made.notices:

@@ -14,6 +14,7 @@ from PIL import Image
 
 from commands.compare.written import RECIPE, config, small_model, write_run
 from ganzoo.cli import main
+from ganzoo.commands.compare import figure as figure_module
 from ganzoo.commands.compare import page as page_module
 from ganzoo.commands.compare.curves import axis_to_begin_with, panels_of, thinned
 from ganzoo.commands.compare.page import cell
@@ -461,3 +462,18 @@ def test_which_values_are_better_is_an_arrow_with_words_for_who_can_not_see_it(t
     assert 'aria-label="lower is better" title="lower is better">↓<' in text
     assert 'aria-label="higher is better" title="higher is better">↑<' in text
     assert "<small>lower is better</small>" not in text
+
+
+def test_the_picture_has_samples_and_a_table(tmp_path, monkeypatch):
+    runs = [write_run(tmp_path / f"{lr}", options=config(0, lr), more={}) for lr in (1, 2)]
+    settings, kept_ = settings_in(*runs), []
+    monkeypatch.setattr(figure_module, "save_figure", lambda figure, path: kept_.append(figure))
+    picture = picture_of(Image.new("RGB", (20, 20)), "", 99)
+    figure_module.save_comparison(settings, [], rows_of(settings), "x", [("A", picture), ("B", None)])
+    titles = [axes.get_title() for axes in kept_[0].axes]
+    assert titles == ["samples A", "", "fid in the last validation"]
+    assert [cell.get_text().get_text() for cell in kept_[0].axes[1].tables[0].get_celld().values()][3:] == [
+        *("fid in the last validation, lower is better", "8", "8")
+    ]
+    figure_module.save_comparison(settings[:1], [], rows_of(settings[:1]), "x")  # one run: nothing to compare
+    assert [axes.get_title() for axes in kept_[1].axes] == [""]
