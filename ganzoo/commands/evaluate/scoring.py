@@ -11,6 +11,7 @@ from ganzoo.commands.evaluate.bootstrap import deviation_by_bootstrap
 from ganzoo.commands.evaluate.judged import FolderSamples, ModelSamples, Translations
 from ganzoo.commands.evaluate.ranks import Ranks
 from ganzoo.commands.evaluate.real import RealSet
+from ganzoo.game.counting import who_need
 from ganzoo.game.metric_trial import named, refuse_twins, scores_in
 from ganzoo.game.ranks import anywhere, gathered_rows
 from ganzoo.game.validation import on
@@ -110,7 +111,7 @@ def refuse_few(metrics: Sequence[SampleMetric], real: int, fake: int) -> None:
         for count, whose, remedy in ((real, "real", "a larger set"), (fake, "generated", "a larger --num")):
             if count < metric.least and (whose == "generated" or getattr(metric, "needs_real", True)):
                 raise UserError(
-                    f"{' and '.join(metric.scores)} need {metric.least:,} {whose} samples or more, and there are "
+                    f"{who_need(metric)} {metric.least:,} {whose} samples or more, and there are "
                     f"{count:,}: give {remedy}, or leave the metric out."
                 )
 
