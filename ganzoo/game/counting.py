@@ -4,9 +4,10 @@ from collections.abc import Iterable
 from typing import Any
 
 from ganzoo.metrics import SampleMetric
+from ganzoo.metrics.deviations import deviations_in
 from ganzoo.system.errors import UserError
 
-__all__ = ["refuse_too_few"]
+__all__ = ["refuse_too_few", "who_need"]
 
 
 def refuse_too_few(metrics: Iterable[SampleMetric], trainer: Any, stage: str) -> None:
@@ -29,9 +30,16 @@ def refuse_too_few(metrics: Iterable[SampleMetric], trainer: Any, stage: str) ->
                 else "give more images (a tenth is held out), or a folder val beside train"
             )
             raise UserError(
-                f"{' and '.join(metric.scores)} need {metric.least} samples {few}or more to validate with, and there "
+                f"{who_need(metric)} {metric.least} samples {few}or more to validate with, and there "
                 f"{'is' if shown == 1 else 'are'} {shown}: {remedy}, or leave the metric out."
             )
+
+
+def who_need(metric: SampleMetric) -> str:
+    """Return the scores of a metric, without deviations, and the verb: `mmd needs`, `fid and kid need`."""
+    aside = deviations_in(metric.scores)
+    names = [name for name in metric.scores if name not in aside]
+    return f"{' and '.join(names)} {'needs' if len(names) == 1 else 'need'}"
 
 
 def samples_shown(held_out: int, trainer: Any, stage: str) -> int:

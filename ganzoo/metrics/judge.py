@@ -39,7 +39,6 @@ class Judge(Extractor):
     name = "judge"
     num_features = 128
     channels = 1
-    recipe = "a small classifier of the data itself"
     resize = "bilinear to 28 px with antialiasing"
 
     def __init__(self, num_classes: int = 10, learn: Callable[[], "Judge"] | None = None, channels: int = 1) -> None:

@@ -185,7 +185,7 @@ def recipe_in_words(recipe: Recipe) -> str:
     against = " ".join(str(part) for part in (data.get("name"), data.get("split"), size) if part)
     said = [f"{recipe['fake']:,} generated" + (f" against {recipe['real']:,} real of {against}" if data else "")]
     if extractor is not None:
-        weights = f" {extractor['weights']}" if extractor.get("weights") else ""
+        weights = f", weights {extractor['weights']}" if extractor.get("weights") else ""
         resize = f", {extractor['resize']}" if extractor.get("resize") else ""
         said.append(f"by {extractor.get('name')}{weights}{resize}")
     if recipe["settings"]:

@@ -25,6 +25,13 @@ TASKS = {"noise": "unconditional-image-generation", "images": "image-to-image"} 
 SHOWN = ("extractor", "real", "fake", "data", "settings", "weights", "seed", "precision")  # of a score's recipe
 
 
+# options of torchmetrics.Metric: how a metric computes, which is no part of how a model was trained
+INTERNAL = (
+    *("compute_on_cpu", "compute_with_cache", "dist_sync_fn", "dist_sync_on_step"),
+    *("distributed_available_fn", "process_group", "sync_on_compute"),
+)
+
+
 class Data(NamedTuple):
     """What is told of the data."""
 
@@ -168,9 +175,16 @@ def training_of(config: Mapping[str, Any]) -> str:
         "seed_everything": config.get("seed", 0),
         "trainer": trainer,
         "model": {"class_path": config["class_path"], "init_args": init_args},
-        "data": options["data"],
+        "data": without_internals(options["data"]),
     }
     return yaml.safe_dump(training, sort_keys=False, allow_unicode=True)
+
+
+def without_internals(value: Any) -> Any:
+    """Return options without those that only torchmetrics needs."""
+    if isinstance(value, Mapping):
+        return {name: without_internals(item) for name, item in value.items() if name not in INTERNAL}
+    return [*map(without_internals, value)] if isinstance(value, list) else value
 
 
 def front_matter(model: Game, title: str, data: Data, scores: Sequence[Score]) -> str:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ganzoo.metrics.deviations import deviations_in
 from ganzoo.metrics.recipe import Recipe, checked_recipe, read_recipes
 from ganzoo.runs.changes import NOT_COMPARED, PLACES, value_in_words
 from ganzoo.runs.chosen import folder_of
@@ -22,7 +23,7 @@ from ganzoo.system.moved import moved
 from ganzoo.system.output import harmless
 from ganzoo.system.reading import parse_json, read_mapping
 
-__all__ = ["Curve", "Results", "Score"]
+__all__ = ["Curve", "Results", "Score", "is_aside"]
 
 LARGEST = 300_000_000  # bytes of a metrics.csv
 LARGEST_SCORES = 10_000_000  # bytes of an evaluation.json
@@ -30,8 +31,8 @@ MOST_COLUMNS = 500
 HIGHEST = 1e30  # of a figure: beyond, neither means nor pictures can be made
 MOST_ROUNDS = 10**15
 FILES = ("config.yaml", "metrics.csv", "evaluation.json", "checkpoints")  # one of which a run's folder has
-# the options that don't make another setting: where a run lies, what watches it, and its seed
-ASIDE = ({*NOT_COMPARED} - {"begin_with"}) | {f"trainer.{name}" for name in PLACES}
+# the options that don't make another setting: where a run lies, what watches and scores it, and its seed
+ASIDE = ({*NOT_COMPARED} - {"begin_with"}) | {f"trainer.{name}" for name in PLACES} | {"data.extra_metrics"}
 
 Curve = list[tuple[int, float]]  # rounds in order, and values
 
@@ -99,9 +100,8 @@ class Results:
     @property
     def setting(self) -> dict[str, str]:
         """The options that make the run what it is, beside its seed."""
-        return {
-            name: value for name, value in self.options.items() if name.split(".")[0] not in ASIDE and name not in ASIDE
-        }
+        aside = re.compile(rf"({'|'.join(map(re.escape, sorted(ASIDE)))})([.\[]|$)")  # `extra_metrics[0].seed` as well
+        return {name: value for name, value in self.options.items() if not aside.match(name)}
 
     @property
     def last_step(self) -> int:
@@ -172,10 +172,13 @@ class Results:
             recipes = read_recipes(self.folder / "recipes.json")
         except UserError as error:
             self._note(str(error))
-        for name, curve in self.curves.items():
-            if name.startswith(("final/", "val/")) and not name.endswith(("_best", "_best_step")):
-                step, value = curve[-1]
-                self.scores[name] = Score(value, step, recipe=recipes.get(name))
+        found = [name for name in self.curves if name.startswith(("final/", "val/")) and not is_aside(name)]
+        spread = {whose: name for name, whose in deviations_in(found).items()}
+        for name in found:
+            if name not in spread.values():
+                step, value = self.curves[name][-1]
+                deviation = dict(self.curves[spread[name]]).get(step) if name in spread else None
+                self.scores[name] = Score(value, step, deviation=deviation, recipe=recipes.get(name))
         path = self.folder / "evaluation.json"
         if path.is_file():
             try:
@@ -189,6 +192,11 @@ class Results:
 def said_of(error: Exception) -> str:
     """Return what an error says of a file; that of a missing part says no more than a number or a type."""
     return "it is no evaluation" if isinstance(error, (TypeError, LookupError, AttributeError)) else str(error)
+
+
+def is_aside(name: str) -> bool:
+    """Say whether a logged name is the best value of a score, or its round, and no score of its own."""
+    return name.endswith(("_best", "_best_step"))
 
 
 def flattened(value: Any, name: str = "") -> Iterator[tuple[str, str]]:

@@ -7,7 +7,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from ganzoo.metrics.deviations import deviations_in
 from ganzoo.runs.chosen import folder_of
+from ganzoo.runs.results import is_aside
 from ganzoo.system.files import sha256
 from ganzoo.system.reading import read_json
 
@@ -86,14 +88,19 @@ def logged(run: Path, step: int) -> list[Score]:
         for row in csv.DictReader(file):
             if row.get("step") == str(step):
                 found |= {name: value for name, value in row.items() if name and value}
-    scores = []
+    values: dict[str, float] = {}
     for name, text in found.items():
-        source, _, short = name.partition("/")
-        if source in SOURCES and short and not short.endswith("_best"):
+        if name.startswith(tuple(f"{source}/" for source in SOURCES)) and not is_aside(name):
             with suppress(ValueError):
                 if math.isfinite(value := float(text)):
-                    scores.append(Score(short, value, "", at(recipes, name), source))
-    return scores
+                    values[name] = value
+    aside = deviations_in(values)
+    spread = {whose: f"± {values[name]:.3g}" for name, whose in aside.items()}
+    return [
+        Score(name.partition("/")[2], value, spread.get(name, ""), at(recipes, name), name.partition("/")[0])
+        for name, value in values.items()
+        if name not in aside
+    ]
 
 
 def contents_of(file: Path) -> Mapping[str, Any]:

@@ -50,6 +50,14 @@ def test_fid_of_one_image_is_refused_with_the_remedy(tmp_path):
         refuse_too_few([FID(Means())], trainer_of(enough, limit=1), "validate")
 
 
+def test_one_score_needs_and_two_need(tmp_path):
+    write_images(tmp_path, 19)
+    trainer = trainer_of(ImageFolder(root=str(tmp_path), image_size=16, num_workers=0))
+    one = SimpleNamespace(scores={"mmd": False}, least=2)
+    with pytest.raises(UserError, match=r"^mmd needs 2 samples or more"):
+        refuse_too_few([one], trainer, "fit")
+
+
 def test_the_shorter_of_two_domains_counts(tmp_path):
     write_unpaired(tmp_path, 10, 10)
     for name in ("000301", "000302", "000303"):

@@ -8,7 +8,7 @@ import pytest
 from fakes import Means
 
 from ganzoo import UserError
-from ganzoo.metrics import FID, SlicedWassersteinDistance
+from ganzoo.metrics import FID, Extractor, Judge, SlicedWassersteinDistance
 from ganzoo.metrics.recipe import (
     checked_recipe,
     differences,
@@ -101,6 +101,19 @@ def test_it_is_a_line_for_a_reader():
     line = recipe_in_words(made()["fid_means"])
     assert line.startswith("60 generated against 50 real of MNIST val 1x28x28; by Means")
     assert line.endswith("ema weights, fp32, seed 1")
+
+
+def test_a_recipe_has_the_words_of_its_extractor():
+    class Looks(Extractor):
+        num_features, name = 2, "looks"
+
+        def checksum(self):
+            return "0123"
+
+    assert Looks().recipe == "looks, weights 0123, not resized"
+    facts = {"extractor": Looks().facts()}
+    assert f"; by {Looks().recipe}; " in recipe_in_words({**made()["fid_means"], **facts})
+    assert Judge.recipe is Extractor.recipe
 
 
 @pytest.mark.parametrize(

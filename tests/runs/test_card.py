@@ -71,6 +71,14 @@ def test_a_run_of_its_training_file_can_start(tmp_path):
     assert args[:2] == ["fit", "--config"]
 
 
+def test_its_training_file_has_no_internals_of_metrics():
+    metric = {"class_path": "ganzoo.metrics.FID", "init_args": {"seed": 1, "compute_on_cpu": False}}
+    data = {"class_path": "ganzoo.data.MNIST", "init_args": {"extra_metrics": [metric]}}
+    text = section(made(options={"data": data}), "Recipe")
+    assert "seed: 1" in text
+    assert "compute_on_cpu" not in text
+
+
 def test_the_hub_reads_its_top():
     result = front(made())["model-index"][0]["results"][0]
     assert result["dataset"] == {"name": "MNIST", "type": "mnist", "split": "val"}

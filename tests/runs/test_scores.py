@@ -51,6 +51,12 @@ def test_of_its_round_alone(ckpt):
     assert found(ckpt, weights="raw") == {}  # the recipes say that they are the average's
 
 
+def test_bests_and_deviations_are_no_scores(ckpt):
+    table = "step,val/kid_judge,val/kid_std_judge,val/kid_judge_best,val/kid_judge_best_step\n20,0.5,0.125,0.4,10\n"
+    (ckpt.parents[1] / "metrics.csv").write_text(table)
+    assert found(ckpt) == {"kid_judge": (0.5, "val", "± 0.125")}
+
+
 def test_of_its_very_file(ckpt):
     evaluation(ckpt)
     (ckpt.parents[1] / "metrics.csv").write_text(TABLE)

@@ -73,10 +73,11 @@ def write(given: Sequence[str], out: str, num: int, seed: int, rounds: int, trus
     words = ["ganzoo", "report" if len(runs) == 1 else "compare", *(shlex.quote(str(run.folder)) for run in runs)]
     by_folder = {run.folder: name for run, name in zip(runs, names, strict=True)}
     made = Comparison(settings_of(runs, names), by_folder, title, " ".join(words), num, seed, rounds, trust)
+    samples = [(made.label(run), picture) for run, picture in made.pictures]
     with contextlib.ExitStack() as stack:  # all three are made before one is put in its place
         beside = [stack.enter_context(written(file)) for file in files]
         beside[0].write_text(page(made), encoding="utf-8")
-        save_comparison(made.settings, made.panels, made.rows, beside[1])
+        save_comparison(made.settings, made.panels, made.rows, beside[1], samples)
         beside[2].write_text(table(made), encoding="utf-8")
     for notice in made.notices:
         say(notice)

@@ -6,8 +6,9 @@ from typing import Any
 
 from ganzoo.commands.compare.scores import direction
 from ganzoo.commands.compare.settings import Setting
+from ganzoo.metrics.deviations import deviations_in
 from ganzoo.runs.clock import between
-from ganzoo.runs.results import Curve, Results
+from ganzoo.runs.results import Curve, Results, is_aside
 
 __all__ = ["AXES", "axis_to_begin_with", "panels_of"]
 
@@ -20,7 +21,8 @@ Series = dict[str, Any]
 def panels_of(settings: Sequence[Setting]) -> list[dict[str, Any]]:
     """Return what is drawn: for each name that was logged the lines of the settings, scores of validation first."""
     names = dict.fromkeys(name for setting in settings for run in setting.runs for name in run.curves)
-    drawn = [name for name in names if not name.startswith(NOT_DRAWN) and not name.endswith(("_best", "_best_step"))]
+    aside = deviations_in(names)
+    drawn = [name for name in names if not name.startswith(NOT_DRAWN) and not is_aside(name) and name not in aside]
     panels = []
     for name in sorted(drawn, key=lambda name: not name.startswith("val/")):
         lines = [line for number, setting in enumerate(settings) for line in lines_of(name, number, setting)]

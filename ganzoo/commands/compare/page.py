@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -14,7 +15,7 @@ from markupsafe import Markup, escape
 
 from ganzoo.commands.compare.curves import AXES, axis_to_begin_with, panels_of
 from ganzoo.commands.compare.samples import Picture, rounds_of, same_noise
-from ganzoo.commands.compare.scores import Row, rows_of
+from ganzoo.commands.compare.scores import STAGES, Row, rows_of
 from ganzoo.commands.compare.settings import Setting, all_options, other_data
 from ganzoo.commands.compare.taken import FACTS, Taken, taken_by
 from ganzoo.runs.results import Results
@@ -106,10 +107,17 @@ class Comparison:
     @property
     def stages(self) -> dict[str, Stage]:
         """The scores by what they are of, in words."""
-        found: dict[str, list[Row]] = {}
-        for row in self.rows:
-            found.setdefault(row.stage, []).append(row)
-        return {name: Stage(rows) for name, rows in found.items()}
+        return staged(self.rows)
+
+    @property
+    def firmest(self) -> dict[str, Stage]:
+        """The scores that a page shows at once."""
+        return staged([row for row in self.rows if not has_firmer(row, self.rows)])
+
+    @property
+    def folded(self) -> dict[str, Stage]:
+        """The other ones: each setting has a firmer one of the same name."""
+        return staged([row for row in self.rows if has_firmer(row, self.rows)])
 
     @cached_property
     def panels(self) -> list[dict[str, Any]]:
@@ -156,6 +164,21 @@ class Comparison:
         return found + [
             f"{self.label(run)} ({self.names[run.folder]}): {text}." for run in self.runs for text in run.notices
         ]
+
+
+def staged(rows: Sequence[Row]) -> dict[str, Stage]:
+    """Return scores by what they are of, in words."""
+    found: dict[str, list[Row]] = {}
+    for row in rows:
+        found.setdefault(row.stage, []).append(row)
+    return {name: Stage(some) for name, some in found.items()}
+
+
+def has_firmer(row: Row, rows: Sequence[Row]) -> bool:
+    """Say whether a score of the last validation is also there, for each setting, at the end or by `evaluate`."""
+    others = [other for other in rows if other.name == row.name and other.stage != row.stage]
+    pairs = (zip(row.cells, other.cells, strict=True) for other in others)
+    return row.stage == STAGES["val"] and any(all(b is not None or a is None for a, b in some) for some in pairs)
 
 
 def environment(autoescape: bool) -> Environment:

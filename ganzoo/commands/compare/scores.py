@@ -10,7 +10,7 @@ from ganzoo.commands.compare.settings import Setting, other_data
 from ganzoo.metrics.recipe import differences, noted_differences, recipe_in_words
 from ganzoo.runs.results import Score
 
-__all__ = ["Cell", "Row", "rows_of"]
+__all__ = ["STAGES", "Cell", "Row", "rows_of"]
 
 STAGES = {"evaluated": "by ganzoo evaluate", "final": "at the end of training", "val": "in the last validation"}
 NO_RECIPE = "no recipe is stored (a run of an earlier version)"

@@ -86,7 +86,7 @@ def other_data(settings: Sequence[Setting]) -> str:
     aside = frozenset[str]().union(*(getattr(kind, "aside", DataModule.aside) for kind in kinds))
     for name, values, differ in all_options(settings):
         room, _, option = name.partition(".")
-        if differ and room == "data" and option.partition(".")[0] not in aside:
+        if differ and room == "data" and re.split(r"[.\[]", option)[0] not in aside:
             other = next(number for number, value in enumerate(values) if value != values[0])
             letters = settings[0].letter, settings[other].letter
             return f"{name} is {values[0]} in {letters[0]} and {values[other]} in {letters[1]}"

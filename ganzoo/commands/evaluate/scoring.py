@@ -11,6 +11,7 @@ from ganzoo.commands.evaluate.bootstrap import deviation_by_bootstrap
 from ganzoo.commands.evaluate.judged import FolderSamples, ModelSamples, Translations
 from ganzoo.commands.evaluate.ranks import Ranks
 from ganzoo.commands.evaluate.real import RealSet
+from ganzoo.game.counting import who_need
 from ganzoo.game.metric_trial import named as named_in
 from ganzoo.game.metric_trial import refuse_twins, scores_in
 from ganzoo.game.ranks import anywhere, gathered_rows
@@ -25,6 +26,7 @@ from ganzoo.metrics import (
     recipes_of,
     share_features,
 )
+from ganzoo.metrics.deviations import deviations_in
 from ganzoo.system.errors import UserError
 from ganzoo.system.waiting import Waiting
 
@@ -98,8 +100,7 @@ def entries(
     A score named `kid_std` is the deviation of `kid`. `deviations` are those of other draws of the samples.
     """
     found: dict[str, Entry] = {}
-    spread = {name: name.replace("_std", "", 1) for name in values if "_std" in name}
-    spread = {name: whose for name, whose in spread.items() if whose in values}
+    spread = deviations_in(values)
     for name, value in values.items():
         if name in spread:
             continue
@@ -127,7 +128,7 @@ def refuse_few(metrics: Sequence[SampleMetric], real: int, fake: int) -> None:
         for count, whose, remedy in ((real, "real", "a larger set"), (fake, "generated", "a larger --num")):
             if count < metric.least and (whose == "generated" or getattr(metric, "needs_real", True)):
                 raise UserError(
-                    f"{' and '.join(metric.scores)} need {metric.least:,} {whose} samples or more, and there are "
+                    f"{who_need(metric)} {metric.least:,} {whose} samples or more, and there are "
                     f"{count:,}: give {remedy}, or leave the metric out."
                 )
 

@@ -31,7 +31,7 @@ class Extractor(nn.Module):
     name: ClassVar[str] = ""
     """What people call it on the command line, such as `random-vgg`."""
 
-    resize: ClassVar[str] = "the size that they have"
+    resize: ClassVar[str] = "not resized"
     """To what size it brings images, and by which filter."""
 
     weights: str | None = None

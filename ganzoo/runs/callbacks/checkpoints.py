@@ -12,6 +12,7 @@ import torch
 from lightning.pytorch.callbacks import Checkpoint
 
 from ganzoo.game import Game
+from ganzoo.metrics.deviations import deviations_in
 from ganzoo.runs.callbacks.monitors import refuse_unknown_monitors
 from ganzoo.runs.checkpoint_file import SafeCheckpointIO
 from ganzoo.runs.lock import still_ours
@@ -212,9 +213,8 @@ def are_bests(value: Any) -> bool:
 
 def without_deviations(scores: dict[str, bool]) -> dict[str, bool]:
     """Return scores without those that are the deviation of another, as `kid_std`: nobody ranks by it."""
-    return {
-        name: higher for name, higher in scores.items() if name.replace("_std", "", 1) not in scores.keys() - {name}
-    }
+    aside = deviations_in(scores)
+    return {name: higher for name, higher in scores.items() if name not in aside}
 
 
 def name_best(folder: Path, monitor: str, value: float, step: int | None) -> None:

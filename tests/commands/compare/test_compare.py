@@ -15,6 +15,7 @@ from PIL import Image
 
 from commands.compare.written import RECIPE, config, small_model, write_run
 from ganzoo.cli import main
+from ganzoo.commands.compare import figure as figure_module
 from ganzoo.commands.compare import page as page_module
 from ganzoo.commands.compare.command import write
 from ganzoo.commands.compare.curves import axis_to_begin_with, panels_of, thinned
@@ -54,6 +55,17 @@ def test_runs_that_differ_in_seed_and_place_are_one_setting(tmp_path):
     assert (first.letter, first.name, second.letter, second.name) == ("A", "a", "B", "b")
     differing = [(name, values) for name, values, differ in all_options([first, second]) if differ]
     assert differing == [("model.generator_optimizer.lr", ["0.0002", "0.001"])]
+
+
+def test_other_metrics_are_neither_another_setting_nor_other_data(tmp_path):
+    metrics = ([{"class_path": f"ganzoo.metrics.{name}", "init_args": {"limit": 9}}] for name in ("FID", "PRDC"))
+    first, second = (config(seed, extra_metrics=value) for seed, value in enumerate(metrics))
+    (setting,) = settings_in(write_run(tmp_path / "a", options=first), write_run(tmp_path / "b", options=second))
+    assert not [name for name in setting.options if "extra_metrics" in name]
+    lists = settings_in(
+        *(write_run(tmp_path / f"{n}", options=config(num_workers=[{"n": n}])) for n in range(2))
+    )  # an option that doesn't make other data, with values inside
+    assert (len(lists), other_data(lists)) == (2, "")
 
 
 def test_an_option_that_one_run_lacks_differs(tmp_path):
@@ -184,6 +196,18 @@ def test_an_extractor_s_name_in_a_score_s(tmp_path):
     assert direction("fid_digits") is False
     assert direction("fid_some_network") is False
     assert direction("nothing_known") is None
+
+
+def test_a_deviation_stands_at_its_score_and_is_neither_ranked_nor_plotted(tmp_path):
+    folders = [
+        write_run(tmp_path / f"{lr}", options=config(0, lr), more={"val/kid_judge": kid, "val/kid_std_judge": 0.1})
+        for lr, kid in ((1e-4, 0.5), (1e-3, 0.6))
+    ]
+    settings = settings_in(*folders)
+    rows = {row.name: row for row in rows_of(settings)}
+    assert [*rows] == ["fid", "kid_judge"]
+    assert [cell.spread for cell in rows["kid_judge"].cells] == ["± 0.1"] * 2
+    assert "val/kid_std_judge" not in [panel["name"] for panel in panels_of(settings)]
 
 
 def test_an_evaluation_has_its_interval(tmp_path):
@@ -336,6 +360,25 @@ def test_compare_writes_a_page_a_picture_and_a_table(tmp_path, capsys):
 
 
 @pytest.mark.usefixtures("quick")
+def test_a_score_of_the_last_validation_is_folded_where_each_setting_has_a_firmer_one(tmp_path):
+    more = {"val/kl": 1.0, "final/fid": 3.0}
+    write_run(tmp_path / "a", more=more)
+    write_run(tmp_path / "b", options=config(0, lr=1), more=more)
+    write_run(tmp_path / "c", options=config(0, lr=2))
+
+    def told(*folders):
+        settings = settings_in(*(tmp_path / name for name in folders))
+        made = page_module.Comparison(settings, {}, "", "")
+        return [
+            [f"{name}: {row.name}" for name, stage in some.items() for row in stage.rows]
+            for some in (made.firmest, made.folded)
+        ]
+
+    assert told("a", "b")[1] == ["in the last validation: fid"]
+    assert told("a", "b")[0] == ["at the end of training: fid", "in the last validation: kl"]
+    assert told("a", "c")[1] == []  # c has the one of the last validation alone
+
+
 def test_nothing_of_a_run_becomes_a_tag(tmp_path):
     options = config(root=f"/data/{CLOSING}")
     bad = write_run(tmp_path / EVIL.replace("/", ""), options=options, more={f"val/{EVIL}": 1.0, CLOSING: 2.0})
@@ -469,3 +512,26 @@ def test_a_cell_of_markdown_holds_no_markup():
 def test_no_template_is_long():
     for path in page_module.TEMPLATES.iterdir():
         assert len(path.read_text(encoding="utf-8").splitlines()) <= 300, path
+
+
+def test_which_values_are_better_is_an_arrow_with_words_for_who_can_not_see_it(tmp_path):
+    runs = [write_run(tmp_path / f"{lr}", options=config(0, lr), more={"val/modes": 7}) for lr in (1, 2)]
+    text = page_module.page(page_module.Comparison(settings_in(*runs), {Path(run): "r" for run in runs}, "", ""))
+    assert 'aria-label="lower is better" title="lower is better">↓<' in text
+    assert 'aria-label="higher is better" title="higher is better">↑<' in text
+    assert "<small>lower is better</small>" not in text
+
+
+def test_the_picture_has_samples_and_a_table(tmp_path, monkeypatch):
+    runs = [write_run(tmp_path / f"{lr}", options=config(0, lr), more={}) for lr in (1, 2)]
+    settings, kept_ = settings_in(*runs), []
+    monkeypatch.setattr(figure_module, "save_figure", lambda figure, path: kept_.append(figure))
+    picture = picture_of(Image.new("RGB", (20, 20)), "", 99)
+    figure_module.save_comparison(settings, [], rows_of(settings), "x", [("A", picture), ("B", None)])
+    titles = [axes.get_title() for axes in kept_[0].axes]
+    assert titles == ["samples A", "", "fid in the last validation"]
+    assert [cell.get_text().get_text() for cell in kept_[0].axes[1].tables[0].get_celld().values()][3:] == [
+        *("fid in the last validation, lower is better", "8", "8")
+    ]
+    figure_module.save_comparison(settings[:1], [], rows_of(settings[:1]), "x")  # one run: nothing to compare
+    assert [axes.get_title() for axes in kept_[1].axes] == [""]
