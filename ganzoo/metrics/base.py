@@ -20,8 +20,10 @@ class SampleMetric(Metric):
     `prepare`.
     """
 
-    scores: ClassVar[dict[str, bool]] = {}
+    scores: ClassVar[Mapping[str, bool | None]] = {}
     """The names that `compute` returns, the main one first, and whether a higher value is the better one.
+
+    None: neither is, as of a share that is best at 1/2. It is read, and nothing is ranked by it.
 
     A name that ends in `_std` is the deviation of the score before it, and nothing to rank by."""
 

@@ -70,7 +70,7 @@ class Memorization(KeptFeatures):
     """
 
     asked = "memorization"
-    names: ClassVar[dict[str, bool]] = {"memorized": False, "authentic": True, "c_t": True}
+    names: ClassVar[dict[str, None]] = {"memorized": None, "authentic": None, "c_t": None}  # best in the middle
     near: list[Tensor]
     near_images: list[Tensor]
 

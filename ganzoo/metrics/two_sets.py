@@ -110,7 +110,7 @@ class ClassifierTest(TwoSets):
     """
 
     asked = "c2st"
-    names: ClassVar[dict[str, bool]] = {"c2st": False}
+    names: ClassVar[dict[str, None]] = {"c2st": None}
     least = 4  # two to learn from, two to try on
 
     def distance(self, x: Tensor, y: Tensor) -> float:

@@ -4,6 +4,7 @@ import math
 import os
 import signal
 import threading
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +45,7 @@ class Checkpoints(Checkpoint):
         if every_n_steps < 1:
             raise UserError(f"checkpoint.every_n_steps is {every_n_steps}: give 1 or more.")
         self.every_n_steps, self.monitor = every_n_steps, monitor
-        self.higher: dict[str, bool] = {}  # of each score, whether a higher value is the better one
+        self.higher: dict[str, bool] = {}  # of each score that is ranked, whether a higher value is better
         self.bests: dict[str, Best] = {}  # the best value of each score so far, and its round
         self.best_is_new = self.scores_are_told = False
         self.saved_step = -1
@@ -61,19 +62,23 @@ class Checkpoints(Checkpoint):
             data = getattr(trainer, "datamodule", None)
             self.look_up({} if trainer.limit_val_batches == 0 else pl_module.validation.scores_on(data))
 
-    def look_up(self, scores: dict[str, bool]) -> None:
+    def look_up(self, scores: dict[str, bool | None]) -> None:
         """Find the score that decides among those of validation, before anything is fetched or trained for them.
 
         Raises:
-            UserError: it is not there.
+            UserError: it is not there, or has no better value.
         """
         scores = {f"val/{name}": higher for name, higher in scores.items()}
         if self.monitor == "auto":
-            self.monitor = next(iter(scores), None)
+            self.monitor = main_of(scores)
         if self.monitor is not None and scores and self.monitor not in scores:
             raise UserError(f"checkpoint.monitor is {self.monitor}: validation gives {', '.join(scores)}; name one.")
-        decides = {name: higher for name, higher in scores.items() if name == self.monitor}
-        self.higher = without_deviations(scores) | decides
+        ranked = {name: higher for name, higher in scores.items() if higher is not None}
+        if self.monitor in scores.keys() - ranked.keys():
+            name = f"name one of {', '.join(ranked)}" if ranked else "null keeps none"
+            raise UserError(f"checkpoint.monitor is {self.monitor}, and neither more nor less of it is best: {name}.")
+        decides = {name: higher for name, higher in ranked.items() if name == self.monitor}
+        self.higher = without_deviations(ranked) | decides
 
     @property
     def best(self) -> float | None:
@@ -199,6 +204,11 @@ def are_bests(value: Any) -> bool:
         and (best[1] is None or type(best[1]) is int)
         for name, best in value.items()
     )
+
+
+def main_of(scores: Mapping[str, bool | None]) -> str | None:
+    """Return the first score that is best when high, or when low: by it checkpoints are kept; None if there is none."""
+    return next((name for name, higher in scores.items() if higher is not None), None)
 
 
 def without_deviations(scores: dict[str, bool]) -> dict[str, bool]:
