@@ -8,6 +8,7 @@ from torchmetrics.functional.image import multiscale_structural_similarity_index
 from torchmetrics.utilities import dim_zero_cat
 
 from ganzoo.metrics.base import SampleMetric
+from ganzoo.networks.frozen.extractor import levels
 from ganzoo.networks.frozen.lpips import FILE, LPIPS, cached_vgg16
 from ganzoo.system.errors import UserError
 
@@ -165,7 +166,7 @@ class MSSSIM(SampleMetric):
         before = sum(map(len, self.rows))
         rows = here + world * torch.arange(before, before + len(x), device=x.device)
         kept = rows < 2 * self.pairs
-        self.images.append(x.detach()[kept].float().add(1).mul(127.5).round().clamp(0, 255).byte())
+        self.images.append(levels(x)[kept])
         self.rows.append(rows[kept])
 
     def compute(self) -> dict[str, Tensor]:

@@ -11,9 +11,10 @@ from torch import Tensor, nn
 from ganzoo.system.errors import UserError
 from ganzoo.system.files import sha256
 
-__all__ = ["Extractor"]
+__all__ = ["Extractor", "levels"]
 
 DIGITS = 16  # of a checksum, that a recipe has
+BEYOND = 0.05  # how far outside of [-1, 1] an image may be, by resizing or rounding
 # Means and standard deviations of the colours, in [0, 1], of the images that a network was trained on
 IMAGENET_COLOURS = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 CLIP_COLOURS = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
@@ -89,16 +90,31 @@ class Extractor(nn.Module):
         Grey images are shown as RGB; the images are rounded to the 256 levels of a file first.
 
         Raises:
-            UserError: samples that are no images of 1 or 3 channels.
+            UserError: samples that are no images of 1 or 3 channels, or not in [-1, 1].
         """
         if x.ndim != 4 or x.shape[1] not in (1, 3):
             raise UserError(
                 f"{type(self).__name__} looks at images of 1 or 3 channels, (N, C, H, W), not {tuple(x.shape)}: "
                 "leave out the metrics that need it."
             )
-        pixels = x.detach().float().add(1).mul(127.5).round().clamp(0, 255).byte()
+        pixels = levels(x)
         with torch.no_grad(), torch.autocast(x.device.type, enabled=False):
             return self(pixels.expand(-1, 3, -1, -1)).float()
+
+
+def levels(x: Tensor) -> Tensor:
+    """Return images in [-1, 1] as the 256 levels of a file, uint8.
+
+    Raises:
+        UserError: they are in another range, such as [0, 255], by more than `BEYOND`.
+    """
+    x = x.detach().float()
+    if x.numel() and float(x.abs().amax().nan_to_num(0, 0)) > 1 + BEYOND:  # who keeps NaN and infinity out says so
+        raise UserError(
+            f"images are from {float(x.amin()):.4g} to {float(x.amax()):.4g}, and metrics take them from -1 to 1: give "
+            "x / 127.5 - 1 of bytes, or 2 * x - 1 of numbers from 0 to 1."
+        )
+    return x.add(1).mul(127.5).round().clamp(0, 255).byte()
 
 
 def normalized(x: Tensor, colours: tuple[tuple[float, ...], tuple[float, ...]] = IMAGENET_COLOURS) -> Tensor:
