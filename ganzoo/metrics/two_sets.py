@@ -51,9 +51,10 @@ class TwoSets(KeptFeatures):
 
 
 class MMD(TwoSets):
-    """`mmd`, the unbiased square of the maximum mean discrepancy, by a Gaussian kernel of the median distance.
+    """`mmd`, the unbiased square of the maximum mean discrepancy, by a Gaussian kernel.
 
-    About 0 for equal sets, and sometimes below (Gretton et al. 2012, equation 3); at most 2.
+    About 0 for equal sets, and sometimes below (Gretton et al. 2012, equation 3); at most 2. The kernel's width is the
+    median distance of the real samples alone: all generators are measured by the same kernel.
 
     Args:
         kwargs: the options of TwoSets.
@@ -61,10 +62,16 @@ class MMD(TwoSets):
 
     asked = "mmd"
     names: ClassVar[dict[str, bool]] = {"mmd": False}
+    width: float | None = None  # of the kernel, by the last scores
+
+    def settings(self) -> dict[str, Any]:
+        """Return how the samples are drawn, and the kernel's width."""
+        return super().settings() | {"width": None if self.width is None else float(f"{self.width:.4g}")}
 
     def distance(self, x: Tensor, y: Tensor) -> float:
-        """Return the discrepancy."""
-        return two_sample.mmd(torch.cat([x, y]), torch.arange(len(x) + len(y))[None] < len(x)).item()
+        """Return the discrepancy; `x` are the real samples."""
+        self.width = two_sample.median_distance(x)
+        return two_sample.mmd(torch.cat([x, y]), torch.arange(len(x) + len(y))[None] < len(x), self.width).item()
 
 
 class EnergyDistance(TwoSets):
