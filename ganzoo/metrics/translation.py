@@ -102,7 +102,7 @@ class PairScores(Mean):
     """How near are the translations to their targets? Means over images of
 
     * `l1`: the mean absolute difference, of numbers in [-1, 1];
-    * `psnr`: the peak signal-to-noise ratio in dB;
+    * `psnr`: the peak signal-to-noise ratio in dB, at most 100: a perfect image has no infinite part in the mean;
     * `ssim`: the structural similarity, 1 for equal images (Wang et al. 2004; Gaussian window of 11 px, so the sides
       are 11 px or more).
 
@@ -122,7 +122,7 @@ class PairScores(Mean):
         """Return the three figures of each image."""
         fake, target = images[self.made], images[self.target]
         error = fake - target
-        psnr = 10 * (4 / error.square().mean((1, 2, 3))).log10()  # the peak is 2, from -1 to 1
+        psnr = 10 * (4 / error.square().mean((1, 2, 3)).clamp(min=4e-10)).log10()  # the peak is 2, from -1 to 1
         halves = fake.add(1).div(2), target.add(1).div(2)  # SSIM's constants are for numbers from 0 on
         ssim = structural_similarity_index_measure(*halves, data_range=1.0, reduction="none")
         assert isinstance(ssim, Tensor)
