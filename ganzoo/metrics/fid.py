@@ -53,6 +53,8 @@ class FID(KeptFeatures):
     def update_features(self, features: Tensor, real: bool, label: Tensor | None = None) -> None:
         """Take in the features (N, num_features) of real or generated images."""
         super().update_features(features, real, label)
+        if not len(self.fid.real_features_sum):  # the samples as they are say only now how many numbers they have
+            self.fid = Frechet(features.shape[1]).to(features.device)
         self.fid.update(features, real=real)
 
     def compute(self) -> dict[str, Tensor]:
