@@ -7,7 +7,7 @@ from torch import Tensor
 from torchmetrics.functional.image import structural_similarity_index_measure
 
 from ganzoo.metrics.base import SampleMetric
-from ganzoo.metrics.diversity import perceptual_distance
+from ganzoo.metrics.diversity import lpips_settings, perceptual_distance
 
 __all__ = ["CycleDistance", "OfDomain", "PairScores", "PairedLPIPS", "TranslationMetric", "of_domain"]
 
@@ -138,6 +138,7 @@ class PairedLPIPS(Mean):
         weights: torchvision's file of VGG16. None: the one in torch's cache.
         made: the name of what was made.
         target: the name of what it should be.
+        sha256: the first digits of the checksum of `weights`, where these are another network's on purpose.
         kwargs: the options of torchmetrics.Metric.
 
     Raises:
@@ -147,15 +148,26 @@ class PairedLPIPS(Mean):
     asked = "paired-lpips"
     scores = {"lpips": False}  # noqa: RUF012
 
-    def __init__(self, weights: str | None = None, made: str = "AtoB", target: str = "b", **kwargs: Any) -> None:
+    def __init__(
+        self,
+        weights: str | None = None,
+        made: str = "AtoB",
+        target: str = "b",
+        sha256: str | None = None,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
-        self.weights, self.made, self.target = weights, made, target
+        self.weights, self.sha256, self.made, self.target = weights, sha256, made, target
         self.distance: list[Any] = []  # in a list, so that no checkpoint has it
+
+    def settings(self) -> dict[str, Any]:
+        """Return what LPIPS is."""
+        return lpips_settings(self.weights)
 
     def prepare(self) -> None:
         """Get the weights."""
         if not self.distance:
-            self.distance.append(perceptual_distance(self.weights))
+            self.distance.append(perceptual_distance(self.weights, self.sha256))
 
     def figures(self, images: dict[str, Tensor]) -> list[Tensor]:
         """Return the distance of each translation."""
