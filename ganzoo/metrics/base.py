@@ -40,6 +40,9 @@ class SampleMetric(Metric):
     """On how many generated samples its scores stay as they are with another draw. 0: as many as there are real ones,
     because it is dear, or because a protocol says so."""
 
+    packages: ClassVar[tuple[str, ...]] = ()
+    """The packages whose versions have a say in its figures, beside torch and torchmetrics."""
+
     full_state_update = False
 
     def meet(self, data: Any) -> None:

@@ -100,6 +100,7 @@ class WassersteinDistance(TwoSets):
     """
 
     asked = "wasserstein"
+    packages = ("scipy",)
     names: ClassVar[dict[str, bool]] = {"wasserstein": False}
 
     def distance(self, x: Tensor, y: Tensor) -> float:
@@ -117,6 +118,7 @@ class ClassifierTest(TwoSets):
     """
 
     asked = "c2st"
+    packages = ("scikit-learn",)
     names: ClassVar[dict[str, None]] = {"c2st": None}
     least = 4  # two to learn from, two to try on
 
