@@ -128,7 +128,7 @@ def options_of(extractor: Extractor) -> dict[str, Any]:
 
     Those of ganzoo's own, and of torch's layers, are known: their facts and weights say what there is to say.
     """
-    found = {}
+    found: dict[str, Any] = {}
     for where, module in extractor.named_modules():
         if type(module).__module__.partition(".")[0] not in ("ganzoo", "torch", "torchvision", "timm"):
             plain = {name: value for name, value in vars(module).items() if not name.startswith("_") and simple(value)}
