@@ -8,6 +8,7 @@ from typing import Any
 from ganzoo.cli.arguments import complete
 from ganzoo.cli.fit import GanzooCLI, ParsingCLI, lightning
 from ganzoo.cli.taken import lost_options
+from ganzoo.runs.callbacks.checkpoints import main_of
 from ganzoo.runs.experiments import find_experiment
 from ganzoo.system.errors import UserError
 from ganzoo.system.near import nearest
@@ -73,7 +74,7 @@ def read_sweep(file: str) -> dict[str, Any]:
     return sweep
 
 
-def scores_of_run(run: GanzooCLI) -> dict[str, bool]:
+def scores_of_run(run: GanzooCLI) -> dict[str, bool | None]:
     """Return the scores that a parsed run will report, `val/...`, the main one first, and whether higher is better."""
     run.model.check_data(run.datamodule)
     if run.config["fit"]["trainer"]["limit_val_batches"] == 0:
@@ -81,17 +82,19 @@ def scores_of_run(run: GanzooCLI) -> dict[str, bool]:
     return {f"val/{name}": higher for name, higher in run.model.validation.scores_on(run.datamodule).items()}
 
 
-def check_metric(file: str, sweep: dict[str, Any], known: dict[str, bool], monitor: str | None) -> None:
+def check_metric(file: str, sweep: dict[str, Any], known: dict[str, bool | None], monitor: str | None) -> None:
     """Refuse a metric that a run does not report: a sweep without one waits for ever. `known` are the run's scores."""
     metric = sweep.get("metric")
     if metric is None and sweep["method"] != "bayes":
         return
     if monitor == "auto":
-        monitor = next(iter(known), None)
+        monitor = main_of(known)
     found = metric if isinstance(metric, dict) else {}
     if monitor not in known:
         there_are = f"there are: {', '.join(known)}" if known else "it never validates"
         raise UserError(f"{file}: checkpoint.monitor is {monitor}, which the run does not report; {there_are}.")
+    if known[monitor] is None:
+        raise UserError(f"{file}: checkpoint.monitor is {monitor}, and neither more nor less of it is best.")
     if found.get("name") != f"{monitor}_best":
         raise UserError(
             f"{file}: metric.name is {found.get('name')}; the runs report {monitor}_best, the best value so far "

@@ -62,11 +62,11 @@ class Validation:
         return RealFeatures(self.recipes.content(data), (trainer.global_rank, trainer.world_size))
 
     @property
-    def scores(self) -> dict[str, bool]:
-        """The scores of a validation by name, the main one first, and whether a higher value is the better one."""
+    def scores(self) -> dict[str, bool | None]:
+        """The scores of a validation by name, the main one first, and whether a higher one is better; None: neither."""
         return scores_of(self.metrics)
 
-    def scores_on(self, data: Any) -> dict[str, bool]:
+    def scores_on(self, data: Any) -> dict[str, bool | None]:
         """Return what `scores` will be on a DataModule, which need not be set up: nothing is read, built or trained."""
         return scores_of(self.game.new_metrics(data))
 
@@ -172,7 +172,7 @@ def looks_at_real(metric: SampleMetric) -> bool:
     return any(isinstance(part, FeatureMetric) and part.needs_real for part in metric.modules())
 
 
-def scores_of(metrics: Iterable[SampleMetric]) -> dict[str, bool]:
+def scores_of(metrics: Iterable[SampleMetric]) -> dict[str, bool | None]:
     """Return the scores of metrics by name, in order, and whether a higher value is the better one."""
     return {name: higher for metric in metrics for name, higher in metric.scores.items()}
 

@@ -9,6 +9,7 @@ from torchmetrics.utilities import dim_zero_cat
 
 from ganzoo.metrics.base import SampleMetric
 from ganzoo.metrics.judge import seen_small, trained
+from ganzoo.networks.frozen.extractor import levels
 from ganzoo.system.errors import UserError
 
 __all__ = ["AccuracyScore"]
@@ -58,7 +59,7 @@ class AccuracyScore(SampleMetric):
             raise UserError(f"cas needs {whose} images with a label each: it is for models of classes.")
         if not x.isfinite().all():
             raise ValueError(f"{whose} images hold NaN or infinity: they have no score")
-        small = seen_small(x.detach().float()).add(1).mul(127.5).round().clamp(0, 255).byte()
+        small = levels(seen_small(x.detach().float()))
         which = "real" if real else "fake"
         getattr(self, which).append(small.cpu())  # the classifier is so small that a CPU does
         getattr(self, f"{which}_labels").append(label.cpu())

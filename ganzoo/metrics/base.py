@@ -20,8 +20,10 @@ class SampleMetric(Metric):
     `prepare`.
     """
 
-    scores: ClassVar[dict[str, bool]] = {}
+    scores: ClassVar[Mapping[str, bool | None]] = {}
     """The names that `compute` returns, the main one first, and whether a higher value is the better one.
+
+    None: neither is, as of a share that is best at 1/2. It is read, and nothing is ranked by it.
 
     A name that ends in `_std` is the deviation of the score before it, and nothing to rank by."""
 
@@ -37,6 +39,9 @@ class SampleMetric(Metric):
     enough: ClassVar[int] = 0
     """On how many generated samples its scores stay as they are with another draw. 0: as many as there are real ones,
     because it is dear, or because a protocol says so."""
+
+    packages: ClassVar[tuple[str, ...]] = ()
+    """The packages whose versions have a say in its figures, beside torch and torchmetrics."""
 
     full_state_update = False
 

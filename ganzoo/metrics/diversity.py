@@ -1,5 +1,6 @@
 """How much do samples differ from one another? By LPIPS between all pairs, and by MS-SSIM between some."""
 
+import os
 from typing import Any, ClassVar
 
 import torch
@@ -8,17 +9,20 @@ from torchmetrics.functional.image import multiscale_structural_similarity_index
 from torchmetrics.utilities import dim_zero_cat
 
 from ganzoo.metrics.base import SampleMetric
-from ganzoo.networks.frozen.lpips import FILE, LPIPS, cached_vgg16
+from ganzoo.networks.frozen.extractor import check_weights, checksum_of, levels
+from ganzoo.networks.frozen.lpips import FILE, LPIPS, RESIZE, SHA256, cached_vgg16
 from ganzoo.system.errors import UserError
 
-__all__ = ["MSSSIM", "Diversity", "perceptual_distance"]
+__all__ = ["MSSSIM", "Diversity", "lpips_settings", "perceptual_distance"]
 
 WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)  # of the scales, the finest first: Wang et al. 2003
 WINDOW = 11  # px
 
 
-def perceptual_distance(weights: str | None) -> LPIPS:
+def perceptual_distance(weights: str | None, sha256: str | None = None) -> LPIPS:
     """Return LPIPS by torchvision's file of VGG16; None: the one in torch's cache.
+
+    `sha256`: the first digits of the checksum of `weights`, where these are another network's on purpose.
 
     Raises:
         UserError: there is none: nothing is fetched; or it is another.
@@ -29,7 +33,16 @@ def perceptual_distance(weights: str | None) -> LPIPS:
             f"https://download.pytorch.org/models/{FILE} and give its path: --lpips FILE of evaluate, "
             "or the metric's `weights`."
         )
+    if os.path.isfile(path):
+        check_weights(path, SHA256, f"torchvision's {FILE}", sha256)
     return LPIPS(path)
+
+
+def lpips_settings(weights: str | None) -> dict[str, Any]:
+    """Return by which weights LPIPS measures, and how it resizes images."""
+    path = weights or cached_vgg16()
+    known = path is not None and os.path.isfile(path)
+    return {"lpips": checksum_of(str(path)) if known else None, "resize": RESIZE}
 
 
 class Diversity(SampleMetric):
@@ -43,6 +56,7 @@ class Diversity(SampleMetric):
 
     Args:
         weights: torchvision's file of VGG16. None: the one in torch's cache.
+        sha256: the first digits of the checksum of `weights`, where these are another network's on purpose.
         kwargs: the options of torchmetrics.Metric.
 
     Raises:
@@ -58,9 +72,9 @@ class Diversity(SampleMetric):
     within: Tensor
     groups: Tensor
 
-    def __init__(self, weights: str | None = None, **kwargs: Any) -> None:
+    def __init__(self, weights: str | None = None, sha256: str | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.weights = weights
+        self.weights, self.sha256 = weights, sha256
         self.distance: list[LPIPS] = []  # in a list, so that no checkpoint has it
         self.add_state("total", [], dist_reduce_fx="cat")  # one row: the sum of the features
         for name in ("squares", "within"):
@@ -68,10 +82,14 @@ class Diversity(SampleMetric):
         for name in ("count", "groups"):
             self.add_state(name, torch.zeros((), dtype=torch.long), dist_reduce_fx="sum")
 
+    def settings(self) -> dict[str, Any]:
+        """Return what LPIPS is."""
+        return lpips_settings(self.weights)
+
     def prepare(self) -> None:
         """Get the weights."""
         if not self.distance:
-            self.distance.append(perceptual_distance(self.weights))
+            self.distance.append(perceptual_distance(self.weights, self.sha256))
 
     def update(self, x: Tensor, real: bool, label: Tensor | None = None) -> None:
         """Take in generated images (N, C, H, W) in [-1, 1], or sets of K that belong together, (N, K, C, H, W)."""
@@ -168,7 +186,7 @@ class MSSSIM(SampleMetric):
         before = sum(map(len, self.rows))
         rows = here + world * torch.arange(before, before + len(x), device=x.device)
         kept = rows < 2 * self.pairs
-        self.images.append(x.detach()[kept].float().add(1).mul(127.5).round().clamp(0, 255).byte())
+        self.images.append(levels(x)[kept])
         self.rows.append(rows[kept])
 
     def compute(self) -> dict[str, Tensor]:

@@ -1,6 +1,6 @@
 """Metrics of features: a batch goes through the feature extractor once, for all metrics together."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager
 from typing import Any, ClassVar
 
@@ -84,8 +84,9 @@ class FeatureMetric(SampleMetric):
         ValueError: samples or features that are not finite.
     """
 
-    names: ClassVar[dict[str, bool]] = {}
-    """The scores' names by the default extractor, the main one first, and whether a higher value is the better one.
+    names: ClassVar[Mapping[str, bool | None]] = {}
+    """The scores' names by the default extractor, the main one first, and whether a higher value is the better one
+    (None: neither is).
     `scores` adds the suffix of another extractor, for its figures are others."""
 
     needs_real: ClassVar[bool] = True

@@ -22,7 +22,7 @@ class FID(KeptFeatures):
       [0, inf). Few images bias it upwards, so figures compare only at equal numbers.
     * `kid`: the squared maximum mean discrepancy with a cubic kernel (Binkowski et al. 2018), without bias, so about
       0, or a little below, for equal sets. The mean of 100 subsets of at most 1,000 images, drawn with a fixed seed;
-      `kid_std` is the standard deviation over the subsets.
+      `kid_std` is the standard deviation over the subsets, NaN where a set has no more than one of them.
 
     With another extractor than Inception the scores have other names, for they are other figures.
 
@@ -46,12 +46,15 @@ class FID(KeptFeatures):
         self.fid = Frechet(self.extractor.num_features)
 
     def settings(self) -> dict[str, Any]:
-        """Return the options of KID's subsets."""
-        return {"subsets": SUBSETS, "subset_size": SIZE, "seed": self.seed}
+        """Return the options of KID's subsets; their size is that of the smaller set, if this is less."""
+        size = min(SIZE, *self.seen) if all(self.seen) else SIZE
+        return {"subsets": SUBSETS, "subset_size": size, "seed": self.seed}
 
     def update_features(self, features: Tensor, real: bool, label: Tensor | None = None) -> None:
         """Take in the features (N, num_features) of real or generated images."""
         super().update_features(features, real, label)
+        if not len(self.fid.real_features_sum):  # the samples as they are say only now how many numbers they have
+            self.fid = Frechet(features.shape[1]).to(features.device)
         self.fid.update(features, real=real)
 
     def compute(self) -> dict[str, Tensor]:

@@ -13,12 +13,14 @@ SUBSETS, SIZE = 100, 1000  # subsets of KID, and their images: those of the auth
 def kernel_distance(x: Tensor, y: Tensor, seed: int = 0) -> tuple[Tensor, Tensor]:
     """Return KID of features x (N, F) and y (M, F): the mean over random subsets, and the standard deviation.
 
-    There are `SUBSETS` of `SIZE` samples, or of as many as the smaller set has.
+    There are `SUBSETS` of `SIZE` samples, or of as many as the smaller set has. Then each subset is all of a set, and
+    the deviation is NaN: it would say nothing of another draw.
     """
     size, generator = min(SIZE, len(x), len(y)), torch.Generator().manual_seed(seed)
     rows = [(drawn(len(x), size, generator), drawn(len(y), size, generator)) for _ in range(SUBSETS)]
     distances = kernel_distances(x, y, *(torch.stack(side) for side in zip(*rows, strict=True)))
-    return distances.mean().float(), distances.std(unbiased=False).float()
+    deviation = distances.std(unbiased=False) if size < min(len(x), len(y)) else distances.new_tensor(torch.nan)
+    return distances.mean().float(), deviation.float()
 
 
 def drawn(num: int, size: int, generator: torch.Generator) -> Tensor:

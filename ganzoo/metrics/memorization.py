@@ -71,7 +71,7 @@ class Memorization(KeptFeatures):
 
     asked = "memorization"
     held_out = True  # its real images are none of the training, whatever other metrics compare with
-    names: ClassVar[dict[str, bool]] = {"memorized": False, "authentic": True, "c_t": True}
+    names: ClassVar[dict[str, None]] = {"memorized": None, "authentic": None, "c_t": None}  # best in the middle
     near: list[Tensor]
     near_images: list[Tensor]
 
@@ -83,6 +83,7 @@ class Memorization(KeptFeatures):
         self.num_closest = num_closest
         self.known: Tensor | None = None  # the features of the training images around their mean, (N, F)
         self.middle: Tensor | None = None  # their mean, (F,)
+        self.content: str | None = None  # the checksum of the training images, if their set knows it
         self.found: list[Closest] = []
         self.add_state("near", [], dist_reduce_fx="cat")  # of the closest: distance and number of the training image
         self.add_state("near_images", [], dist_reduce_fx="cat")
@@ -93,6 +94,11 @@ class Memorization(KeptFeatures):
         if self.trained_on.images is None:
             self.trained_on = Training(getattr(data, "train", None), data)
 
+    def settings(self) -> dict[str, Any]:
+        """Return which training images are meant: how many, and their checksum."""
+        train = self.trained_on.images
+        return {"train": 0 if train is None else len(train), "train_checksum": self.content}
+
     def prepare(self) -> None:
         """Get the extractor's weights, and what it sees in the training images; each rank looks at its share."""
         super().prepare()
@@ -100,6 +106,8 @@ class Memorization(KeptFeatures):
             features = self.training_features()
             self.middle = features.mean(0)
             self.known = features - self.middle
+            if hasattr(self.trained_on.images, "checksum"):
+                self.content = self.trained_on.images.checksum()
 
     def training_features(self) -> Tensor:
         """Return the features (N, F) of all training images.

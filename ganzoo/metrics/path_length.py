@@ -7,7 +7,7 @@ from torch import Tensor
 from torchmetrics.utilities import dim_zero_cat
 
 from ganzoo.metrics.base import SampleMetric
-from ganzoo.metrics.diversity import perceptual_distance
+from ganzoo.metrics.diversity import lpips_settings, perceptual_distance
 from ganzoo.system.errors import UserError
 
 __all__ = ["EPSILON", "PathLength", "path_length"]
@@ -24,6 +24,7 @@ class PathLength(SampleMetric):
 
     Args:
         weights: torchvision's file of VGG16, for LPIPS. None: the one in torch's cache.
+        sha256: the first digits of the checksum of `weights`, where these are another network's on purpose.
         epsilon: the step, as a share of the path.
         kwargs: the options of torchmetrics.Metric.
 
@@ -35,21 +36,24 @@ class PathLength(SampleMetric):
     scores: ClassVar[dict[str, bool]] = {"ppl": False}
     lengths: list[Tensor]
 
-    def __init__(self, weights: str | None = None, epsilon: float = EPSILON, **kwargs: Any) -> None:
+    def __init__(
+        self, weights: str | None = None, epsilon: float = EPSILON, sha256: str | None = None, **kwargs: Any
+    ) -> None:
         super().__init__(**kwargs)
-        self.weights, self.epsilon = weights, epsilon
+        self.weights, self.epsilon, self.sha256 = weights, epsilon, sha256
         self.space = ""  # of the paths: `z` or `w`, as whoever gives the pairs says
         self.distance: list[Any] = []  # in a list, so that no checkpoint has it
         self.add_state("lengths", [], dist_reduce_fx="cat")
 
     def settings(self) -> dict[str, Any]:
-        """Return the step, the share that is left out, and the space of the paths where it is known."""
-        return {"epsilon": self.epsilon, "rejected": REJECTED} | ({"space": self.space} if self.space else {})
+        """Return what LPIPS is, the step, the share that is left out, and the space of the paths where it is known."""
+        known = {"space": self.space} if self.space else {}
+        return lpips_settings(self.weights) | {"epsilon": self.epsilon, "rejected": REJECTED} | known
 
     def prepare(self) -> None:
         """Get the weights."""
         if not self.distance:
-            self.distance.append(perceptual_distance(self.weights))
+            self.distance.append(perceptual_distance(self.weights, self.sha256))
 
     def update(self, x: Tensor, real: bool, label: Tensor | None = None) -> None:
         """Refuse generated samples: they have no paths. Real ones are not asked."""

@@ -1,5 +1,6 @@
 """Are samples like real ones, and do they show all that is real? Precision, recall, density and coverage."""
 
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from torch import Tensor
@@ -38,7 +39,7 @@ class PRDC(KeptFeatures):
     """
 
     asked = "prdc"
-    names: ClassVar[dict[str, bool]] = {"precision": True, "recall": True, "density": True, "coverage": True}
+    names: ClassVar[Mapping[str, bool | None]] = {"precision": True, "recall": True, "density": None, "coverage": True}
 
     def __init__(
         self, extractor: Extractor | None = None, k: int | None = 3, density_k: int | None = 5, **kwargs: Any
@@ -74,7 +75,7 @@ class PrecisionRecall(PRDC):
     """
 
     asked = "pr"
-    names: ClassVar[dict[str, bool]] = {"precision": True, "recall": True}
+    names: ClassVar[Mapping[str, bool | None]] = {"precision": True, "recall": True}
 
     def __init__(self, extractor: Extractor | None = None, k: int = 3, **kwargs: Any) -> None:
         super().__init__(extractor, k, None, **kwargs)
@@ -90,7 +91,7 @@ class DensityCoverage(PRDC):
     """
 
     asked = "dc"
-    names: ClassVar[dict[str, bool]] = {"density": True, "coverage": True}
+    names: ClassVar[Mapping[str, bool | None]] = {"density": None, "coverage": True}
 
     def __init__(self, extractor: Extractor | None = None, k: int = 5, **kwargs: Any) -> None:
         super().__init__(extractor, None, k, **kwargs)

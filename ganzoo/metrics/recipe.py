@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Literal
@@ -82,7 +82,7 @@ def recipes_of(
             "weights": weights,
             "seed": seed,
             "precision": precision,
-            "versions": versions(),
+            "versions": versions(packages_of(metric)),
         }
         for score in metric.scores
     }
@@ -96,10 +96,15 @@ def extractor_in(metric: Any) -> Any:
     return next((part.extractor for part in metric.modules() if hasattr(part, "extractor")), None)
 
 
-def versions() -> dict[str, str]:
-    """Return the versions of the packages that compute scores."""
+def packages_of(metric: SampleMetric) -> list[str]:
+    """Return the packages that a metric, those in it, and its extractor are made with."""
+    return [package for part in metric.modules() for package in getattr(part, "packages", ())]
+
+
+def versions(more: Iterable[str] = ()) -> dict[str, str]:
+    """Return the versions of the packages that compute scores, and of more."""
     found = {}
-    for package in PACKAGES:
+    for package in dict.fromkeys([*PACKAGES, *more]):
         try:
             found[package] = version(package)
         except PackageNotFoundError:  # the source alone, on the path

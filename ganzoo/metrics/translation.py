@@ -7,7 +7,7 @@ from torch import Tensor
 from torchmetrics.functional.image import structural_similarity_index_measure
 
 from ganzoo.metrics.base import SampleMetric
-from ganzoo.metrics.diversity import perceptual_distance
+from ganzoo.metrics.diversity import lpips_settings, perceptual_distance
 
 __all__ = ["CycleDistance", "OfDomain", "PairScores", "PairedLPIPS", "TranslationMetric", "of_domain"]
 
@@ -102,7 +102,7 @@ class PairScores(Mean):
     """How near are the translations to their targets? Means over images of
 
     * `l1`: the mean absolute difference, of numbers in [-1, 1];
-    * `psnr`: the peak signal-to-noise ratio in dB;
+    * `psnr`: the peak signal-to-noise ratio in dB, at most 100: a perfect image has no infinite part in the mean;
     * `ssim`: the structural similarity, 1 for equal images (Wang et al. 2004; Gaussian window of 11 px, so the sides
       are 11 px or more).
 
@@ -122,7 +122,7 @@ class PairScores(Mean):
         """Return the three figures of each image."""
         fake, target = images[self.made], images[self.target]
         error = fake - target
-        psnr = 10 * (4 / error.square().mean((1, 2, 3))).log10()  # the peak is 2, from -1 to 1
+        psnr = 10 * (4 / error.square().mean((1, 2, 3)).clamp(min=4e-10)).log10()  # the peak is 2, from -1 to 1
         halves = fake.add(1).div(2), target.add(1).div(2)  # SSIM's constants are for numbers from 0 on
         ssim = structural_similarity_index_measure(*halves, data_range=1.0, reduction="none")
         assert isinstance(ssim, Tensor)
@@ -138,6 +138,7 @@ class PairedLPIPS(Mean):
         weights: torchvision's file of VGG16. None: the one in torch's cache.
         made: the name of what was made.
         target: the name of what it should be.
+        sha256: the first digits of the checksum of `weights`, where these are another network's on purpose.
         kwargs: the options of torchmetrics.Metric.
 
     Raises:
@@ -147,15 +148,26 @@ class PairedLPIPS(Mean):
     asked = "paired-lpips"
     scores = {"lpips": False}  # noqa: RUF012
 
-    def __init__(self, weights: str | None = None, made: str = "AtoB", target: str = "b", **kwargs: Any) -> None:
+    def __init__(
+        self,
+        weights: str | None = None,
+        made: str = "AtoB",
+        target: str = "b",
+        sha256: str | None = None,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
-        self.weights, self.made, self.target = weights, made, target
+        self.weights, self.sha256, self.made, self.target = weights, sha256, made, target
         self.distance: list[Any] = []  # in a list, so that no checkpoint has it
+
+    def settings(self) -> dict[str, Any]:
+        """Return what LPIPS is."""
+        return lpips_settings(self.weights)
 
     def prepare(self) -> None:
         """Get the weights."""
         if not self.distance:
-            self.distance.append(perceptual_distance(self.weights))
+            self.distance.append(perceptual_distance(self.weights, self.sha256))
 
     def figures(self, images: dict[str, Tensor]) -> list[Tensor]:
         """Return the distance of each translation."""

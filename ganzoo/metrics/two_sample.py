@@ -78,19 +78,23 @@ def variance_difference(pooled: Tensor, first: Tensor) -> Tensor:
     return (var_x - var_y).norm(dim=1)
 
 
-def mmd(pooled: Tensor, first: Tensor) -> Tensor:
+def mmd(pooled: Tensor, first: Tensor, width: float | None = None) -> Tensor:
     """The unbiased square of the maximum mean discrepancy, (S,): Gretton et al. 2012, equation 3.
 
     E k(x, x') + E k(y, y') - 2 E k(x, y) over different samples, for the kernel k(a, b) = exp(-|a - b|^2 / 2 s^2);
-    s is the median distance of the pooled samples (section 8). 0 only for equal distributions, but its estimate may be
-    negative.
+    s is the median distance of the pooled samples (section 8), as a test needs it, or the `width`. 0 only
+    for equal distributions, but its estimate may be negative.
     """
     distance = torch.cdist(pooled, pooled)
-    pairs = torch.triu_indices(len(pooled), len(pooled), offset=1)
-    bandwidth = distance[pairs[0], pairs[1]].median().clamp_min(torch.finfo(distance.dtype).tiny)
+    bandwidth = median_distance(pooled) if width is None else width
     xx, yy, xy = block_sums((-(distance / bandwidth).square() / 2).exp(), first)
     n, m = sizes(first)
     return (xx - n) / (n * (n - 1)) + (yy - m) / (m * (m - 1)) - 2 * xy / (n * m)  # k(x, x) = 1: n of them in xx
+
+
+def median_distance(x: Tensor) -> float:
+    """Return the median distance of two different samples (N, D), at least a tiny number."""
+    return max(torch.pdist(x).median().item(), torch.finfo(x.dtype).tiny)
 
 
 def energy_distance(pooled: Tensor, first: Tensor) -> Tensor:

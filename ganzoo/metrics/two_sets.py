@@ -51,9 +51,10 @@ class TwoSets(KeptFeatures):
 
 
 class MMD(TwoSets):
-    """`mmd`, the unbiased square of the maximum mean discrepancy, by a Gaussian kernel of the median distance.
+    """`mmd`, the unbiased square of the maximum mean discrepancy, by a Gaussian kernel.
 
-    About 0 for equal sets, and sometimes below (Gretton et al. 2012, equation 3); at most 2.
+    About 0 for equal sets, and sometimes below (Gretton et al. 2012, equation 3); at most 2. The kernel's width is the
+    median distance of the real samples alone: all generators are measured by the same kernel.
 
     Args:
         kwargs: the options of TwoSets.
@@ -61,10 +62,16 @@ class MMD(TwoSets):
 
     asked = "mmd"
     names: ClassVar[dict[str, bool]] = {"mmd": False}
+    width: float | None = None  # of the kernel, by the last scores
+
+    def settings(self) -> dict[str, Any]:
+        """Return how the samples are drawn, and the kernel's width."""
+        return super().settings() | {"width": None if self.width is None else float(f"{self.width:.4g}")}
 
     def distance(self, x: Tensor, y: Tensor) -> float:
-        """Return the discrepancy."""
-        return two_sample.mmd(torch.cat([x, y]), torch.arange(len(x) + len(y))[None] < len(x)).item()
+        """Return the discrepancy; `x` are the real samples."""
+        self.width = two_sample.median_distance(x)
+        return two_sample.mmd(torch.cat([x, y]), torch.arange(len(x) + len(y))[None] < len(x), self.width).item()
 
 
 class EnergyDistance(TwoSets):
@@ -93,6 +100,7 @@ class WassersteinDistance(TwoSets):
     """
 
     asked = "wasserstein"
+    packages = ("scipy",)
     names: ClassVar[dict[str, bool]] = {"wasserstein": False}
 
     def distance(self, x: Tensor, y: Tensor) -> float:
@@ -110,7 +118,8 @@ class ClassifierTest(TwoSets):
     """
 
     asked = "c2st"
-    names: ClassVar[dict[str, bool]] = {"c2st": False}
+    packages = ("scikit-learn",)
+    names: ClassVar[dict[str, None]] = {"c2st": None}
     least = 4  # two to learn from, two to try on
 
     def distance(self, x: Tensor, y: Tensor) -> float:

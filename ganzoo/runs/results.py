@@ -241,7 +241,7 @@ def curves_in(path: Path) -> tuple[dict[str, Curve], int, int]:
             for name, value in values.items():
                 if abs(value) <= HIGHEST:  # so it is not NaN
                     curves.setdefault(harmless(name), {})[step] = value
-                else:
+                elif "_std" not in name:  # a deviation that is not known
                     odd += 1
     return {name: sorted(curve.items()) for name, curve in curves.items()}, spoiled, odd
 

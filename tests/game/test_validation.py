@@ -187,6 +187,18 @@ def test_the_deviation_of_a_score_has_no_best():
     assert without_deviations(suffixed) == {"val/kid_means": False}
 
 
+def test_nothing_is_kept_by_a_score_that_is_best_in_the_middle():
+    scores = {"c_t": None, "fid": False}
+    checkpoints = Checkpoints()
+    checkpoints.look_up(scores)
+    assert (checkpoints.monitor, checkpoints.higher) == ("val/fid", {"val/fid": False})
+    with pytest.raises(UserError, match="val/c_t, and neither more nor less of it is best: name one of val/fid"):
+        Checkpoints(monitor="val/c_t").look_up(scores)
+    alone = Checkpoints()
+    alone.look_up({"c_t": None})
+    assert (alone.monitor, alone.higher) == (None, {})
+
+
 def test_a_checkpoint_of_an_earlier_version_knows_its_best_and_not_its_round():
     saver = Checkpoints(monitor="val/modes")
     saver.load_state_dict({"best": 7.0, "monitor": "val/modes"})

@@ -1,14 +1,16 @@
 """Diversity: the variance is the mean over all pairs; and structural similarity of pairs."""
 
 import itertools
+from pathlib import Path
 
 import pytest
 import torch
 from torchmetrics.functional.image import multiscale_structural_similarity_index_measure
 
-from ganzoo.metrics import MSSSIM, Diversity, PathLength
+from ganzoo.metrics import MSSSIM, Diversity, PairedLPIPS, PathLength
 from ganzoo.networks.frozen import lpips
 from ganzoo.system.errors import UserError
+from ganzoo.system.files import sha256
 
 
 @pytest.fixture(scope="module")
@@ -46,14 +48,14 @@ def test_the_mean_over_all_pairs_is_twice_the_variance():
 
 @pytest.mark.slow  # VGG16 is built
 def test_lpips_of_pairs_sets_and_paths(weights):
-    x, metric = images(4), Diversity(weights)
+    x, metric = images(4), Diversity(weights, sha256(Path(weights)))
     for part in x.split(3):
         metric.update(part, real=False)
     distance = metric.distance[0]
     pairs = [distance(x[i : i + 1], x[j : j + 1]).item() for i, j in itertools.combinations(range(4), 2)]
 
     def diversity(*shown: torch.Tensor) -> float:
-        metrics = [Diversity(weights) for _ in shown]
+        metrics = [Diversity(weights, sha256(Path(weights))) for _ in shown]
         for one, part in zip(metrics, shown, strict=True):
             one.distance.append(distance)
             one.update(part, real=False)
@@ -68,7 +70,7 @@ def test_lpips_of_pairs_sets_and_paths(weights):
     two_of_each = x.view(2, 2, 3, 64, 64)  # two images with two translations each
     assert diversity(two_of_each) == pytest.approx((pairs[0] + pairs[5]) / 2, rel=1e-4)
 
-    path = PathLength(weights, epsilon=0.1)
+    path = PathLength(weights, 0.1, sha256(Path(weights)))
     path.distance.append(distance)
     further = (x + 0.01 * images(4, 1)).clamp(-1, 1)
     for a, b in zip(x.split(3), further.split(3), strict=True):
@@ -77,6 +79,14 @@ def test_lpips_of_pairs_sets_and_paths(weights):
     assert path.compute()["ppl"].item() == pytest.approx(sum(lengths) / 4, rel=1e-4)  # of four none is left out
     with pytest.raises(UserError, match="ppl is asked of a model's paths"):
         path.update(x, real=False)
+
+
+def test_other_weights_are_refused_and_the_recipe_says_which(weights):
+    digits = sha256(Path(weights))[:16]
+    for metric in (Diversity(weights), PathLength(weights), PairedLPIPS(weights)):
+        assert metric.settings()["lpips"] == digits
+        with pytest.raises(UserError, match=f"has the checksum {digits}, and torchvision's vgg16.* has 397923af"):
+            metric.prepare()
 
 
 def test_without_weights_the_remedy_is_told(monkeypatch, tmp_path):

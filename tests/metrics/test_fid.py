@@ -1,5 +1,6 @@
 """FID and KID against their formulas, written out by hand."""
 
+import math
 from urllib.error import URLError
 
 import numpy as np
@@ -9,9 +10,9 @@ import torch
 from fakes import Means
 
 from ganzoo.data import Toy2D
-from ganzoo.metrics import FID, Inception, OfDomain, PairScores
+from ganzoo.metrics import FID, Inception, OfDomain, PairScores, kernel
 from ganzoo.models import CycleGAN, Pix2Pix
-from ganzoo.networks.frozen import inception
+from ganzoo.networks.frozen import Samples, inception
 from ganzoo.system.errors import UserError
 from ganzoo.system.files import sha256
 
@@ -53,13 +54,33 @@ def test_fid_is_equation_6_and_kid_the_unbiased_discrepancy():
 def test_equal_sets_are_at_0_and_the_figures_are_the_same_each_time():
     x, before = images(0), torch.get_rng_state()
     assert measured(x, x.clone())["fid_means"] == pytest.approx(0, abs=1e-4)
-    assert measured(x, images(1, n=30)) == measured(x, images(1, n=30))  # KID's subsets are drawn
+    assert measured(x, images(1, n=30)) == pytest.approx(
+        measured(x, images(1, n=30)), nan_ok=True
+    )  # KID's subsets are drawn
     assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_the_deviation_of_kid_is_unknown_where_a_set_is_the_subset(monkeypatch):
+    metric = FID(Means())
+    metric.update(images(0), real=True)
+    metric.update(images(1, n=30), real=False)
+    assert math.isnan(metric.compute()["kid_std_means"])
+    assert metric.settings()["subset_size"] == 30
+    monkeypatch.setattr(kernel, "SIZE", 20)
+    assert measured(images(0), images(1, n=30))["kid_std_means"] > 0
+
+
+def test_samples_as_they_are_need_no_data_that_know_their_size():
+    metric = FID(Samples())
+    for is_real, seed in ((True, 0), (False, 1)):
+        metric.update(images(seed), real=is_real)
+    assert metric.compute()["fid_samples"] > 0
 
 
 def test_grey_images_are_grey_rgb():
     real, fake = images(0, channels=1), images(1, channels=1, shift=0.2)
-    assert measured(real, fake) == measured(real.expand(-1, 3, -1, -1), fake.expand(-1, 3, -1, -1))
+    grey, colour = measured(real, fake), measured(real.expand(-1, 3, -1, -1), fake.expand(-1, 3, -1, -1))
+    assert grey == pytest.approx(colour, nan_ok=True)
 
 
 def test_a_reset_keeps_the_real_ones_and_forget_does_not():
@@ -69,7 +90,8 @@ def test_a_reset_keeps_the_real_ones_and_forget_does_not():
     metric.compute()
     metric.reset()
     metric.update(images(2, shift=0.2), real=False)
-    assert {k: float(v) for k, v in metric.compute().items()} == measured(real, images(2, shift=0.2))
+    found = {k: float(v) for k, v in metric.compute().items()}
+    assert found == pytest.approx(measured(real, images(2, shift=0.2)), nan_ok=True)
     metric.forget()
     metric.update(images(2), real=False)
     with pytest.raises(UserError, match="0 real and 40 generated"):

@@ -51,6 +51,14 @@ def test_new_samples_are_as_near_to_both_whatever_their_numbers():
     assert 0.5 < found["authentic"] < 0.9
 
 
+def test_the_settings_say_which_training_images():
+    metric = Memorization(Samples(), TensorSet(image=TRAIN.add(1).mul(127.5).byte()))
+    metric.prepare()
+    assert metric.settings() == {"train": 400, "train_checksum": metric.trained_on.images.checksum()}
+    assert len(metric.settings()["train_checksum"]) == 16
+    assert judged(TRAIN)[1].settings() == {"train": 400, "train_checksum": None}  # a set of one's own
+
+
 def test_copies_are_found_even_if_they_are_not_exact():
     exact, _ = judged(TRAIN[:200])
     assert exact["memorized"] == 1

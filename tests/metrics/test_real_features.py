@@ -56,6 +56,19 @@ def looked(content, extractor, x, part=(0, 1), batch=4, save=True, name="image")
     return torch.cat(found), seen
 
 
+def test_an_option_of_one_s_own_extractor_is_another_file():
+    class Own(Weighted):
+        def __init__(self, layer):
+            super().__init__()
+            self.layer = layer
+
+    assert Own(1).facts()["options"] == {"layer": 1}
+    assert "options" not in Weighted().facts()
+    for layer in (0, 1):
+        assert looked("set", Own(layer), images())[1] == 10
+        assert looked("set", Own(layer), images())[1] == 0
+
+
 def test_the_second_look_needs_no_extractor():
     first, seen = looked("set", Means(), images())
     assert seen == 10

@@ -8,7 +8,7 @@ import pytest
 from fakes import Means
 
 from ganzoo import UserError
-from ganzoo.metrics import FID, Extractor, Judge, SlicedWassersteinDistance
+from ganzoo.metrics import FID, ClassifierTest, Extractor, Judge, SlicedWassersteinDistance
 from ganzoo.metrics.recipe import (
     checked_recipe,
     differences,
@@ -38,6 +38,15 @@ def test_each_score_has_one_and_json_gives_it_back(tmp_path):
     write_recipes(tmp_path / "recipes.json", recipes)
     assert read_recipes(tmp_path / "recipes.json") == recipes
     assert read_recipes(tmp_path / "none.json") == {}
+
+
+def test_the_packages_that_make_a_score_are_in_its_recipe():
+    versions = {
+        name: made(metric)[name]["versions"] for name, metric in {"fid": FID(), "c2st": ClassifierTest()}.items()
+    }
+    assert versions["c2st"]["scikit-learn"] == version("scikit-learn")
+    assert versions["fid"]["torch-fidelity"]
+    assert "torch-fidelity" not in versions["c2st"]
 
 
 def test_a_metric_without_an_extractor_says_none():

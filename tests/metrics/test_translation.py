@@ -32,6 +32,7 @@ def test_equal_images_are_alike():
     metric.update({"AtoB": x, "b": x.clone()}, real=False)
     scores = metric.compute()
     assert float(scores["l1"]) == 0
+    assert float(scores["psnr"]) == pytest.approx(100)  # and no mean of it is infinite
     assert float(scores["ssim"]) == pytest.approx(1)
 
 

@@ -34,11 +34,13 @@ def test_energy_distance_by_its_definition():
 def test_mmd_by_its_definition():
     x, y = normal(0, 30, 3).double(), normal(1, 30, 3, shift=0.5).double()
     pooled = torch.cat([x, y])
-    bandwidth = torch.pdist(pooled).median()
+    bandwidth = torch.pdist(x).median()  # of the real ones: no generator has a say in it
     kernel = (-torch.cdist(pooled, pooled).square() / (2 * bandwidth**2)).exp()
     within = [(k.sum() - 30) / (30 * 29) for k in (kernel[:30, :30], kernel[30:, 30:])]
     expected = sum(within) - 2 * kernel[:30, 30:].mean()
-    assert scores(MMD(), x.float(), y.float())["mmd"] == pytest.approx(float(expected), rel=1e-5)
+    metric = MMD()
+    assert scores(metric, x.float(), y.float())["mmd"] == pytest.approx(float(expected), rel=1e-5)
+    assert metric.settings()["width"] == pytest.approx(float(bandwidth), rel=1e-3)
 
 
 def test_a_classifier_tells_what_differs_and_nothing_else():

@@ -1,7 +1,7 @@
 """The scores of settings side by side. A best one is named only where all were made by one recipe."""
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import mean, stdev
 
@@ -60,7 +60,8 @@ def row_of(name: str, settings: Sequence[Setting]) -> Row:
     stage, _, score = name.partition("/")
     every = [score for scores in found for score in scores]
     told = next((one.higher for one in every if one.higher is not None), None)
-    row = Row(score, STAGES[stage], direction(score) if told is None else told, [cell_of(scores) for scores in found])
+    higher = direction(score) if told is None or only_read(score) else told
+    row = Row(score, STAGES[stage], higher, [cell_of(scores) for scores in found])
     with_recipe = [one.recipe for one in every if one.recipe is not None]
     if with_recipe:
         row.recipe = recipes_in_words(found, settings)
@@ -128,6 +129,8 @@ def why_not(row: Row, found: Sequence[Sequence[Score]], settings: Sequence[Setti
     for setting, scores in zip(settings, found, strict=True):
         if len(steps := sorted({score.step or 0 for score in scores})) > 1:
             return f"seeds of {setting.letter} stand at rounds {' and '.join(f'{step:,}' for step in steps)}"
+    if only_read(row.name):
+        return "neither more nor less is best: a figure to read"
     return "" if row.higher is not None else "it is not known whether a higher value is the better one"
 
 
@@ -150,17 +153,28 @@ def rank(row: Row) -> None:
 
 
 @functools.cache
-def directions() -> dict[str, bool]:
+def directions() -> dict[str, bool | None]:
     """Return, of all scores that ganzoo's metrics give, whether a higher value is the better one."""
     metrics = (getattr(ganzoo.metrics, name) for name in ganzoo.metrics.__all__)
     found = [vars(metric).get(said) for metric in metrics if isinstance(metric, type) for said in ("scores", "names")]
-    return {name: higher for scores in found if isinstance(scores, dict) for name, higher in scores.items()}
+    return {name: higher for scores in found if isinstance(scores, Mapping) for name, higher in scores.items()}
 
 
 def direction(score: str) -> bool | None:
     """Return whether a higher value of a score is the better one; an extractor's name may end the score's."""
-    known = [name for name in directions() if score == name or score.startswith(f"{name}_")]
-    return directions()[max(known, key=len)] if known else None
+    name = known_as(score)
+    return None if name is None else directions()[name]
+
+
+def only_read(score: str) -> bool:
+    """Say whether neither more nor less of a score is best, whatever a file of an earlier version says of it."""
+    name = known_as(score)
+    return name is not None and directions()[name] is None
+
+
+def known_as(score: str) -> str | None:
+    """Return the name of a score by the default extractor; None if no metric of ganzoo gives it."""
+    return max((name for name in directions() if score == name or score.startswith(f"{name}_")), key=len, default=None)
 
 
 def shown(value: float) -> str:

@@ -69,7 +69,7 @@ def rows(evaluation: Evaluation) -> list[list[str]]:
                 f"{score['value']:.4g}",
                 "" if deviation is None else f"{deviation:.2g}",
                 "" if interval is None else f"{interval[0]:.4g} to {interval[1]:.4g}",
-                "higher" if score["higher_is_better"] else "lower",
+                {True: "higher", False: "lower", None: "neither"}[score["higher_is_better"]],
             ]
         )
     return found

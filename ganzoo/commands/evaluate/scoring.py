@@ -1,5 +1,6 @@
 """The scores of samples: the real set is looked at once and kept, and every rank makes its own part of the samples."""
 
+import math
 from collections.abc import Sequence
 from functools import partial
 from typing import Any
@@ -109,7 +110,7 @@ def entries(
         found[name] = {
             "value": number,
             "higher_is_better": metric.scores[name],
-            "deviation": std if std is not None else drawn,
+            "deviation": drawn if std is None or math.isnan(std) else std,
             "interval": None if drawn is None else [number - INTERVAL * drawn, number + INTERVAL * drawn],
             "recipe": recipes[name],
         }

@@ -46,6 +46,12 @@ class SampleSet(Dataset[dict[str, Tensor]], ABC):
         """Yield all that the samples are made of, where making them takes long: files, and how they are decoded."""
         yield from ()
 
+    def checksum(self) -> str:
+        """Return the checksum of all samples, as networks get them: see `content_of`."""
+        from ganzoo.data.base.content import content_of  # it knows the sets
+
+        return content_of(self)
+
     @property
     def distinct(self) -> int:
         """How many of the samples differ: of two domains, the shorter one is repeated."""

@@ -11,9 +11,12 @@ from torch import Tensor, nn
 from ganzoo.system.errors import UserError
 from ganzoo.system.files import sha256
 
-__all__ = ["Extractor"]
+__all__ = ["Extractor", "levels"]
 
+TOLD = ("training", "weights", "sha256", "num_features", "name", "resize", "suffix", "recipe")  # said elsewhere
+MOST = 20  # options that a recipe has one by one
 DIGITS = 16  # of a checksum, that a recipe has
+BEYOND = 0.05  # how far outside of [-1, 1] an image may be, by resizing or rounding
 # Means and standard deviations of the colours, in [0, 1], of the images that a network was trained on
 IMAGENET_COLOURS = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 CLIP_COLOURS = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
@@ -33,6 +36,9 @@ class Extractor(nn.Module):
 
     resize: ClassVar[str] = "not resized"
     """To what size it brings images, and by which filter."""
+
+    packages: ClassVar[tuple[str, ...]] = ()
+    """The packages that its network is from."""
 
     weights: str | None = None
     """The file of its weights; None: it fetches them, or makes them."""
@@ -55,7 +61,8 @@ class Extractor(nn.Module):
         `name`, `weights`, the first 16 digits of their checksum (None if nothing is known of them), `resize`, and what
         else a subclass adds. It may be called once the weights are there.
         """
-        return {"name": self.name or type(self).__name__, "weights": self.checksum(), "resize": self.resize}
+        facts = {"name": self.name or type(self).__name__, "weights": self.checksum(), "resize": self.resize}
+        return facts | ({"options": options} if (options := options_of(self)) else {})
 
     def checksum(self) -> str | None:
         """Return the first 16 digits of the checksum of its weights, of the file or the tensors; None without any."""
@@ -89,16 +96,53 @@ class Extractor(nn.Module):
         Grey images are shown as RGB; the images are rounded to the 256 levels of a file first.
 
         Raises:
-            UserError: samples that are no images of 1 or 3 channels.
+            UserError: samples that are no images of 1 or 3 channels, or not in [-1, 1].
         """
         if x.ndim != 4 or x.shape[1] not in (1, 3):
             raise UserError(
                 f"{type(self).__name__} looks at images of 1 or 3 channels, (N, C, H, W), not {tuple(x.shape)}: "
                 "leave out the metrics that need it."
             )
-        pixels = x.detach().float().add(1).mul(127.5).round().clamp(0, 255).byte()
+        pixels = levels(x)
         with torch.no_grad(), torch.autocast(x.device.type, enabled=False):
             return self(pixels.expand(-1, 3, -1, -1)).float()
+
+
+def levels(x: Tensor) -> Tensor:
+    """Return images in [-1, 1] as the 256 levels of a file, uint8.
+
+    Raises:
+        UserError: they are in another range, such as [0, 255], by more than `BEYOND`.
+    """
+    x = x.detach().float()
+    if x.numel() and float(x.abs().amax().nan_to_num(0, 0)) > 1 + BEYOND:  # who keeps NaN and infinity out says so
+        raise UserError(
+            f"images are from {float(x.amin()):.4g} to {float(x.amax()):.4g}, and metrics take them from -1 to 1: give "
+            "x / 127.5 - 1 of bytes, or 2 * x - 1 of numbers from 0 to 1."
+        )
+    return x.add(1).mul(127.5).round().clamp(0, 255).byte()
+
+
+def options_of(extractor: Extractor) -> dict[str, Any]:
+    """Return the plain attributes of an extractor of the user's own, by which it may see other features.
+
+    Those of ganzoo's own, and of torch's layers, are known: their facts and weights say what there is to say.
+    """
+    found: dict[str, Any] = {}
+    for where, module in extractor.named_modules():
+        if type(module).__module__.partition(".")[0] not in ("ganzoo", "torch", "torchvision", "timm"):
+            plain = {name: value for name, value in vars(module).items() if not name.startswith("_") and simple(value)}
+            found |= {f"{where}.{name}".lstrip("."): value for name, value in plain.items() if name not in TOLD}
+    if len(found) <= MOST:
+        return found
+    return {"checksum": hashlib.sha256(repr(sorted(found.items())).encode()).hexdigest()[:DIGITS]}
+
+
+def simple(value: Any) -> bool:
+    """Say whether a value is a number, a text, or a few of them."""
+    if isinstance(value, (list, tuple)):
+        return len(value) <= MOST and all(map(simple, value))
+    return value is None or (isinstance(value, (bool, int, float, str)) and len(str(value)) <= 200)
 
 
 def normalized(x: Tensor, colours: tuple[tuple[float, ...], tuple[float, ...]] = IMAGENET_COLOURS) -> Tensor:

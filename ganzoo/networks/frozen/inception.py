@@ -40,6 +40,7 @@ class Inception(Extractor):
         UserError: by `load`, if torch-fidelity or the weights are missing, or the weights are others.
     """
 
+    packages = ("torch-fidelity",)
     num_features = 2048
     name = "inception"
 

@@ -14,10 +14,11 @@ from torch import Tensor, nn
 from ganzoo.system.errors import UserError
 from ganzoo.system.weights import plain_contents
 
-__all__ = ["FILE", "LPIPS", "cached_vgg16"]
+__all__ = ["FILE", "LPIPS", "RESIZE", "SHA256", "cached_vgg16"]
 
-FILE = "vgg16-397923af.pth"
+FILE, SHA256 = "vgg16-397923af.pth", "397923af"
 SMALLEST, LARGEST = 64, 256  # px: the patches that it was trained on; larger images are made smaller, as StyleGAN2 does
+RESIZE = "bilinear to 64 px or more, averaged to 256 px or more"
 
 # VGG16's convolutions, by their numbers among its layers: channels that they read and make
 CONVOLUTIONS = {

@@ -35,6 +35,7 @@ class Transformer(Extractor):
         UserError: by `load`, if timm or the weights are missing, or are others.
     """
 
+    packages = ("timm",)
     resize = "bicubic to 224 px with antialiasing"
     colours = IMAGENET_COLOURS
 

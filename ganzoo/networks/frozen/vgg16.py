@@ -9,13 +9,12 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ganzoo.networks.frozen.extractor import Extractor, check_weights, checksum_of, normalized
-from ganzoo.networks.frozen.lpips import CONVOLUTIONS, FILE, cached_vgg16
+from ganzoo.networks.frozen.lpips import CONVOLUTIONS, FILE, SHA256, cached_vgg16
 from ganzoo.system.errors import UserError
 from ganzoo.system.weights import plain_contents
 
 __all__ = ["VGG16", "RandomVGG"]
 
-SHA256 = "397923af"
 SIZE = 224  # px, on which it was trained
 SMALL = 64  # px, of the random one
 POOLED = (4, 9, 16, 23, 30)  # numbers of the layers that halve the size
@@ -36,6 +35,7 @@ class VGG16(Extractor):
     """
 
     name = "vgg16"
+    packages = ("torchvision",)
     num_features = 4096
     resize = "bilinear to 224 px with antialiasing"
 

@@ -4,6 +4,7 @@ import math
 import os
 import signal
 import threading
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -65,20 +66,24 @@ class Checkpoints(Checkpoint):
             self.look_up({} if trainer.limit_val_batches == 0 else pl_module.validation.scores_on(data))
             refuse_unknown_monitors(trainer.callbacks, self)  # type: ignore[attr-defined]
 
-    def look_up(self, scores: dict[str, bool]) -> None:
+    def look_up(self, scores: dict[str, bool | None]) -> None:
         """Find the score that decides among those of validation, before anything is fetched or trained for them.
 
         Raises:
-            UserError: it is not there.
+            UserError: it is not there, or has no better value.
         """
         scores = {f"val/{name}": higher for name, higher in scores.items()}
         self.known = list(scores)
         if self.monitor == "auto":
-            self.monitor = next(iter(scores), None)
+            self.monitor = main_of(scores)
         if self.monitor is not None and scores and self.monitor not in scores:
             raise UserError(f"checkpoint.monitor is {self.monitor}: validation gives {', '.join(scores)}; name one.")
-        decides = {name: higher for name, higher in scores.items() if name == self.monitor}
-        self.higher = without_deviations(scores) | decides
+        ranked = {name: higher for name, higher in scores.items() if higher is not None}
+        if self.monitor in scores.keys() - ranked.keys():
+            name = f"name one of {', '.join(ranked)}" if ranked else "null keeps none"
+            raise UserError(f"checkpoint.monitor is {self.monitor}, and neither more nor less of it is best: {name}.")
+        decides = {name: higher for name, higher in ranked.items() if name == self.monitor}
+        self.higher = without_deviations(ranked) | decides
 
     @property
     def best(self) -> float | None:
@@ -209,6 +214,11 @@ def are_bests(value: Any) -> bool:
         and (best[1] is None or type(best[1]) is int)
         for name, best in value.items()
     )
+
+
+def main_of(scores: Mapping[str, bool | None]) -> str | None:
+    """Return the first score that is best when high, or when low: by it checkpoints are kept; None if there is none."""
+    return next((name for name, higher in scores.items() if higher is not None), None)
 
 
 def without_deviations(scores: dict[str, bool]) -> dict[str, bool]:

@@ -21,7 +21,7 @@ from ganzoo.commands.compare.command import write
 from ganzoo.commands.compare.curves import axis_to_begin_with, panels_of, thinned
 from ganzoo.commands.compare.page import cell
 from ganzoo.commands.compare.samples import opened, picture_of, rounds_of, same_noise
-from ganzoo.commands.compare.scores import direction, rows_of
+from ganzoo.commands.compare.scores import direction, only_read, rows_of
 from ganzoo.commands.compare.settings import all_options, common_name, names_of, other_data, settings_of
 from ganzoo.commands.compare.taken import taken_by
 from ganzoo.pictures.grids import grid
@@ -208,6 +208,19 @@ def test_a_deviation_stands_at_its_score_and_is_neither_ranked_nor_plotted(tmp_p
     assert [*rows] == ["fid", "kid_judge"]
     assert [cell.spread for cell in rows["kid_judge"].cells] == ["± 0.1"] * 2
     assert "val/kid_std_judge" not in [panel["name"] for panel in panels_of(settings)]
+
+
+def test_a_score_that_is_best_in_the_middle_has_no_best(tmp_path):
+    assert direction("c2st_vgg16") is None
+    assert only_read("c_t_vgg16")
+    assert not only_read("fid")
+    for name, value in (("a", 18.98), ("b", 0.1)):  # the first version said that higher is better
+        run = write_run(tmp_path / name, options=config(0, lr=value))
+        score = {"value": value, "higher_is_better": True, "deviation": None, "interval": None, "recipe": RECIPE}
+        (run / "evaluation.json").write_text(json.dumps({"format": 1, "of": {"step": 40}, "scores": {"c_t": score}}))
+    row = rows_of(settings_in(tmp_path / "a", tmp_path / "b"))[0]
+    assert (row.name, row.higher, [cell.rank for cell in row.cells]) == ("c_t", None, ["", ""])
+    assert row.why_not.startswith("neither more nor less is best")
 
 
 def test_an_evaluation_has_its_interval(tmp_path):

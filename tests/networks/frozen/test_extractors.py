@@ -67,6 +67,9 @@ def test_any_network_is_an_extractor_if_it_makes_features():
     assert (made.num_features, made.suffix, made.facts()["name"]) == (3, "_plain", f"{__name__}.Plain")
     x = some_images()
     torch.testing.assert_close(made.extract(x), (x + 1).mul(127.5).round().mean((2, 3)))
+    made.extract(1.04 * x)  # a little beyond is rounding
+    with pytest.raises(UserError, match=r"images are from 0 to 255, and metrics take them from -1 to 1"):
+        made.extract(torch.tensor([0.0, 255.0]).view(1, 1, 1, 2).expand(2, 3, 2, 2))
     assert list(FID(made).scores) == ["fid_plain", "kid_plain", "kid_std_plain"]
     with pytest.raises(UserError, match=r"Maps is no extractor \(it makes \(2, 3, 64, 64\) of two images\): a network"):
         extractor_of(f"{__name__}.Maps")
