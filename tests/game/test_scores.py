@@ -120,7 +120,7 @@ def computed(game, data):
 
 def validation_of(game, data):
     """The validation of a game on data that are set up, without a Trainer."""
-    trainer = SimpleNamespace(datamodule=data, limit_val_batches=1.0)
+    trainer = SimpleNamespace(datamodule=data, limit_val_batches=1.0, global_rank=0, world_size=1)
     validation = Validation(SimpleNamespace(trainer=trainer, new_metrics=game.new_metrics))
     validation.set_up("fit")
     return validation
