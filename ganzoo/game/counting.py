@@ -29,7 +29,8 @@ def refuse_too_few(metrics: Iterable[SampleMetric], trainer: Any, stage: str) ->
                 else "give more images (a tenth is held out), or a folder val beside train"
             )
             raise UserError(
-                f"{' and '.join(metric.scores)} need {metric.least} samples {few}or more to validate with, and there "
+                f"{' and '.join(name for name in metric.scores if '_std' not in name)} "
+                f"need {metric.least} samples {few}or more to validate with, and there "
                 f"{'is' if shown == 1 else 'are'} {shown}: {remedy}, or leave the metric out."
             )
 
