@@ -129,6 +129,8 @@ def why_not(row: Row, found: Sequence[Sequence[Score]], settings: Sequence[Setti
     for setting, scores in zip(settings, found, strict=True):
         if len(steps := sorted({score.step or 0 for score in scores})) > 1:
             return f"seeds of {setting.letter} stand at rounds {' and '.join(f'{step:,}' for step in steps)}"
+    if sum(map(bool, found)) < 2:
+        return ""  # seeds of one setting: there is nothing to rank
     if only_read(row.name):
         return "neither more nor less is best: a figure to read"
     return "" if row.higher is not None else "it is not known whether a higher value is the better one"

@@ -221,6 +221,7 @@ def test_a_score_that_is_best_in_the_middle_has_no_best(tmp_path):
     row = rows_of(settings_in(tmp_path / "a", tmp_path / "b"))[0]
     assert (row.name, row.higher, [cell.rank for cell in row.cells]) == ("c_t", None, ["", ""])
     assert row.why_not.startswith("neither more nor less is best")
+    assert rows_of(settings_in(tmp_path / "a"))[0].why_not == ""
 
 
 def test_an_evaluation_has_its_interval(tmp_path):
