@@ -359,7 +359,7 @@ def refused(capsys, *args):
 @pytest.fixture
 def quick(monkeypatch):
     """No picture beside the page: it takes a second."""
-    monkeypatch.setattr("ganzoo.commands.compare.command.save_comparison", lambda *args: args[-1].touch())
+    monkeypatch.setattr("ganzoo.commands.compare.command.save_comparison", lambda *args: args[3].touch())
 
 
 def test_compare_writes_a_page_a_picture_and_a_table(tmp_path, capsys):

@@ -28,7 +28,7 @@ def file(tmp_path_factory) -> Path:
         write_run(evil, options=config(root=f"/data/{CLOSING}"), more={f"val/{EVIL}": 1.0, CLOSING: 2.0}),
     ]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("ganzoo.commands.compare.command.save_comparison", lambda *args: args[-1].touch())
+        patch.setattr("ganzoo.commands.compare.command.save_comparison", lambda *args: args[3].touch())
         main(["compare", *map(str, runs), "--out", str(folder / "page.html")])
     return folder / "page.html"
 
