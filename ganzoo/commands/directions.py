@@ -5,6 +5,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from ganzoo.data.files.listing import counted
 from ganzoo.game import FromNoise
 from ganzoo.latent.codes import codes_named
 from ganzoo.latent.directions import Directions, first_weight, moved_along, of_labels, principal, sefa, style_weights
@@ -14,7 +15,7 @@ from ganzoo.latent.spaces import image_model, layers_of
 from ganzoo.pictures.sheets import save_sheet
 from ganzoo.runs.checkpoint_file import opened
 from ganzoo.system.errors import UserError
-from ganzoo.system.files import empty_folder
+from ganzoo.system.files import new_folder
 from ganzoo.system.output import harmless, say
 
 __all__ = ["directions"]
@@ -64,7 +65,7 @@ def directions(
     if count < 1 or num < 20 or steps < 2 or seed < 0 or not 0 < strength < 1e6:
         raise UserError(
             f"count is {count}, num {num}, steps {steps}, seed {seed} and strength {strength:g}: give at least 1, 20, "
-            "2 and 0, and a strength above 0."
+            "2 and 0, and a strength above 0 and below 1,000,000."
         )
     by_data = data is not None or root is not None or attributes is not None
     way: Method = method or ("labels" if by_data else "sefa")
@@ -75,19 +76,20 @@ def directions(
         raise UserError(f"layers is {layers}, and {type(model).__name__} has no space W: leave --layers out.")
     moving = [] if model.styles is None else layers_of(layers, model.styles.num_ws)
     shown = codes_named(model, samples, seed, "samples", raw)
-    folder = empty_folder(out)
-    if way == "labels":
-        found = by_labels(model, moving, num, seed, raw, (data, root, attributes) if by_data else None)
-    else:
-        found = without_labels(model, way, moving, count, num, seed, raw)
-    found.save(folder / "directions.npz", model, raw)
-    strengths = torch.linspace(-strength, strength, steps).tolist()
-    for index, name in enumerate(found.names):
-        strip = torch.stack([moved_along(shown, found, index, s, model, raw).images(model, raw) for s in strengths], 1)
-        caption = f"{found.method}: {name}, from {-strength:g} to {strength:g} standard deviations"
-        save_sheet({"": strip.flatten(0, 1)}, folder / file_for(index, name), steps, caption, shown.names)
+    with new_folder(out) as folder:
+        if way == "labels":
+            found = by_labels(model, moving, num, seed, raw, (data, root, attributes) if by_data else None)
+        else:
+            found = without_labels(model, way, moving, count, num, seed, raw)
+        found.save(folder / "directions.npz", model, raw)
+        strengths = torch.linspace(-strength, strength, steps).tolist()
+        for index, name in enumerate(found.names):
+            moved = [moved_along(shown, found, index, by, model, raw).images(model, raw) for by in strengths]
+            caption = f"{found.method}: {name}, from {-strength:g} to {strength:g} standard deviations"
+            strip = torch.stack(moved, 1).flatten(0, 1)
+            save_sheet({"": strip}, folder / file_for(index, name), steps, caption, shown.names)
     where = f"in {found.space.upper()}" + (f", layers {layers}" if layers else "")
-    say(f"{len(found)} directions {where} of {type(model).__name__}, {found.method}, seed {seed}: {out}")
+    say(f"{counted(len(found), 'direction')} {where} of {type(model).__name__}, {found.method}, seed {seed}: {out}")
 
 
 def file_for(index: int, name: str) -> str:

@@ -9,7 +9,7 @@ import torch
 from ganzoo.game import FromNoise
 from ganzoo.latent.disentanglement import path_length, path_lengths, separability
 from ganzoo.latent.distances import Distance, distance_for
-from ganzoo.latent.labelled import Labelled, judges, label
+from ganzoo.latent.labelled import Labelled, judges, label, told
 from ganzoo.latent.sets import labelled_sets
 from ganzoo.latent.spaces import image_model
 from ganzoo.runs.checkpoint_file import opened
@@ -50,7 +50,8 @@ def disentanglement(
         lpips: torchvision's file of VGG16, vgg16-397923af.pth, for the distance LPIPS; or `no`. Unless given: that in
             torch's cache. Nothing is downloaded: without it the distance is one of pixels in several sizes.
         data: for separability, a set with classes, such as Digits, Faces or ImageFolder. A small classifier learns
-            them from grey images of 28 px, and labels samples; the surer half is kept.
+            them from grey images of 28 px, and labels samples; the surer half is kept. Without data, the classes that a
+            conditional model is told are taken, in W.
         root: where the data is.
         attributes: attributes of CelebA, for Faces, such as Smiling Male.
         labelled: how many samples are labelled.
@@ -74,12 +75,13 @@ def disentanglement(
     sets = labelled_sets(model, data, root, attributes) if by_data else []
     assert model.shape is not None
     distance = distance_for(lpips, model.device, model.shape[0])
-    seen = label(model, judges(sets), labelled, seed, raw) if sets else None
+    own = not sets and model.styles is not None and model.condition is not None and model.condition.classes
+    seen = told(model, labelled, seed) if own else label(model, judges(sets), labelled, seed, raw) if sets else None
     rows = path_rows(model, distance, num, epsilon, seed, raw)
     if seen is None:
         say("Separability needs labels: --data NAME --root DIR, of CelebA --attributes Smiling Male.")
     else:
-        rows += separability_rows(model, seen, raw)
+        rows += separability_rows(model, seen, raw, own=bool(own))
     show(rows, type(model).__name__)
     if path is not None:
         text = io.StringIO()
@@ -106,15 +108,19 @@ def path_rows(model: FromNoise, distance: Distance, num: int, epsilon: float, se
     return rows
 
 
-def separability_rows(model: FromNoise, labelled: Labelled, raw: bool) -> list[Row]:
-    """Return the separability of each space, of all attributes together and of each."""
+def separability_rows(model: FromNoise, labelled: Labelled, raw: bool, own: bool = False) -> list[Row]:
+    """Return the separability of each space, of all attributes together and of each.
+
+    The classes of the model's own are told beside z, so Z knows nothing of them and is left out.
+    """
     rows: list[Row] = []
-    codes = {"Z": labelled.z}
+    codes = {} if own else {"Z": labelled.z}
     if model.styles is not None:
         codes["W"] = model.styles.of(labelled.z, labelled.y, raw)[:, 0].float().cpu()
     for space, values in codes.items():
         together, each = separability(values, labelled)
-        how = f"half of {len(values):,} samples, logistic regression"
+        which = f"{len(values):,} samples with the classes told" if own else f"half of {len(values):,} samples"
+        how = f"{which}, logistic regression"
         rows.append(("separability", space, together, how))
         rows += [(f"separability of {name}", space, value, how) for name, value in each.items() if len(each) > 1]
     return rows

@@ -44,7 +44,10 @@ def edit(
         trust: also import classes that are not ganzoo's, such as your own network: their code runs.
     """
     if seed < 0 or not abs(strength) < 1e6:
-        raise UserError(f"seed is {seed} and strength {strength}: give 0 or more, and a number.")
+        raise UserError(
+            f"seed is {seed} and strength {strength:g}: give a seed of 0 or more, and a strength between -1,000,000 "
+            "and 1,000,000."
+        )
     path = writable_png(out)
     beside = path.with_suffix(".npz")
     writable(beside)
@@ -57,7 +60,7 @@ def edit(
     if layers is not None:
         if known.space == "z":
             raise UserError(f"layers is {layers}, and the directions are in Z, which has none: leave --layers out.")
-        known.layers = layers_of(layers, need_styles(model, "layers").num_ws)
+        known.layers = layers_of(layers, need_styles(model, "layer").num_ws)
     before = codes_named(model, codes, seed, "codes", raw, label)
     after = moved_along(before, known, index, strength, model, raw)
     after.save(beside, model, raw)

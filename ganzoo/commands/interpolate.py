@@ -7,6 +7,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
+from ganzoo.data.files.listing import counted
 from ganzoo.game import FromNoise
 from ganzoo.game.styles import need_styles
 from ganzoo.latent import Codes, walk
@@ -114,7 +115,7 @@ def interpolate(
     between += "" if psi == 1 else f", psi {psi:g}"
     between += "" if codes is None else f" between the codes of {codes}"
     sown = f", seed {seed}" if codes is None else ""
-    say(f"{num} walks ({between}) of {type(model).__name__}{sown}: {out}")
+    say(f"{counted(num, 'walk')} ({between}) of {type(model).__name__}{sown}: {out}")
 
 
 def stations(

@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor
 
+from ganzoo.data.files.listing import counted
 from ganzoo.latent.codes import codes_named
 from ganzoo.latent.noise import deviation
 from ganzoo.latent.spaces import image_model
@@ -50,9 +51,9 @@ def noise(
     most = float(spread.max())
     scaled: Tensor = (2 * spread / most - 1).expand(-1, images.shape[2], -1, -1)
     grid = torch.cat([images, scaled[:, None]], 1)
-    told = f"{images.shape[1]} noises of {count}; deviation, white is {most:.3f} of the range from -1 to 1"
+    told = f"{images.shape[1]} noises of {count}; white is a deviation of {most:.3f} (values from -1 to 1)"
     save_sheet({"": grid.flatten(0, 1)}, path, grid.shape[1], told, codes.names)
     say(
-        f"{len(codes)} samples of {type(model).__name__} with {count} noises, seed {seed}: a pixel deviates by "
-        f"{float(spread.mean()):.4f} on average and by {most:.4f} at most (images from -1 to 1): {out}"
+        f"{counted(len(codes), 'sample')} of {type(model).__name__} with {count} noises, seed {seed}: a pixel deviates "
+        f"by {float(spread.mean()):.4f} on average and by {most:.4f} at most (images from -1 to 1): {out}"
     )

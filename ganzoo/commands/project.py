@@ -1,6 +1,8 @@
 """`ganzoo project`: the latents of given images."""
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
 
@@ -17,7 +19,7 @@ from ganzoo.pictures.sheets import save_sheet, sheet
 from ganzoo.runs.checkpoint_file import opened
 from ganzoo.runs.chosen import chosen
 from ganzoo.system.errors import UserError
-from ganzoo.system.files import distinct, empty_folder
+from ganzoo.system.files import distinct, new_folder
 from ganzoo.system.output import say
 from ganzoo.system.waiting import Waiting
 
@@ -60,7 +62,10 @@ def project(
         trust: also import classes that are not ganzoo's, such as your own network: their code runs.
     """
     if steps < 1 or seed < 0 or not 0 < lr < 1e6:
-        raise UserError(f"steps is {steps}, lr {lr} and seed {seed}: give at least 1, above 0 and 0.")
+        raise UserError(
+            f"steps is {steps}, lr {lr:g} and seed {seed}: give 1 step or more, a rate above 0 and below 1,000,000, "
+            "and a seed of 0 or more."
+        )
     if missing := [name for name in images if not os.path.isfile(name)]:
         what = "is a folder: give the images in it" if os.path.isdir(missing[0]) else "is not there: give an image"
         raise UserError(f"{missing[0]} {what}.")
@@ -72,29 +77,41 @@ def project(
         raise UserError(f"{type(model).__name__} is conditional: say the class of the images, --label.")
     targets = [target_of(name, model, ckpt, strict) for name in images]
     assert model.shape is not None
-    distance = distance_for(lpips, model.device, model.shape[0])
-    folder = empty_folder(out)
     found: list[Projection] = []
-    for name, file, (target, changes) in zip(images, files_for(images), targets, strict=True):
-        if changes:
-            say(f"{name} is {' and '.join(changes)}.")
-        with Waiting(f"Projecting {Path(name).name}", steps) as waiting:
-            one = projected(
-                model, target, distance, where, steps, lr, noise, None if y is None else y[None], seed, raw,
-                watch=waiting.advance,
-            )  # fmt: skip
-        found.append(one)
-        told = f"{where.upper()}, {steps} steps, {distance.name} {one.distance:.4f}, L1 {one.l1:.4f}"
-        pair = {"target": target[None], "projection": one.image[None]}
-        save_sheet(pair, folder / file, 1, told)
-        way = [sheet({"target": target[None], "projection": image[None]}, 1) for image in one.way]
-        save_film(way, (folder / file).with_suffix(".gif"), seconds=0.1, story=True)
-        together([each.codes for each in found], images).save(folder / "codes.npz", model, raw)
-        length = ""
-        if where == "z" and model.latent == "normal":
-            length = f", |z| {float(one.codes.values.norm()):.1f} (of samples: {model.latent_dim**0.5:.1f})"
-        say(f"{name}: {told} (values from -1 to 1){length}")
+    with new_folder(out) as folder:
+        distance = distance_for(lpips, model.device, model.shape[0])
+        for name, file, (target, changes) in zip(images, files_for(images), targets, strict=True):
+            if changes:
+                say(f"{name} is {' and '.join(changes)}.")
+            with Waiting(f"Projecting {Path(name).name}", steps) as waiting:
+                one = projected(
+                    model, target, distance, where, steps, lr, noise, None if y is None else y[None], seed, raw,
+                    watch=waiting.advance,
+                )  # fmt: skip
+            found.append(one)
+            told = f"{where.upper()}, {steps} steps, {distance.name} {one.distance:.4f}, L1 {one.l1:.4f}"
+            with both_or_none(folder / file) as (picture, film):
+                save_sheet({"target": target[None], "projection": one.image[None]}, picture, 1, told)
+                way = [sheet({"target": target[None], "projection": image[None]}, 1) for image in one.way]
+                save_film(way, film, seconds=0.1, story=True)
+                together([each.codes for each in found], images).save(folder / "codes.npz", model, raw)
+            length = ""
+            if where == "z" and model.latent == "normal":
+                length = f", |z| {float(one.codes.values.norm()):.1f} (of samples: {model.latent_dim**0.5:.1f})"
+            say(f"{name}: {told} (values from -1 to 1){length}")
     say(f"{len(found)} projected into {where.upper()} of {type(model).__name__}, seed {seed}: {out}/codes.npz")
+
+
+@contextmanager
+def both_or_none(picture: Path) -> Iterator[tuple[Path, Path]]:
+    """Give the names of an image's two files, which are removed if not all was written that belongs to them."""
+    film = picture.with_suffix(".gif")
+    try:
+        yield picture, film
+    except BaseException:
+        for path in (picture, film):
+            path.unlink(missing_ok=True)
+        raise
 
 
 def together(found: list[Codes], images: list[str]) -> Codes:

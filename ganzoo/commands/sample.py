@@ -8,7 +8,7 @@ from typing import cast
 
 import torch
 
-from ganzoo.data.files.listing import few
+from ganzoo.data.files.listing import counted, few
 from ganzoo.game import FromNoise, Game
 from ganzoo.game.styles import MOST_PSI, need_styles
 from ganzoo.latent.codes import Codes
@@ -90,8 +90,10 @@ def sample(
         names = model.row_names(columns)
     what = "" if label is None or model.condition is None else f" of {model.condition.caption(label)}"
     rows = ", a row a class" if columns is not None and len(psis) == 1 else ""
-    rows += "" if psis == [1.0] else f", psi {psi}"
-    said = f"{num} samples{what} of {type(model).__name__}, seed {seed}{rows}"
+    rows += ", a row for each" if len(psis) > 1 else ""
+    rows += "" if psis == [1.0] else f"{',' * (len(psis) == 1)} psi {psi}"
+    counts = counted(num, "sample" if len(psis) == 1 else "latent")
+    said = f"{counts}{what} of {type(model).__name__}, seed {seed}{rows}"
     batches = [model.samples(num, seed, raw, batch_size, label, psi) for psi in psis]
     if folder:
         empty_folder(path)
@@ -112,8 +114,11 @@ def sample(
 
 def draw_codes(model: FromNoise, file: str, raw: bool, path: Path, folder: bool) -> None:
     """Draw the images of codes in a file: a grid, or a folder of them."""
-    codes = Codes.read(file, image_model(model, "codes"), raw)
-    images, said = codes.images(model, raw), f"{len(codes)} codes in {codes.space.upper()} of {type(model).__name__}"
+    codes = Codes.read(file, image_model(model, "image of codes"), raw)
+    images, said = (
+        codes.images(model, raw),
+        f"{counted(len(codes), 'code')} in {codes.space.upper()} of {type(model).__name__}",
+    )
     if folder:
         save_samples(images, range(len(codes)), empty_folder(path))
     else:

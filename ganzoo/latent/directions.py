@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -160,7 +161,9 @@ def signed(vectors: Tensor) -> Tensor:
 def style_weights(model: FromNoise, layers: Sequence[int], raw: bool | None = None) -> Tensor:
     """Return the weights (F, w_dim) that turn w into the styles of some layers, one below the other.
 
-    They are those of the modules called `affine`. Which layer a module belongs to is seen by the w that reaches it.
+    They are those of the modules called `affine`. Which layer a module belongs to is seen by the w that reaches it. As
+    in the authors' code, those of `torgb` are left out where a convolution has the same w, so only the last one counts.
+    Unlike there, rows are not scaled to length 1: equation 9 has the weights as they are.
 
     Raises:
         UserError: the generator has none.
@@ -168,14 +171,17 @@ def style_weights(model: FromNoise, layers: Sequence[int], raw: bool | None = No
     styles, network = need_styles(model, "SeFa in W"), model.sampler(raw)
     ws = torch.randn(1, styles.num_ws, styles.w_dim, generator=torch.Generator().manual_seed(0)).to(model.device)
     ws = ws.to(next(network.parameters()).dtype)
-    found: list[tuple[int, Tensor]] = []
+    found: list[tuple[int, bool, Tensor]] = []
 
-    def note(module: Any, given: tuple[Any, ...]) -> None:
+    def note(colours: bool, module: Any, given: tuple[Any, ...]) -> None:
         reached = [layer for layer in layers if torch.equal(given[0].to(ws), ws[:, layer])]
-        found.extend((layer, module.weight) for layer in reached)
+        found.extend((layer, colours, module.weight) for layer in reached)
 
-    affine = [module for name, module in network.named_modules() if name.rpartition(".")[2] == "affine"]
-    handles = [module.register_forward_pre_hook(note) for module in affine]
+    affine = {name: module for name, module in network.named_modules() if name.rpartition(".")[2] == "affine"}
+    handles = [
+        module.register_forward_pre_hook(partial(note, name.endswith("torgb.affine")))
+        for name, module in affine.items()
+    ]
     try:
         with evaluating(network), without_chance():
             synthesis: Any = network.synthesis
@@ -185,7 +191,9 @@ def style_weights(model: FromNoise, layers: Sequence[int], raw: bool | None = No
             handle.remove()
     if not found:
         raise UserError(f"{type(model).__name__} has no affine layers that make styles of w: use --method pca.")
-    return torch.cat([weight for _, weight in sorted(found, key=lambda pair: pair[0])]).detach().float().cpu()
+    convolved = {layer for layer, colours, _ in found if not colours}
+    kept = [(layer, weight) for layer, colours, weight in found if not colours or layer not in convolved]
+    return torch.cat([weight for _, weight in sorted(kept, key=lambda pair: pair[0])]).detach().float().cpu()
 
 
 def first_weight(model: FromNoise, raw: bool | None = None) -> Tensor:

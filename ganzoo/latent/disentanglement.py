@@ -35,7 +35,8 @@ def path_lengths(
     """Yield d(G(t), G(t + epsilon)) / epsilon^2 at points of paths between pairs of latents, (N,) each, `num` in all.
 
     Equations 2 and 3. In Z paths are arcs, in W lines. Both images have the same noise, and a conditional model is told
-    the same class.
+    the same class. If the model has styles, latents in Z are first scaled to the same length, the root of latent_dim:
+    arcs lie on a sphere, as in the authors' code. In other models they keep their lengths.
 
     Args:
         model: what makes images.
@@ -58,6 +59,8 @@ def path_lengths(
         t = draws.uniform() if sampling == "full" else torch.zeros(len(rows), dtype=torch.float64)
         way = slerp if space == "z" else lerp
         a, b = a.double(), b.double()  # a step of 1e-4 needs more than the 7 digits of float32
+        if space == "z" and model.styles is not None:
+            a, b = (torch.nn.functional.normalize(z) * model.latent_dim**0.5 for z in (a, b))
         points = [at(way, a, b, t + step) for step in (0, epsilon)]
         with torch.no_grad():
             images = [render(model, point, space, y, raw, seed, rows) for point in points]

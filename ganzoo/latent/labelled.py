@@ -121,19 +121,22 @@ def label(
 
 
 def told(model: FromNoise, num: int, seed: int = 0) -> Labelled:
-    """Return samples of a conditional model with the classes that it was told.
+    """Return samples of a conditional model with the classes that it was told; of two classes the second.
 
     Raises:
-        UserError: it is told none.
+        UserError: it is told none, or some class has too few samples.
     """
     condition = model.condition
     if condition is None or not condition.classes:
         raise UserError(f"{type(model).__name__} has no classes: give labelled images, --data NAME --root DIR.")
-    rows = torch.arange(num)
+    count, rows = condition.classes, torch.arange(num)
+    if num < FEWEST * count:
+        raise UserError(f"{num} samples are too few of {count} classes: make at least {FEWEST * count}.")
     y = condition.of_rows(rows, seed)
-    labels = torch.nn.functional.one_hot(y, condition.classes).bool()
-    names = condition.class_names or [str(number) for number in range(condition.classes)]
-    return Labelled(model.latents(rows, seed), y, labels, torch.ones_like(labels), list(names))
+    first = 1 if count == 2 else 0
+    labels = torch.nn.functional.one_hot(y, count).bool()[:, first:]
+    names = condition.class_names or [str(number) for number in range(count)]
+    return Labelled(model.latents(rows, seed), y, labels, torch.ones_like(labels), list(names)[first:])
 
 
 def separated(codes: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:

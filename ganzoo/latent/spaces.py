@@ -112,7 +112,7 @@ def render(
         if space == "z":
             made: Tensor = network(codes, *([] if y is None else [y.to(model.device)]))
             return made
-        ws = codes if space == "w+" else codes[:, None].expand(-1, need_styles(model, "styles").num_ws, -1)
+        ws = codes if space == "w+" else codes[:, None].expand(-1, need_styles(model, "style").num_ws, -1)
         given = {name: value.to(model.device, parameter.dtype) for name, value in (maps or {}).items()}
         made = functional_call(network.synthesis, given, (ws,), {"noise": noise})
         return made

@@ -13,7 +13,15 @@ from ganzoo.system.errors import UserError
 
 __all__ = ["target_of"]
 
-MODES = {"L": (1, "grey"), "LA": (2, "grey with transparency"), "RGB": (3, "colour"), "RGBA": (4, "transparent")}
+MODES = {  # Pillow's names: channels (0: of another kind), and what such an image is called
+    "1": (1, "black and white"),
+    "L": (1, "grey"),
+    "LA": (2, "grey with transparency"),
+    "P": (3, "colour from a palette"),
+    "RGB": (3, "colour"),
+    "RGBA": (4, "transparent"),
+    "CMYK": (0, "in the colours of print, CMYK"),
+}
 
 
 def target_of(path: str | Path, model: FromNoise, ckpt: str, strict: bool = False) -> tuple[Tensor, list[str]]:
@@ -43,6 +51,10 @@ def target_of(path: str | Path, model: FromNoise, ckpt: str, strict: bool = Fals
     except OSError as error:
         raise UserError(f"{path} can't be read ({error.strerror}): give an image.") from error
     except Unreadable as error:
+        found, _, remedy = str(error).rpartition(": ")
+        if "--data.levels" in remedy:  # an option of `fit`
+            found = found.replace("the images that were looked at", "the model's images")
+            raise UserError(f"{path} {found}: convert it to 8 bits, black 0 and white 255.") from error
         raise UserError(f"{path} {error}.") from error
     return pixels.float().div(127.5).sub(1), changes
 

@@ -36,6 +36,7 @@ class Settings:
         lr: learning rate of both players.
         gamma: weight of R1.
         ema: half-life of the average, in images.
+        rampup: while fewer images were seen, the half-life is at most this share of them. None: it is fixed.
     """
 
     fmaps: float = 1.0
@@ -43,6 +44,7 @@ class Settings:
     lr: float = 0.002
     gamma: float = 10.0
     ema: float = 10_000.0
+    rampup: float | None = None
 
 
 def settings_for(name: str, side: int, batch: int) -> Settings:
@@ -58,6 +60,7 @@ def settings_for(name: str, side: int, batch: int) -> Settings:
         lr=0.002 if side >= 1024 else 0.0025,
         gamma=0.0002 * side**2 / batch,
         ema=batch * 10_000 / 32,
+        rampup=0.05,
     )
 
 
@@ -83,6 +86,8 @@ class StyleGAN2(GAN):
         mixing: share of the samples whose later layers have the style of another latent.
         conditional: tell both networks the labels.
         ema: half-life, in images, of the average of G's weights. `settings`: by the settings. None: no average.
+        ema_rampup: while fewer images were seen, the half-life is at most this share of them. None: it is fixed.
+            `settings`: by the settings, which is 0.05 for `auto`, and None for `paper`.
         generator_optimizer: G's. None: Adam with betas 0 and 0.99, its rate by the settings.
         discriminator_optimizer: D's. None: the same.
         gan: the options of `ganzoo.models.GAN`.
@@ -107,14 +112,16 @@ class StyleGAN2(GAN):
         mixing: float = 0.9,
         conditional: bool = False,
         ema: float | Literal["settings"] | None = "settings",
+        ema_rampup: float | Literal["settings"] | None = "settings",
         generator_optimizer: OptimizerCallable | None = None,
         discriminator_optimizer: OptimizerCallable | None = None,
         **gan: Any,
     ) -> None:
-        self.ema_by_settings = ema == "settings"
+        self.average_by_settings = {"ema": ema == "settings", "rampup": ema_rampup == "settings"}
         super().__init__(
             latent_dim=latent_dim,
             ema=Settings().ema if ema == "settings" else ema,
+            ema_rampup=Settings().rampup if ema_rampup == "settings" else ema_rampup,
             generator_optimizer=generator_optimizer or Adam,
             discriminator_optimizer=discriminator_optimizer or Adam,
             **gan,
@@ -177,11 +184,12 @@ class StyleGAN2(GAN):
             self.couples_batch = GROUPED
         by = self.by_settings(own * world)
         assert self.shape is not None
-        if self.ema_by_settings:
-            self.average.halflife = by.ema
+        self.settle_average(by)
         if self.trainer.is_global_zero:
             gamma = by.gamma if self.gamma is None else self.gamma
-            lasts = f"{self.average.halflife:g} images" if self.ema is not None else "none"
+            share = self.average.rampup
+            most = "" if share is None else f", at first {share:g} of those seen"
+            lasts = "none" if self.ema is None else f"{self.average.halflife:g} images{most}"
             given = all(self.optimizers_given.values())
             rate = "as given" if given else f"{by.lr:g}"
             say(
@@ -192,6 +200,13 @@ class StyleGAN2(GAN):
         if self.compile_networks:
             self.generator.mapping.compile()
             self.generator.synthesis.compile()
+
+    def settle_average(self, by: Settings) -> None:
+        """Let the average of G's weights follow the settings in what was not given."""
+        if self.average_by_settings["ema"]:
+            self.average.halflife = by.ema
+        if self.average_by_settings["rampup"]:
+            self.average.rampup = by.rampup
 
     def widths(self) -> str:
         """Say how many channels the generator has, if it is ganzoo's."""

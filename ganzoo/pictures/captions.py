@@ -17,9 +17,10 @@ def with_row_names(picture: Image.Image, names: Sequence[str]) -> Image.Image:
     if not names:
         return picture
     high = picture.height / len(names)
-    font = ImageFont.load_default(max(LETTERS[0], min(LETTERS[1], round(0.6 * high))))
+    size = max(LETTERS[0], min(LETTERS[1], round(0.6 * high)))
+    font = ImageFont.load_default(size)
     texts = [shortened(harmless(name)) for name in names]
-    margin = round(high / 4)
+    margin = round(min(high / 4, size / 2))
     wide = max(round(font.getlength(text)) for text in texts) + 2 * margin
     shown = Image.new("RGB", (wide + picture.width, picture.height), "white")
     shown.paste(picture, (wide, 0))

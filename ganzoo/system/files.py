@@ -12,6 +12,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from ganzoo.system.errors import UserError
+from ganzoo.system.output import say
 from ganzoo.system.places import local
 from ganzoo.system.processes import is_there, place
 
@@ -25,6 +26,7 @@ __all__ = [
     "in_words",
     "inside",
     "is_web_page",
+    "new_folder",
     "sha256",
     "strays",
     "writable",
@@ -36,6 +38,7 @@ FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # no room: on the disk, for th
 # What is being written: by a process of a place (earlier versions didn't name it), with a number, and the file's name.
 LEFT = re.compile(r"\.writing-(?:([0-9a-f]{8})-)?(\d{1,10})-.+")
 DAY = 24 * 3600
+NAMED = 6  # files in a message
 cleared: set[Path] = set()  # folders in which this process has written
 
 
@@ -110,6 +113,28 @@ def empty_folder(path: str | Path) -> Path:
     if os.path.isdir(path) and any(folder_for(path).iterdir()):
         raise UserError(f"the folder {path} is not empty: give a new one, so that nothing is mixed up.")
     return folder_for(path)
+
+
+@contextmanager
+def new_folder(path: str | Path) -> Iterator[Path]:
+    """Give a new or empty folder. If the work in it ends early, say what it holds, or remove it if that is nothing.
+
+    Raises:
+        UserError: as `empty_folder`.
+    """
+    new = not os.path.isdir(local(path))
+    folder = empty_folder(path)
+    try:
+        yield folder
+    except BaseException:
+        with suppress(OSError):
+            kept = sorted(os.listdir(folder))
+            if kept:
+                names = ", ".join(kept[:NAMED]) + ", ..." * (len(kept) > NAMED)
+                say(f"The folder {folder} keeps what was done: {names}. Give another one to begin again.")
+            elif new:
+                folder.rmdir()
+        raise
 
 
 def folder_for(path: str | Path) -> Path:

@@ -168,7 +168,7 @@ def test_truncation_is_a_number_or_a_row_of_each(images, tmp_path, capsys):
     )
     styled = kept(model, tmp_path / "styled.ckpt")
     main(["sample", styled, "--num", "9", "--psi", "0,0.5,1", "--out", str(tmp_path / "grid.png")])
-    assert "3 samples of StyleGAN2, seed 0, psi 0,0.5,1: " in capsys.readouterr().out
+    assert "3 latents of StyleGAN2, seed 0, a row for each psi 0,0.5,1: " in capsys.readouterr().out
     assert Image.open(tmp_path / "grid.png").width > 100
     main(["sample", styled, "--num", "3", "--psi", "0.5", "--out", str(tmp_path / "half")])
     expected = to_uint8(model.sample(3, psi=0.5))[:, 0]

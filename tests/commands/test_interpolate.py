@@ -121,7 +121,7 @@ def test_one_walk_says_what_it_made_and_leaves_nothing_beside_it(images, tmp_pat
     with Image.open(path) as film:
         assert film.n_frames == 2
     assert list(path.parent.iterdir()) == [path]
-    assert f"1 walks (slerp) of GAN, seed 5: {path}" in capsys.readouterr().out
+    assert f"1 walk (slerp) of GAN, seed 5: {path}" in capsys.readouterr().out
 
 
 def test_raw_weights_where_there_is_an_average(tmp_path):

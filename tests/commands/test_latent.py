@@ -1,7 +1,10 @@
 """The commands for latent spaces: what they write, what they say, and what they refuse before the work."""
 
 import csv
+import os
+import re
 import sys
+from importlib import import_module
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +21,7 @@ from ganzoo.latent import Codes, Directions
 from ganzoo.latent.codes import codes_named
 from ganzoo.latent.labelled import Labelled
 from ganzoo.pictures.grids import to_uint8
+from ganzoo.pictures.sheets import save_sheet
 
 SIDE = 16
 
@@ -71,6 +75,16 @@ def cells(path, rows, columns, named=True):
     raise AssertionError("no grid in the sheet")
 
 
+def remembering(captions):
+    """save_sheet that keeps what it is told to write below a picture."""
+
+    def save(grids, path, columns, caption, names):
+        captions.append(caption)
+        save_sheet(grids, path, columns, caption, names)
+
+    return save
+
+
 # Pictures ---------------------------------------------------------------------------------------------------
 
 
@@ -85,13 +99,18 @@ def test_mix_draws_the_sources_and_the_mixtures(ckpt, tmp_path, capsys):
     assert "2 x 3 images of StyleGAN2, layers 4-5 of 6 of the top row (3, 4, 5)" in capsys.readouterr().out
 
 
-def test_noise_draws_images_and_their_deviation(ckpt, tmp_path, capsys):
+def test_noise_draws_images_and_their_deviation(ckpt, tmp_path, monkeypatch, capsys):
+    captions = []
+    monkeypatch.setattr(import_module("ganzoo.commands.noise"), "save_sheet", remembering(captions))
     run("noise", ckpt, "--samples", "3", "--count", "4", "--out", tmp_path / "n.png")
+    assert re.fullmatch(r"3 noises of 4; white is a deviation of 0\.\d{3} \(values from -1 to 1\)", captions[0])
     (row,) = cells(tmp_path / "n.png", 1, 4)
     assert np.array_equal(row[0], pixels(ganzoo.load(ckpt).sample_rows(torch.tensor([3]))[0]))
     assert not np.array_equal(row[0], row[1])
     assert row[3].max() == 255  # the largest deviation is white
-    assert "a pixel deviates by" in capsys.readouterr().out
+    assert "1 sample of StyleGAN2 with 4 noises, seed 0: a pixel deviates by" in capsys.readouterr().out
+    wide, high = Image.open(tmp_path / "n.png").size
+    assert wide - 4 * high < 60  # the column of names is as wide as "3"
 
 
 @pytest.mark.parametrize(("name", "space"), [("ckpt", "W"), ("without", "Z")])
@@ -188,6 +207,16 @@ def test_disentanglement_is_a_table(ckpt, without, tmp_path, capsys, monkeypatch
     assert "separability" in capsys.readouterr().out
 
 
+def test_a_conditional_model_is_separated_by_its_own_classes(folder, tmp_path, capsys):
+    path = kept(styled(num_classes=3), folder / "classes.ckpt")
+    run("disentanglement", path, "--num", "2", "--labelled", "60", "--out", tmp_path / "t.csv")
+    rows = [row for row in csv.DictReader((tmp_path / "t.csv").open()) if row["measure"].startswith("separability")]
+    assert [row["measure"] for row in rows] == ["separability", *(f"separability of {name}" for name in range(3))]
+    assert {row["space"] for row in rows} == {"W"}
+    assert rows[0]["how"] == "60 samples with the classes told, logistic regression"
+    assert "needs labels" not in capsys.readouterr().out
+
+
 # Mistakes ---------------------------------------------------------------------------------------------------
 
 
@@ -219,6 +248,8 @@ def test_what_a_model_without_w_can_not_do(without, tmp_path, monkeypatch, capsy
         (["directions", "--layers", "9"], "layers 0 to 5"),
         (["directions", "--method", "pca", "--data", "Digits"], "needs no data"),
         (["directions", "--count", "0"], "count is 0"),
+        (["directions", "--strength", "1e30"], "a strength above 0 and below 1,000,000"),
+        (["edit", "1", "--strength", "1e30"], "strength 1e+30: give a seed of 0 or more, and a strength between"),
         (["disentanglement", "--epsilon", "0"], "epsilon 0"),
         (["disentanglement", "--out", "t.txt"], "give a .csv"),
         (["interpolate", "--codes", "none.npz"], "there is no file none.npz"),
@@ -251,6 +282,7 @@ def test_bad_images_to_project_are_refused(ckpt, tmp_path, monkeypatch, capsys):
         (["text.png"], "is no image"),
         (["large.png", "--strict"], "20x30"),
         (["large.png", "--steps", "0"], "steps is 0"),
+        (["large.png", "--lr", "0"], "lr 0 and seed 0: give 1 step or more, a rate above 0"),
         (["large.png", "--lpips", "none.pth"], "there is no file none.pth"),
         (["large.png", "--label", "1"], "takes no labels"),
     ):
@@ -274,6 +306,44 @@ def test_an_edit_does_not_replace_what_it_reads(ckpt, tmp_path, monkeypatch, cap
     assert "leave --label and --psi out" in refused(capsys, "mix", ckpt, *both)
     run("interpolate", ckpt, "--codes", "codes.npz", "--steps", "1", "--out", "w.png")
     assert "seed" not in capsys.readouterr().out
+
+
+def test_a_projection_or_directions_that_are_interrupted_leave_nothing_by_halves(ckpt, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    for name in ("a", "b"):
+        Image.new("RGB", (16, 16), "red").save(f"{name}.png")
+    Path("full").mkdir()
+    Path("full", "x").touch()
+    with pytest.raises(SystemExit):
+        run("project", ckpt, "a.png", "--out", "full")
+    said = capsys.readouterr()
+    assert "full is not empty" in said.err
+    assert said.out == ""  # not which distance is taken
+    command, calls = import_module("ganzoo.commands.project"), []
+    save_film = command.save_film
+
+    def stopped(frames, path, **options):
+        save_film(frames, path, **options)
+        calls.append(path)
+        if len(calls) in (1, 3):
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(command, "save_film", stopped)
+    assert refused(capsys, "project", ckpt, "a.png", "b.png", "--steps", "1", status=130) == "ganzoo: interrupted"
+    assert not Path("projected").exists()  # and may be given again
+    with pytest.raises(SystemExit):
+        run("project", ckpt, "a.png", "b.png", "--steps", "1")
+    assert sorted(os.listdir("projected")) == ["a.gif", "a.png", "codes.npz"]
+    assert "The folder projected keeps what was done: a.gif, a.png, codes.npz." in capsys.readouterr().out
+    assert len(Codes.read("projected/codes.npz", ganzoo.load(ckpt))) == 1
+
+    def none(*given):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(import_module("ganzoo.commands.directions"), "save_sheet", none)
+    with pytest.raises(SystemExit):
+        run("directions", ckpt, "--count", "2", "--num", "30", "--steps", "2")
+    assert "The folder directions keeps what was done: directions.npz." in capsys.readouterr().out
 
 
 def test_codes_and_directions_of_another_model_are_refused(ckpt, without, tmp_path, monkeypatch, capsys):

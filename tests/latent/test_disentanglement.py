@@ -82,13 +82,22 @@ def test_in_w_it_is_the_squared_distance_of_the_ends(model, sampling):
 
 
 def test_in_z_it_is_the_squared_speed_on_the_arc(model):
-    """At the start of an arc of angle w the velocity is w / sin(w) (b - cos(w) a)."""
-    a, b = ends(model)
+    """At the start of an arc of angle w the velocity is w / sin(w) (b - cos(w) a); with styles on a sphere."""
+    a, b = (DIM**0.5 * z / z.norm(dim=1, keepdim=True) for z in ends(model))
     angle = torch.nn.functional.cosine_similarity(a, b).acos()[:, None]
     speed = angle / angle.sin() * (b - angle.cos() * a)
     a_of_z = model.generator.synthesis.linear.weight @ model.generator.mapping.linear.weight
     torch.testing.assert_close(found(model, "z", "end"), (speed @ a_of_z.T).square().sum(1), rtol=1e-3, atol=0)
     assert not torch.allclose(found(model, "z", "full"), found(model, "z", "end"), rtol=1e-2)
+
+
+def test_without_styles_latents_keep_their_lengths(model, monkeypatch):
+    monkeypatch.setattr(LinearGAN, "spaces", ("z",))
+    a, b = ends(model)
+    angle = torch.nn.functional.cosine_similarity(a, b).acos()[:, None]
+    speed = angle / angle.sin() * (b - angle.cos() * a)
+    a_of_z = model.generator.synthesis.linear.weight @ model.generator.mapping.linear.weight
+    torch.testing.assert_close(found(model, "z", "end"), (speed @ a_of_z.T).square().sum(1), rtol=1e-3, atol=0)
 
 
 def test_batches_do_not_change_it(model):

@@ -8,6 +8,7 @@ from ganzoo.data import Digits
 from ganzoo.latent.labelled import grey, judges, label, separated
 from ganzoo.latent.labelled import told as labels_told
 from ganzoo.latent.sets import labelled_sets
+from ganzoo.models import CGAN
 from ganzoo.system.errors import UserError
 from latent.small import plain, styled, told
 
@@ -58,11 +59,15 @@ def test_the_direction_of_brightness_makes_images_brighter():
 
 
 def test_a_conditional_model_tells_its_own_classes():
-    found = labels_told(told(), 9)
+    found = labels_told(told(), 15)
     assert found.names == ["0", "1", "2"]
     assert found.labels[:4].int().tolist() == [[1, 0, 0], [0, 1, 0], [0, 0, 1], [1, 0, 0]]
     with pytest.raises(UserError, match="no classes"):
-        labels_told(plain(), 9)
+        labels_told(plain(), 15)
+    with pytest.raises(UserError, match="14 samples are too few of 3 classes: make at least 15"):
+        labels_told(told(), 14)
+    two = labels_told(plain(CGAN, num_classes=2), 10)
+    assert (two.names, two.labels[:, 0].tolist()) == (["1"], [False, True] * 5)
 
 
 def test_sets_are_made_in_the_size_of_the_model(tmp_path):

@@ -96,8 +96,24 @@ def test_settings_are_the_authors():
     paper, auto = settings_for("paper", 1024, 32), settings_for("auto", 256, 64)
     assert (paper.fmaps, paper.mapping_layers, paper.lr, paper.gamma, paper.ema) == (1, 8, 0.002, 10, 10_000)
     assert (auto.fmaps, auto.mapping_layers, auto.lr) == (0.5, 2, 0.0025)
-    assert (auto.gamma, auto.ema) == (pytest.approx(0.2048), 20_000)
+    assert (auto.gamma, auto.ema, auto.rampup) == (pytest.approx(0.2048), 20_000, 0.05)
     assert (settings_for("auto", 512, 8).fmaps, settings_for("auto", 1024, 8).lr) == (1, 0.002)
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ({}, (10_000, None)),  # config F does not ramp up
+        ({"settings": "auto"}, (2500, 0.05)),
+        ({"settings": "auto", "ema": 500.0}, (500, 0.05)),
+        ({"settings": "auto", "ema_rampup": None}, (2500, None)),
+        ({"ema_rampup": 0.1}, (10_000, 0.1)),
+    ],
+)
+def test_the_average_follows_the_settings_in_what_is_not_given(options, expected):
+    model = StyleGAN2(**options)
+    model.settle_average(settings_for(model.settings, 64, 8))
+    assert (model.average.halflife, model.average.rampup) == expected
 
 
 def test_the_settings_make_the_networks_and_gamma_unless_they_are_given():
