@@ -152,6 +152,7 @@ class Pictures(L.Callback):
             "distance": {n: p for n, p in curves.items() if n.endswith("/distance")},
             "gradient norms": {n: p for n, p in curves.items() if n.endswith("/gradient_norm")},
             "how often D is right": {n: p for n, p in curves.items() if n == "D(accuracy)"},
+            "how far D overfits (r_t), and ADA's p": {n: p for n, p in curves.items() if n.startswith("ada/")},
             "diversity (1: as the data)": {n: p for n, p in curves.items() if n == "diversity"},
         }
         num = f", {samples[-1][1]:,.0f} samples" if (samples := curves.get("samples/val")) else ""

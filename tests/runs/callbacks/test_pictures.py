@@ -131,6 +131,9 @@ def test_the_curves_are_those_of_metrics_csv(fit, monkeypatch):
     names = ("fid_digits", "modes", "kl", "rarest", "certainty")
     assert scores == {f"val/{name}, 16 samples" for name in names}
     assert [step for step, _ in seen[-1]["val/modes, 16 samples"]["val/modes"]] == [4, 8]
+    assert not any("ADA" in title for title in seen[-1])
+    fit("GAN", "augmented", 6, "--model.augment", "ADA", *EVERY_4)
+    assert list(seen[-1]["how far D overfits (r_t), and ADA's p"]) == ["ada/p", "ada/r_t"]
 
 
 @pytest.mark.usefixtures("samples_only")
