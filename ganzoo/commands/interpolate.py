@@ -27,7 +27,8 @@ from ganzoo.system.waiting import follow
 __all__ = ["interpolate"]
 
 Frame = Callable[[], Tensor]
-NUM, STOPS = 16, 5  # unless they are given
+NUM = 16  # unless they are given
+STOPS = 5
 
 
 def interpolate(
