@@ -49,10 +49,10 @@ def edit(
             "and 1,000,000."
         )
     path = writable_png(out)
-    beside = path.with_suffix(".npz")
-    writable(beside)
+    npz = path.with_suffix(".npz")
+    writable(npz)
     for name, given in (("codes", codes), ("directions", directions)):
-        if beside.exists() and os.path.exists(given) and beside.samefile(given):
+        if npz.exists() and os.path.exists(given) and npz.samefile(given):
             raise UserError(f"out is {out}, beside which the new codes would replace {name}, {given}: give another.")
     model = image_model(opened(ckpt, trust), "direction")
     known = Directions.read(directions, model, raw)
@@ -63,7 +63,7 @@ def edit(
         known.layers = layers_of(layers, need_styles(model, "layer").num_ws)
     before = codes_named(model, codes, seed, "codes", raw, label)
     after = moved_along(before, known, index, strength, model, raw)
-    after.save(beside, model, raw)
+    after.save(npz, model, raw)
     told = f"{known.method}, direction {known.names[index]}, strength {strength:g}"
     save_sheet({"before": before.images(model, raw), "after": after.images(model, raw)}, path, 1, told)
-    say(f"{len(after)} edited ({told}) of {type(model).__name__}: {out}, {beside}")
+    say(f"{len(after)} edited ({told}) of {type(model).__name__}: {out}, {npz}")

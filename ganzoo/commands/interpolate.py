@@ -27,14 +27,16 @@ from ganzoo.system.waiting import follow
 __all__ = ["interpolate"]
 
 Frame = Callable[[], Tensor]
+NUM = 16  # unless they are given
+STOPS = 5
 
 
 def interpolate(
     ckpt: str,
     kind: Literal["slerp", "lerp"] | None = None,
     out: str = "walk.gif",
-    num: int = 16,
-    stops: int = 5,
+    num: int = NUM,
+    stops: int = STOPS,
     steps: int = 12,
     seed: int = 0,
     raw: bool = False,
@@ -88,7 +90,7 @@ def interpolate(
     if codes is not None:
         if labels or psi != 1 or space != "z":
             raise UserError("codes have a class, a truncation and a space already: leave --labels, --psi, --space out.")
-        if (num, stops, seed) != (16, 5, 0):  # the defaults
+        if (num, stops, seed) != (NUM, STOPS, 0):
             raise UserError("codes are the stops of one walk, with their own seed: leave --num, --stops, --seed out.")
         frames_of, space, num = walk_of_codes(model, codes, steps, kind, film, raw)
     elif space == "w":

@@ -190,11 +190,9 @@ class StyleGAN2(GAN):
             share = self.average.rampup
             most = "" if share is None else f", at first {share:g} of those seen"
             lasts = "none" if self.ema is None else f"{self.average.halflife:g} images{most}"
-            given = all(self.optimizers_given.values())
-            rate = "as given" if given else f"{by.lr:g}"
             say(
                 f"StyleGAN2, settings {self.settings}: {self.shape[-1]} px, batch {own * world}, {self.widths()}, "
-                f"learning rate {rate}, R1 gamma {gamma:g}, average {lasts}."
+                f"learning rate {self.rates_in_words(by)}, R1 gamma {gamma:g}, average {lasts}."
             )
         super().on_fit_start()
         if self.compile_networks:
@@ -207,6 +205,13 @@ class StyleGAN2(GAN):
             self.average.halflife = by.ema
         if self.average_by_settings["rampup"]:
             self.average.rampup = by.rampup
+
+    def rates_in_words(self, by: Settings) -> str:
+        """Say the learning rate by the settings, and whose optimizer is given instead."""
+        given = [name for name, optimizer in self.optimizers_given.items() if optimizer is not None]
+        if len(given) == len(self.optimizers_given):
+            return "as given"
+        return f"{by.lr:g}" + "".join(f" (the {name}'s as given)" for name in given)
 
     def widths(self) -> str:
         """Say how many channels the generator has, if it is ganzoo's."""

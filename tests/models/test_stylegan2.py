@@ -131,6 +131,15 @@ def test_the_settings_make_the_networks_and_gamma_unless_they_are_given():
     torch.testing.assert_close(parts.r1_loss(part, z[: N // 2]), halves.r1_loss(part, z[: N // 2]))
 
 
+def test_the_learning_rate_is_said_where_it_is_not_given():
+    by = settings_for("auto", 64, 8)
+    assert small(settings="auto").rates_in_words(by) == "0.0025"
+    one = small(settings="auto", generator_optimizer=Adam)
+    assert one.rates_in_words(by) == "0.0025 (the generator's as given)"
+    both = small(settings="auto", generator_optimizer=Adam, discriminator_optimizer=Adam)
+    assert both.rates_in_words(by) == "as given"
+
+
 def test_the_widths_are_said():
     with torch.device("meta"):
         model = StyleGAN2(settings="auto", shape=(3, 1024, 1024))

@@ -40,14 +40,14 @@ class Handler(BaseHTTPRequestHandler):
 
     protocol_version = "HTTP/1.1"
     files: ClassVar[dict[str, bytes]] = {}
-    log: ClassVar[list[tuple[str, str | None, int]]] = []  #: path, Range header, bytes of the file that were sent
+    log: ClassVar[list[tuple[int, str, str | None, int]]] = []  #: when it began, path, Range header, bytes of the file
     pause: ClassVar[threading.Event]
 
     def do_GET(self) -> None:
         manner, _, name = self.path.strip("/").partition("/")
-        self.sent, log = 0, self.log  # this test's: a silent answer may end in the next
+        began, self.sent, log = time.monotonic_ns(), 0, self.log  # this test's: a silent answer may end in the next
         getattr(self, manner)(self.files.get(name, BODY))
-        log.append((self.path, self.headers["Range"], self.sent))
+        log.append((began, self.path, self.headers["Range"], self.sent))
         self.close_connection = True
 
     def answer(self, status: int, body: bytes, length: int | None = None, **headers: str) -> None:
@@ -121,7 +121,7 @@ class Handler(BaseHTTPRequestHandler):
         self.answer(500, HTML)
 
     def busy_once(self, body: bytes) -> None:
-        if any(path == self.path for path, *_ in self.log):
+        if any(path == self.path for _, path, *_ in self.log):
             self.answer(200, body)
         else:
             self.answer(503, HTML)
@@ -189,7 +189,7 @@ def ready(tmp_path: Path, part: bytes | None = None) -> Path:
 
 def asked() -> list[tuple[str, str | None, int]]:
     time.sleep(0.02)  # the server writes its log after the client has all
-    return Handler.log
+    return [(path, about, sent) for _, path, about, sent in sorted(Handler.log, key=lambda entry: entry[0])]
 
 
 @pytest.mark.parametrize("manner", ["ranges", "whole", "chunked", "busy_once", "moved"])
