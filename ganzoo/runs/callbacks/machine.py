@@ -34,10 +34,10 @@ class Machine(L.Callback):
 
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Go on with the clock of the run's earlier processes."""
+        self.folder = Path(trainer.log_dir or trainer.default_root_dir)  # rank 0's word, which all ranks wait for
         self.works = trainer.is_global_zero
         if not self.works:
             return
-        self.folder = Path(trainer.log_dir or trainer.default_root_dir)
         try:
             self.clock = Clock.read(self.folder) or Clock()
         except (ValueError, OSError) as error:
