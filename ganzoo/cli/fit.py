@@ -188,7 +188,7 @@ class GanzooCLI(LightningCLI):
             say(course(curves, saver.monitor, saver.best))
         for line in last_scores(curves, self.model.validation.final):
             say(line)
-        for name in ("samples.png", "real_vs_fake.png", "progress.gif", "curves.png"):
+        for name in ("samples.png", "real_vs_fake.png", "progress.gif", "curves.png", "memorization.png"):
             if (folder / name).exists():
                 say(f"  {folder / name}")
         word = " --trust" if has_own_parts(self.model) else ""
