@@ -25,6 +25,7 @@ from ganzoo.runs.chosen import folder_of, in_run
 from ganzoo.runs.memorized import draw_memorized
 from ganzoo.system.errors import UserError
 from ganzoo.system.files import sha256
+from ganzoo.system.hardware import hardware
 from ganzoo.system.output import say
 from ganzoo.system.places import at_home
 
@@ -125,7 +126,7 @@ def evaluate(
         "format": FORMAT,
         "of": of,
         "made": datetime.now(timezone.utc).isoformat(timespec="seconds"),
-        "hardware": hardware(ranks),
+        "hardware": hardware(ranks.device.type, ranks.count),
         "seconds": round(time.monotonic() - began, 1),
         "scores": scores,
     }
@@ -220,11 +221,3 @@ def folder_against(
 def in_words(shapes: dict[str, tuple[int, ...]]) -> str:
     """Return shapes by name in words."""
     return ", ".join(f"{'x'.join(map(str, shape))} ({name})" for name, shape in shapes.items())
-
-
-def hardware(ranks: Ranks) -> str:
-    """Return what the scores were computed on."""
-    from ganzoo.system.machine import cores
-
-    name = torch.cuda.get_device_name() if ranks.device.type == "cuda" else f"CPU, {cores()} cores"
-    return f"{ranks.count} x {name}" if ranks.count > 1 else name
