@@ -45,7 +45,7 @@ class RunFolder(SaveConfigCallback):
         if trainer.is_global_zero:
             try:
                 self.save_config(trainer, pl_module, "fit")
-                self._start_loggers(trainer)
+                self._start_loggers(trainer, pl_module)
                 say_what_is_unreadable(pl_module, self.config)
             except UserError as error:
                 problem = str(error)
@@ -94,11 +94,13 @@ class RunFolder(SaveConfigCallback):
             with written(file) as beside:
                 beside.write_text(notes + text, encoding="utf-8")
 
-    def _start_loggers(self, trainer: L.Trainer) -> None:
+    def _start_loggers(self, trainer: L.Trainer, game: Any) -> None:
         folder = Path(trainer.loggers[0].save_dir or "")
         if self.config["wandb"] is not None:
             try:
-                trainer.loggers = [*trainer.loggers, start_wandb(self.config["wandb"], folder)]
+                wandb = start_wandb(self.config["wandb"], folder)
+                wandb.count_images(lambda: game.images_seen)
+                trainer.loggers = [*trainer.loggers, wandb]
             except UserError:
                 if self.is_new:  # the folder must not look like that of a run
                     (folder / "config.yaml").unlink()
