@@ -10,7 +10,7 @@ import lightning as L
 from lightning.pytorch.cli import SaveConfigCallback
 
 from ganzoo.metrics import SampleMetric
-from ganzoo.runs.changes import MARK, changes, noted, options_of_checkpoint, options_of_run
+from ganzoo.runs.changes import MARK, changes, images_in_words, noted, options_of_checkpoint, options_of_run
 from ganzoo.runs.lock import hold
 from ganzoo.runs.loggers import start_wandb
 from ganzoo.runs.read_again import say_what_is_unreadable
@@ -71,6 +71,8 @@ class RunFolder(SaveConfigCallback):
         found, seed = changes(before, self.options_now(trainer)), checkpoint["ganzoo"]["seed"]
         if found and trainer.is_global_zero:
             say(f"Changed, from here on: {noted(found)}.")
+            if line := images_in_words(before, self.options_now(trainer)):
+                say(line)
         other_seed = [("seed_everything", seed, run_seed())] if seed != run_seed() else []  # it was said by now
         self.changed, self.start = noted([*found, *other_seed]), checkpoint["global_step"]
 
