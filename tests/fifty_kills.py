@@ -1,8 +1,8 @@
 """Run by test_fifty_kills.py in a process of its own: one run, killed 50 times, against one that was left in peace.
 
 Not a test by itself: `python fifty_kills.py FOLDER MODEL [KILLS]`. Each process of the run is a fork of this one, which
-has imported everything and computed nothing: so a kill costs a second, not ten. A moment to kill is drawn by rounds and,
-within a round by time, so that kills fall on starts, rounds, validations and saves, on a quick machine and a slow one.
+has imported everything and computed nothing: so a kill costs a second, not ten. A moment to kill is drawn by rounds,
+and within a round by time, so that kills fall on starts, rounds, validations and saves, on any machine.
 """
 
 import os

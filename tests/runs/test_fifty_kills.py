@@ -1,4 +1,4 @@
-"""Killed at 50 random moments, a run ends bitwise as one that was not, and never has a checkpoint that can't be read."""
+"""Killed at 50 random moments, a run ends bitwise as one that was not, and its checkpoints can always be read."""
 
 import subprocess
 import sys

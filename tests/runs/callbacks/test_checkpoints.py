@@ -1,5 +1,6 @@
 """Checkpoints that are kept beside the last one."""
 
+import errno
 import os
 import re
 import shutil
@@ -81,3 +82,32 @@ def test_a_copied_run_goes_on_with_two_devices_and_says_what_a_round_has(tmp_pat
     assert len(re.findall(r"^A round has 8 images now \(2 x 4\), and had 4 \(1 x 4\): ", done.stdout, re.M)) == 1
     after = read(tmp_path / "here" / "run" / "checkpoints" / "last.ckpt")
     assert (after["global_step"], after["ganzoo"]["images_seen"]) == (5, 3 * 4 + 2 * 8)
+
+
+def test_a_run_in_a_folder_that_cannot_be_written_goes_on_in_another(tmp_path, monkeypatch, capsys):
+    """Such as one on a disk that is mounted read-only: as root, a test can't take that right from itself."""
+    run, real, real_open = tmp_path / "run", os.open, open
+
+    def guarded(path, flags, *args, **kwargs):
+        if str(path).startswith(str(run)) and flags & (os.O_WRONLY | os.O_RDWR):
+            raise OSError(errno.EROFS, os.strerror(errno.EROFS), str(path))
+        return real(path, flags, *args, **kwargs)
+
+    def guarded_open(file, mode="r", *args, **kwargs):
+        if str(file).startswith(str(run)) and set(mode) & set("wax+"):
+            raise OSError(errno.EROFS, os.strerror(errno.EROFS), str(file))
+        return real_open(file, mode, *args, **kwargs)
+
+    main(["fit", *POINTS, *EVERY, "--trainer.max_steps", "2", "--run_dir", str(run)])
+    before = {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}
+    monkeypatch.setattr(os, "open", guarded)
+    monkeypatch.setattr("builtins.open", guarded_open)
+    capsys.readouterr()
+    with pytest.raises(SystemExit) as stop:
+        main(["resume", str(run), "--max_steps", "3"])
+    error = capsys.readouterr().err
+    assert stop.value.code == 1
+    assert error == f"ganzoo: can't write the run's folder {run} (Read-only file system): set --run_dir.\n"
+    main(["resume", str(run), "--max_steps", "3", "--run_dir", str(tmp_path / "other")])
+    assert read(tmp_path / "other" / "checkpoints" / "last.ckpt")["global_step"] == 3
+    assert {path: path.read_bytes() for path in run.rglob("*") if path.is_file()} == before
