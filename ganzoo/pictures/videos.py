@@ -195,7 +195,7 @@ class Video:
             raise OSError(error.errno, error.strerror) from error
 
 
-SCALING = 2 | 0x2000 | 0x40000  # FFmpeg's flags: bilinear, colours for each pixel, accurate rounding
+SCALING = 4 | 0x2000 | 0x4000 | 0x40000  # FFmpeg's flags: bicubic, colours of each pixel in and out, accurate rounding
 
 
 class Sound:
