@@ -22,7 +22,8 @@ def draw_memorized(metrics: Sequence[SampleMetric], file: Path) -> bool:
     Returns:
         whether a metric among them has such samples.
     """
-    pairs = next((found for metric in metrics if isinstance(metric, Memorization) and (found := metric.closest())), [])
+    every = [metric.closest() for metric in metrics if isinstance(metric, Memorization)]
+    pairs = next(filter(None, every), [])
     if pairs:
         generated = torch.stack([pair.generated for pair in pairs])
         training = torch.stack([pair.training.to(pair.generated.device) for pair in pairs])
