@@ -16,6 +16,7 @@ from fakes import write_faces, write_mnist
 
 import ganzoo
 from ganzoo.cli import main
+from ganzoo.cli.catalogue import others
 from ganzoo.commands import found
 from ganzoo.commands.evaluate import evaluate
 from ganzoo.game import FromImages, FromNoise, Move
@@ -36,6 +37,7 @@ def blocks(language: str) -> list[str]:
 TRY = """
 import ganzoo
 from ganzoo.cli import main
+from ganzoo.cli.catalogue import others
 main(["fit", "--config", "bgan.yaml", *small, "--run_dir", "run", "--trainer.max_steps", "2"])
 main(["resume", "run", "--max_steps", "3"])
 model = ganzoo.load("run/checkpoints/last.ckpt")
@@ -144,7 +146,9 @@ def test_the_commands_of_the_readme_run(tmp_path, monkeypatch, capsys):
     assert options <= inspect.signature(evaluate).parameters.keys()
     hub = [command for command in commands if command[0] in ("export", "push") or "hf://" in command[-1]]
     assert {command[0] for command in hub} <= found().keys()  # tests/commands/test_push.py runs such
-    commands = [command for command in commands if command not in [*styled, *scored, *hub]]
+    sweeps = [command for command in commands if command[0] == "sweep"]  # tests/cli/test_sweep.py runs such
+    assert all(command[1] in others()["sweep"] for command in sweeps)
+    commands = [command for command in commands if command not in [*styled, *scored, *hub, *sweeps]]
     assert [command[0] for command in commands] == ["list", "fit", "sample", "interpolate", *["data"] * 3, "fit"]
     monkeypatch.chdir(tmp_path)
     write_faces(tmp_path / "data" / "celeba")

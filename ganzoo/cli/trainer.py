@@ -9,7 +9,7 @@ from lightning.pytorch.profilers import Profiler
 
 from ganzoo.system.errors import UserError
 
-__all__ = ["profile_of", "refuse_what_lightning_ignores"]
+__all__ = ["log_scores", "profile_of", "refuse_what_lightning_ignores"]
 
 # Callbacks that change the learning of one optimizer, or of one batch, and what a game has for that.
 OTHERS = {
@@ -43,6 +43,14 @@ def refuse_what_lightning_ignores(wanted: Any, trainer: L.Trainer) -> None:
         if names and type(callback).__module__.startswith("lightning."):
             name = type(callback).__name__
             raise UserError(f"trainer.callbacks: {name} can't tell two players apart: {OTHERS[names[0]]}.")
+
+
+def log_scores(trainer: L.Trainer, scores: dict[str, float], step: int) -> None:
+    """Give what `validate` or `test` has found to the loggers that it was given, at the round of its checkpoint."""
+    for logger in trainer.loggers:
+        logger.log_metrics(scores, step)
+        logger.save()
+        logger.finalize("success")
 
 
 def profile_of(trainer: L.Trainer, folder: Path) -> Path | None:
