@@ -20,6 +20,8 @@ OTHERS = {
     "LearningRateFinder": "give --model.generator_optimizer.lr and --model.discriminator_optimizer.lr",
     "BatchSizeFinder": "give --data.batch_size",
     "ModelPruning": "leave it out",
+    "BaseFinetuning": "begin with trained weights, --begin_with CKPT",
+    "SpikeDetection": "leave it out, as a run watches both losses by itself",
 }
 
 
