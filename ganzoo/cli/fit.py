@@ -21,7 +21,7 @@ from ganzoo.cli.paths import as_given, settle
 from ganzoo.cli.restoring import say_what_is_odd
 from ganzoo.cli.several import name_lost_processes, refuse_to_wait_for_ever, say_what_was_lost
 from ganzoo.cli.slurm import plugins_of_slurm
-from ganzoo.cli.trainer import refuse_what_lightning_ignores
+from ganzoo.cli.trainer import log_scores, profile_of, refuse_what_lightning_ignores
 from ganzoo.data import DataModule
 from ganzoo.game import Game
 from ganzoo.runs.bounded import build_bounded
@@ -135,6 +135,7 @@ class GanzooCLI(LightningCLI):
             trainer.loggers = [MetricsCSV(self._run_folder()), *trainer.loggers]
             # the folder is named before the bar is drawn
             trainer.callbacks.sort(key=lambda callback: not isinstance(callback, RunFolder))  # type: ignore[attr-defined]
+        self.profile = profile_of(trainer, Path(trainer.loggers[0].save_dir or ".") if trainer.loggers else Path())
         return trainer
 
     def _run_folder(self) -> Path:
@@ -198,6 +199,8 @@ class GanzooCLI(LightningCLI):
             say(course(curves, saver.monitor, saver.best))
         for line in last_scores(curves, self.model.validation.final):
             say(line)
+        if self.profile is not None:
+            say(f"  {self.profile}: the profiler's report")
         for name in ("samples.png", "real_vs_fake.png", "progress.gif", "curves.png", "memorization.png"):
             if (folder / name).exists():
                 say(f"  {folder / name}")
@@ -214,9 +217,16 @@ class GanzooCLI(LightningCLI):
 
     def after_validate(self) -> None:
         """Print what was found."""
-        if rank() == 0:
-            for name, value in self.trainer.callback_metrics.items():
-                say(f"{name} {float(value):.6g}")
+        scores = {name: float(value) for name, value in self.trainer.callback_metrics.items()}
+        if rank() != 0:
+            return
+        for name, value in scores.items():
+            say(f"{name} {value:.6g}")
+        log_scores(self.trainer, scores, read(self._get(self.config, "ckpt_path"))["global_step"])
+        if self._get(self.config, "wandb") is not None:
+            say("The scores are printed only: --wandb is for fit. --trainer.logger WandbLogger logs them.")
+        if self.profile is not None:
+            say(f"  {self.profile}: the profiler's report")
 
     after_test = after_validate
 

@@ -1,13 +1,28 @@
 """Options of Lightning's trainer that a game can't be played with."""
 
+from pathlib import Path
 from typing import Any
 
 import lightning as L
 from lightning.pytorch.accelerators import CPUAccelerator
+from lightning.pytorch.profilers import Profiler
 
 from ganzoo.system.errors import UserError
 
-__all__ = ["refuse_what_lightning_ignores"]
+__all__ = ["log_scores", "profile_of", "refuse_what_lightning_ignores"]
+
+# Callbacks that change the learning of one optimizer, or of one batch, and what a game has for that.
+OTHERS = {
+    "GradientAccumulationScheduler": "use --model.micro_batches",
+    "StochasticWeightAveraging": "use --model.ema, the average of G's weights",
+    "WeightAveraging": "use --model.ema, the average of G's weights",
+    "EMAWeightAveraging": "use --model.ema, the average of G's weights",
+    "LearningRateFinder": "give --model.generator_optimizer.lr and --model.discriminator_optimizer.lr",
+    "BatchSizeFinder": "give --data.batch_size",
+    "ModelPruning": "leave it out",
+    "BaseFinetuning": "begin with trained weights, --begin_with CKPT",
+    "SpikeDetection": "leave it out, as a run watches both losses by itself",
+}
 
 
 def refuse_what_lightning_ignores(wanted: Any, trainer: L.Trainer) -> None:
@@ -25,3 +40,29 @@ def refuse_what_lightning_ignores(wanted: Any, trainer: L.Trainer) -> None:
         )
     if wanted.accumulate_grad_batches != 1:
         raise UserError("trainer.accumulate_grad_batches can't tell two players apart: use --model.micro_batches.")
+    for callback in trainer.callbacks:  # type: ignore[attr-defined]
+        names = [cls.__name__ for cls in type(callback).__mro__ if cls.__name__ in OTHERS]
+        if names and type(callback).__module__.startswith("lightning."):
+            name = type(callback).__name__
+            raise UserError(f"trainer.callbacks: {name} can't tell two players apart: {OTHERS[names[0]]}.")
+
+
+def log_scores(trainer: L.Trainer, scores: dict[str, float], step: int) -> None:
+    """Give what `validate` or `test` has found to the loggers that it was given, at the round of its checkpoint."""
+    for logger in trainer.loggers:
+        logger.log_metrics(scores, step)
+        logger.save()
+        logger.finalize("success")
+
+
+def profile_of(trainer: L.Trainer, folder: Path) -> Path | None:
+    """Let a profiler that names no file write its report into a folder; return which one, or None without one.
+
+    Lightning would hand the report to its log, where nothing is shown of it.
+    """
+    profiler: Any = trainer.profiler  # type: ignore[attr-defined]
+    if not isinstance(profiler, Profiler) or not hasattr(profiler, "filename"):
+        return None
+    profiler.dirpath = profiler.dirpath or folder
+    profiler.filename = profiler.filename or "profile"
+    return Path(profiler.dirpath)

@@ -123,7 +123,8 @@ class Video:
         self.container = self.av.open(self.file, "w", format="mp4")
         if note:
             self.container.metadata["comment"] = note
-        options = {"crf": "10"}
+        # colours lie between the pixels, as FFmpeg's scaler has put them: players would take them for the left ones
+        options = {"crf": "6", "chroma_sample_location": "center"}
         self.stream: Any = self.container.add_stream("libx264", rate=rate, options=options)
         self.stream.width, self.stream.height, self.stream.pix_fmt = width, height, "yuv420p"  # which players know
         context = self.stream.codec_context
@@ -132,6 +133,7 @@ class Video:
         context.color_primaries, context.color_trc = self.colours.primaries, self.colours.transfer
         self.sound = Sound(sound, self.container) if sound is not None else None
         self.size, self.count = (width, height), 0
+        self.lasts: dict[int, int] = {}  # how long pictures are shown that are on their way
 
     def __enter__(self) -> "Video":
         return self
@@ -154,10 +156,17 @@ class Video:
         frame = self.as_written(frame)
         frame.pts, frame.time_base, frame.duration = self.count if time is None else time, self.tick, duration or 1
         self.count = frame.pts + frame.duration
+        self.lasts[frame.pts] = frame.duration
         with self.failing():
             if self.sound is not None:
                 self.sound.until(frame.pts * self.tick)
-            self.container.mux(self.stream.encode(frame))
+            self.send(self.stream.encode(frame))
+
+    def send(self, packets: Any) -> None:
+        """Write encoded pictures. How long the last one is shown is said here only."""
+        for packet in packets:
+            packet.duration = self.lasts.pop(packet.pts, packet.duration)
+            self.container.mux(packet)
 
     def as_written(self, frame: Any) -> Any:
         """Return a frame of RGB as Y'CbCr."""
@@ -181,7 +190,7 @@ class Video:
         with self.failing():
             if self.sound is not None:
                 self.sound.until(None)
-            self.container.mux(self.stream.encode(None))
+            self.send(self.stream.encode(None))
             self.container.close()
             self.file.flush()
             os.fsync(self.file.fileno())  # some disks say only now that they are full

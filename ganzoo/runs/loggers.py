@@ -16,7 +16,7 @@ from ganzoo.system.errors import UserError
 from ganzoo.system.files import written
 from ganzoo.system.output import say
 
-__all__ = ["MetricsCSV", "Wandb", "WandbMode", "start_wandb"]
+__all__ = ["MetricsCSV", "Wandb", "WandbMode", "log_model", "start_wandb"]
 
 WandbMode = Literal["online", "offline", "disabled"]
 IMAGES = "images_seen"  # wandb's x-axis
@@ -162,6 +162,27 @@ def known_recipes(path: Path) -> dict[str, Recipe]:
         path.replace(broken)
         say(f"{path} can't be read: it is now {broken.name}, and the run begins a new one.")
         return {}
+
+
+def log_model(logger: Any, path: str, alias: str, ended: bool) -> None:
+    """Log a checkpoint as an artifact of a wandb logger whose option log_model asks for it: all, or at the end.
+
+    Lightning's own logger does that for its ModelCheckpoint alone.
+
+    Args:
+        logger: any.
+        path: the checkpoint.
+        alias: what it is: last or best.
+        ended: the run is over. Otherwise it was saved just now.
+    """
+    wanted = getattr(logger, "_log_model", False) if isinstance(logger, WandbLogger) else False
+    if not wanted or ended == (wanted == "all"):
+        return
+    import wandb
+
+    artifact = wandb.Artifact(logger._checkpoint_name or f"model-{logger.experiment.id}", type="model")
+    artifact.add_file(path, name=f"{alias}.ckpt")
+    logger.experiment.log_artifact(artifact, aliases=[alias, "latest"] if alias == "last" else [alias])
 
 
 class Wandb(WandbLogger):

@@ -19,6 +19,7 @@ from ganzoo.metrics.deviations import deviations_in
 from ganzoo.runs.callbacks.monitors import refuse_unknown_monitors
 from ganzoo.runs.checkpoint_file import SafeCheckpointIO
 from ganzoo.runs.lock import still_ours
+from ganzoo.runs.loggers import log_model
 from ganzoo.runs.wellformed import refuse_odd_state
 from ganzoo.system.errors import Stopped, UserError
 from ganzoo.system.files import written
@@ -148,6 +149,13 @@ class Checkpoints(Checkpoint):
         self._save_best(trainer)
         if trainer.global_step > self.saved_step:
             self._save_last(trainer)
+        for path, alias in ((self.last_model_path, "last"), (self.best_model_path, "best")):
+            self._log(trainer, path, alias, ended=True)
+
+    def _log(self, trainer: L.Trainer, path: str, alias: str, ended: bool = False) -> None:
+        """Let loggers that keep checkpoints have one."""
+        for logger in trainer.loggers if path and trainer.is_global_zero else ():
+            log_model(logger, path, alias, ended)
 
     def teardown(self, trainer: L.Trainer, pl_module: L.LightningModule, stage: str) -> None:
         """Give the signals back."""
@@ -160,6 +168,7 @@ class Checkpoints(Checkpoint):
         path = str(self.folder / "last.ckpt")
         trainer.save_checkpoint(path)
         self.saved_step, self.last_model_path = trainer.global_step, path
+        self._log(trainer, path, "last")
         if self.keep and trainer.is_global_zero:
             keep_last(self.folder, trainer.global_step, self.keep)
 
@@ -169,6 +178,7 @@ class Checkpoints(Checkpoint):
             self.best_is_new = False
             self.best_model_path = str(self.folder / "best.ckpt")
             trainer.save_checkpoint(self.best_model_path)
+            self._log(trainer, self.best_model_path, "best")
             if trainer.is_global_zero and self.monitor is not None:
                 name_best(self.folder, self.monitor, *self.bests[self.monitor])
 
