@@ -16,7 +16,7 @@ from ganzoo.game.move import Batch, Move
 from ganzoo.game.notes import noted
 from ganzoo.game.player import OptimizerCallable, Player, SchedulerCallable
 from ganzoo.game.ranks import leave_buffers_alone, mean_over_ranks
-from ganzoo.game.round import Rounds
+from ganzoo.game.round import Rounds, share
 from ganzoo.game.starting import optimizers_of, start
 from ganzoo.game.traceable import Traceable
 from ganzoo.game.validation import Validation
@@ -229,7 +229,8 @@ class Game(L.LightningModule):
 
     def note(self, name: str, value: Tensor) -> None:
         """Log a value beside the terms of a loss, as its mean over samples and micro-batches."""
-        self.notes[name] = self.notes.get(name, 0) + value.detach().mean() / self.micro_batches
+        number = share(value.detach().mean(), self.micro_batches)
+        self.notes[name] = self.notes[name] + number if name in self.notes else number
 
     def note_scores(self, real: Tensor, fake: Tensor) -> None:
         """Log figures on D's scores (N,) of real and generated samples."""
