@@ -5,6 +5,7 @@ from typing import Any
 import lightning as L
 from lightning.pytorch.accelerators import CPUAccelerator
 
+from ganzoo.game.limits import refuse_other_games
 from ganzoo.system.errors import UserError
 
 __all__ = ["refuse_what_lightning_ignores"]
@@ -12,6 +13,12 @@ __all__ = ["refuse_what_lightning_ignores"]
 
 def refuse_what_lightning_ignores(wanted: Any, trainer: L.Trainer) -> None:
     """Refuse trainer options that would end in a traceback, or silently do something else."""
+    refuse_other_games(trainer)  # now, before there are processes
+    if getattr(trainer.strategy, "_start_method", "popen") != "popen":
+        raise UserError(
+            f"strategy {wanted.strategy} trains in processes of which this one hears nothing, neither rounds nor "
+            "scores: use ddp (the default for several devices)."
+        )
     if str(wanted.precision) in ("16", "16-mixed") and isinstance(trainer.accelerator, CPUAccelerator):
         raise UserError(f"trainer.precision is {wanted.precision}, which needs CUDA: on the CPU use bf16-mixed.")
     for name in ("max_steps", "log_every_n_steps", "val_check_interval"):
