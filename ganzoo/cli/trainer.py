@@ -5,10 +5,16 @@ from typing import Any
 import lightning as L
 from lightning.pytorch.accelerators import CPUAccelerator
 
-from ganzoo.game.limits import refuse_other_games
+from ganzoo.game.limits import no_game_by, refuse_other_games
 from ganzoo.system.errors import UserError
 
-__all__ = ["refuse_what_lightning_ignores"]
+__all__ = ["refuse_named_strategy", "refuse_what_lightning_ignores"]
+
+
+def refuse_named_strategy(name: Any) -> None:
+    """Refuse a strategy that shards weights, before Lightning asks for a device or a package for it."""
+    if isinstance(name, str) and name.lower().startswith(("fsdp", "deepspeed", "model_parallel")):
+        raise UserError(no_game_by(name))
 
 
 def refuse_what_lightning_ignores(wanted: Any, trainer: L.Trainer) -> None:

@@ -15,6 +15,7 @@ from ganzoo.system.output import say
 
 __all__ = [
     "look_for_no_driver",
+    "no_game_by",
     "refuse_other_clocks",
     "refuse_other_games",
     "say_how_large_a_batch_is",
@@ -38,15 +39,20 @@ def refuse_other_games(trainer: Any) -> None:
     """Refuse strategies and precisions that two players can't share."""
     strategy, precision = trainer.strategy, trainer.precision_plugin
     if not isinstance(strategy, (SingleDeviceStrategy, DDPStrategy)):
-        raise UserError(
-            f"strategy {type(strategy).__name__} wraps or splits the networks, and two players, of whom one is frozen "
-            "while the other moves, can't share that: use ddp (the default for several devices). If they don't fit on "
-            "a device: --model.micro_batches, --trainer.precision bf16-mixed."
-        )
+        raise UserError(no_game_by(type(strategy).__name__))
     if type(precision) not in (Precision, DoublePrecision, MixedPrecision):
         raise UserError(
             f"precision {precision.precision} is not supported: use 32-true, 64-true, bf16-mixed, or 16-mixed on CUDA."
         )
+
+
+def no_game_by(strategy: str) -> str:
+    """Return why a strategy that shards weights plays no game, and what does."""
+    return (
+        f"strategy {strategy} wraps or splits the networks, and two players, of whom one is frozen while the other "
+        "moves, can't share that: use ddp (the default for several devices). If they don't fit on a device: "
+        "--model.micro_batches, --trainer.precision bf16-mixed."
+    )
 
 
 def refuse_other_clocks(trainer: Any, micro_batches: int) -> None:

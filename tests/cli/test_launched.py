@@ -90,8 +90,8 @@ def test_a_lost_process_is_one_line(tmp_path, monkeypatch, capsys):
             '{"class_path": "lightning.pytorch.strategies.ModelParallelStrategy"}',
             "strategy ModelParallelStrategy .*two players",
         ),
-        ("deepspeed", "deepspeed|DeepSpeed"),
-        ("fsdp", "[Ff][Ss][Dd][Pp]"),
+        ("deepspeed_stage_2", "strategy deepspeed_stage_2 .*use ddp"),
+        ("fsdp", "strategy fsdp .*use ddp"),
         ("ddq", "trainer.strategy is ddq: there is none.* give ddp"),
     ],
 )
