@@ -1,10 +1,13 @@
 """Changes to the arguments of a command before they are parsed."""
 
+import ast
 import inspect
 import itertools
 import json
 import os
+import re
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +31,7 @@ TRUST = ("--trust", "--trust=true")  # import what a checkpoint, or the config.y
 def complete(args: list[str]) -> list[str]:
     """Return the arguments of a Lightning command, completed."""
     args, trust = [arg for arg in args if arg not in TRUST], any(arg in TRUST for arg in args)
-    args = [moved_in(arg) for arg in at_home_in(args)]
+    args = [with_null(moved_in(arg)) for arg in at_home_in(args)]
     named = values_of(args, "--config", "-c", "--model", "--model.class_path", "--data", "--data.class_path")
     named += values_of(args, "--begin_with")
     if args[0] == "fit" and not named and not any(arg == "-h" or arg.endswith("help") for arg in args):
@@ -57,6 +60,19 @@ def complete(args: list[str]) -> list[str]:
     args = begin_as(args, trust)
     refuse_another_model(args)
     return args
+
+
+def with_null(arg: str) -> str:
+    """Return an argument with Python's None as null, alone or in a list or a dict.
+
+    An agent of wandb writes values as Python does: `--model.ema=None`, `--x=['a', None]`. YAML takes None for a word.
+    """
+    name, sign, value = arg.partition("=") if arg.startswith("--") else ("", "", arg)
+    if re.search(r"\bNone\b", value):
+        with suppress(ValueError, SyntaxError, MemoryError, RecursionError):  # a word, or a sentence
+            read = ast.literal_eval(value)
+            value = json.dumps(read) if read is None or isinstance(read, (list, dict)) else value
+    return name + sign + value
 
 
 def configs_first(args: list[str]) -> list[str]:

@@ -19,9 +19,10 @@ LIGHTNING = {
 @functools.cache
 def others() -> dict[str, Any]:
     """Return all commands but Lightning's: functions, or for a group a dict of them, with its help as `_help`."""
-    check = outline("ganzoo.cli.sweep", "check_sweep")
-    sweep = {"_help": "Check a wandb sweep file: ganzoo sweep check FILE.", "check": check}
-    return {"resume": outline("ganzoo.cli.resume", "resume"), **commands.found(), "sweep": sweep}
+    check, dry_run = outline("ganzoo.cli.sweep", "check_sweep"), outline("ganzoo.cli.dry_run", "dry_run_sweep")
+    sweep = {"_help": "Check or try a wandb sweep file: ganzoo sweep check FILE.", "check": check, "dry-run": dry_run}
+    doctor = outline("ganzoo.cli.doctor", "doctor")
+    return {"resume": outline("ganzoo.cli.resume", "resume"), **commands.found(), "sweep": sweep, "doctor": doctor}
 
 
 def summaries() -> dict[str, str]:

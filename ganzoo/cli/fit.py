@@ -197,14 +197,12 @@ class GanzooCLI(LightningCLI):
         if rank() != 0:
             return
         say(f"Done: {self.trainer.global_step:,} round{'s' * (self.trainer.global_step != 1)}.")
+        curves = MetricsCSV(folder).curves()
         if saver.monitor is not None and saver.best is not None:
-            curves = MetricsCSV(folder).curves()
             say(course(curves, saver.monitor, saver.best))
-            for line in last_scores(curves, self.model.validation.metrics):
-                say(line)
-        elif self.trainer.max_steps < (interval := self.trainer.val_check_interval or 0):
-            say(f"No score: trainer.val_check_interval is {interval}, and the run ended before.")
-        for name in ("samples.png", "real_vs_fake.png", "progress.gif", "curves.png"):
+        for line in last_scores(curves, self.model.validation.final):
+            say(line)
+        for name in ("samples.png", "real_vs_fake.png", "progress.gif", "curves.png", "memorization.png"):
             if (folder / name).exists():
                 say(f"  {folder / name}")
         word = " --trust" if has_own_parts(self.model) else ""

@@ -72,9 +72,17 @@ def run_other(name: str, args: list[str]) -> None:
 
     command, args = others()[name], at_home_in(args)
     if name == "resume":
-        refuse_usual_names(name, args[1:], command)
-        refuse_usual_names("fit", own_options(args)[1])  # they are options of it
+        more = own_options(args)[1]  # options of fit; among them another folder to go on in
+        refuse_usual_names(name, [arg for arg in args[1:] if not (more and arg.startswith("--run_dir"))], command)
+        refuse_usual_names("fit", more)
         args, command = with_options_of_fit(args, command)
+    if name == "doctor" and args[1:] and not {*args[1:2]} & {"-h", "--help"}:
+        refuse_usual_names("fit", args[1:])  # they are options of it
+        from ganzoo.cli.doctor import examine
+
+        with interruptible():
+            examine(args[1:])
+        return
     if isinstance(command, dict) and not {*args[1:2]} & {*command, "-h", "--help"}:
         names = [name for name in command if name != "_help"]
         if close := near(args[1], names) if len(args) > 1 else []:

@@ -16,10 +16,11 @@ from ganzoo.system.output import say
 from ganzoo.system.reading import read_yaml
 from ganzoo.system.waiting import follow
 
-__all__ = ["agent_commands", "check_metric", "check_sweep", "read_sweep"]
+__all__ = ["agent_choices", "agent_commands", "check_command", "check_metric", "check_sweep", "read_sweep"]
 
 START = "${env}, ${interpreter}, -m"
 MACROS = ("env", "interpreter", "program", "args")
+ARGS = re.compile(r"\$\{args_\w+\}")  # other forms, which leave out false values, or the names' dashes
 METHODS = ("grid", "random", "bayes")
 # wandb's distributions that make sense for options, and the keys each needs
 # (docs.wandb.ai/models/sweeps/sweep-config-keys).
@@ -58,6 +59,8 @@ def read_sweep(file: str) -> dict[str, Any]:
     if sweep.get("method") not in METHODS:
         raise UserError(f"{file}: method is {sweep.get('method')}; choose one of {', '.join(METHODS)}.")
     command = sweep.get("command")
+    if isinstance(command, list) and (other := [word for word in command if ARGS.fullmatch(str(word))]):
+        raise UserError(f"{file}: command has {other[0]}, whose options ganzoo would not read: write ${{args}}.")
     if not isinstance(command, list) or "ganzoo" not in command or "fit" not in command or "${args}" not in command:
         form = f'[{START}, ganzoo, fit, --config=FILE, --wandb, "${{args}}"]'
         raise UserError(f"{file}: command is {command}; the agent needs {form}.")
@@ -119,8 +122,6 @@ def check_parameter(file: str, name: str, parameter: Any, method: str) -> None:
     for value in [parameter[key] for key in ("value", "min", "max", "mu", "sigma") if key in parameter] + listed(
         parameter
     ):
-        if has_null(value):
-            raise UserError(f'{where}: wandb hands null on as None, which is a word: write "null", in quotes.')
         if isinstance(value, str) and NUMBER.fullmatch(value):
             raise UserError(f"{where}: YAML reads {value} as text, not as a number; write {with_point(value)}.")
     distribution = parameter.get("distribution") or distribution_of(parameter)
@@ -147,12 +148,6 @@ def check_parameter(file: str, name: str, parameter: Any, method: str) -> None:
             raise UserError(f"{where}: min is {low}; a logarithmic distribution needs one above 0.")
     if method == "grid" and distribution not in ("constant", "categorical", "int_uniform", "q_uniform"):
         raise UserError(f"{where}: a grid can't try all of {distribution}; give values, or choose random or bayes.")
-
-
-def has_null(value: Any) -> bool:
-    """Say whether a value is null, or holds one."""
-    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
-    return value is None or any(map(has_null, inner))
 
 
 def distribution_of(parameter: dict[str, Any]) -> str:
@@ -223,6 +218,33 @@ def refuse_lost_options(file: str, lost: dict[str, tuple[str, Any]]) -> None:
         )
 
 
+def check_command(file: str, sweep: dict[str, Any], command: list[str], options: list[str]) -> None:
+    """Parse a command of the agent, whose options it chose, and refuse it if its run would be of no use to the sweep.
+
+    Raises:
+        UserError: so it is.
+        SystemExit: an option can't be parsed, which is said.
+    """
+    run_by = f"in the agent's command: {shlex.join(command)}"
+    try:
+        run = lightning(complete(command[command.index("ganzoo") + 1 :]), ParsingCLI)
+        config, scores = run.config["fit"], scores_of_run(run)
+        refuse_lost_options(file, lost_options(options, config))
+        check_metric(file, sweep, scores, config["checkpoint"]["monitor"])
+    except SystemExit:  # the parser has said what is wrong
+        say(run_by, error=True)
+        raise
+    except UserError as error:
+        raise UserError(f"{error} ({run_by})") from error
+    if config["wandb"] is None:
+        raise UserError(f"{file}: the command has no --wandb, so wandb would not get the values of a run: add it.")
+    if config["run_dir"] is not None:
+        raise UserError(
+            f"{file}: the command gives --run_dir, and all runs of the sweep would be in that one folder: leave it "
+            "out, or give --trainer.default_root_dir, below which each run makes its own."
+        )
+
+
 def check_sweep(file: str) -> None:
     """Check a wandb sweep file offline: its form, each parameter and its type, and the commands that an agent will run.
 
@@ -232,19 +254,7 @@ def check_sweep(file: str) -> None:
     sweep = read_sweep(file)
     checked = list(agent_choices(sweep))
     for command, options in follow(checked, "Parsing"):
-        run_by = f"in the agent's command: {shlex.join(command)}"
-        try:
-            run = lightning(complete(command[command.index("ganzoo") + 1 :]), ParsingCLI)
-            config, scores = run.config["fit"], scores_of_run(run)
-            refuse_lost_options(file, lost_options(options, config))
-            check_metric(file, sweep, scores, config["checkpoint"]["monitor"])
-        except SystemExit:  # the parser has said what is wrong
-            say(run_by, error=True)
-            raise
-        except UserError as error:
-            raise UserError(f"{error} ({run_by})") from error
-        if config["wandb"] is None:
-            raise UserError(f"{file}: the command has no --wandb, so wandb would not get the values of a run: add it.")
+        check_command(file, sweep, command, options)
     commands = "1 command parses" if len(checked) == 1 else f"{len(checked)} commands parse"
     say(f"{file}: {commands}, with every value of {', '.join(sweep['parameters'])}; such as")
     say(f"  {shlex.join(checked[0][0])}")

@@ -6,6 +6,8 @@ from typing import Any
 
 import yaml
 
+from ganzoo.system.reading import parse_yaml
+
 __all__ = ["lost_options"]
 
 NOTHING = object()
@@ -39,7 +41,7 @@ def value_at(config: Any, name: str) -> Any:
 def holds(text: str, value: Any) -> bool:
     """Say whether a parsed value is that of a text, as far as the two can be compared."""
     try:
-        asked = yaml.safe_load(text)
+        asked = parse_yaml(text)
     except yaml.YAMLError:
         asked = text
     return same(text if isinstance(asked, (bool, type(None))) else asked, value)

@@ -12,7 +12,7 @@ from ganzoo.latent.distances import Distance
 from ganzoo.latent.labelled import Labelled, separated
 from ganzoo.latent.spaces import render
 from ganzoo.latent.walks import lerp, slerp
-from ganzoo.metrics.path_length import EPSILON, path_length
+from ganzoo.metrics.ppl import EPSILON, path_length
 from ganzoo.system.draws import Draws
 
 __all__ = ["conditional_entropy", "path_length", "path_lengths", "path_pairs", "separability"]

@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ganzoo.metrics.features import FeatureMetric
-from ganzoo.networks.frozen.inception import Extractor
+from ganzoo.networks.frozen import Extractor
 from ganzoo.system.errors import UserError
 from ganzoo.system.files import collected
 from ganzoo.system.machine import cache_folder

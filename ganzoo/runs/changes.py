@@ -11,7 +11,7 @@ from ganzoo.system.moved import moved
 from ganzoo.system.output import harmless
 from ganzoo.system.reading import read_mapping
 
-__all__ = ["MARK", "changes", "noted", "options_of_checkpoint", "options_of_run"]
+__all__ = ["MARK", "changes", "images_in_words", "noted", "options_of_checkpoint", "options_of_run"]
 
 NOT_COMPARED = ("begin_with", "ckpt_path", "config", "run_dir", "samples", "seed_everything", "wandb")
 PLACES = ("default_root_dir", "logger")  # of the trainer
@@ -66,6 +66,30 @@ def options_of_checkpoint(checkpoint: Mapping[str, Any], path: str | Path | None
             config = {}
     model = {CLASS: made.get("class_path"), OPTIONS: made.get("init_args")}
     return {name: value for name, value in {**config, "model": model}.items() if name != "devices"}
+
+
+def images_in_words(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
+    """Return a line on how many images a round has now, where it had others; empty if that is as it was, or unknown.
+
+    Args:
+        before: the options that the checkpoint keeps.
+        now: those of the run that goes on.
+    """
+    parts = [(batch_of(options), options.get("devices")) for options in (before, now)]
+    if not all(type(number) is int and number > 0 for pair in parts for number in pair):
+        return ""
+    (old_batch, old_devices), (batch, devices) = parts
+    if batch * devices == old_batch * old_devices:
+        return ""
+    said = f"A round has {batch * devices} images now ({devices} x {batch}), and had {old_batch * old_devices}"
+    return f"{said} ({old_devices} x {old_batch}): what counts rounds, such as max_steps, means others now."
+
+
+def batch_of(options: Mapping[str, Any]) -> Any:
+    """Return the batch size of a device among a run's options; None if it is not there."""
+    data = options.get("data")
+    inner = data.get(OPTIONS) if isinstance(data, Mapping) else None
+    return inner.get("batch_size") if isinstance(inner, Mapping) else None
 
 
 def changes(before: Any, now: Any, name: str = "") -> list[Change]:

@@ -10,7 +10,7 @@ import lightning as L
 from lightning.pytorch.cli import SaveConfigCallback
 
 from ganzoo.metrics import SampleMetric
-from ganzoo.runs.changes import MARK, changes, noted, options_of_checkpoint, options_of_run
+from ganzoo.runs.changes import MARK, changes, images_in_words, noted, options_of_checkpoint, options_of_run
 from ganzoo.runs.lock import hold
 from ganzoo.runs.loggers import start_wandb
 from ganzoo.runs.read_again import say_what_is_unreadable
@@ -45,7 +45,7 @@ class RunFolder(SaveConfigCallback):
         if trainer.is_global_zero:
             try:
                 self.save_config(trainer, pl_module, "fit")
-                self._start_loggers(trainer)
+                self._start_loggers(trainer, pl_module)
                 say_what_is_unreadable(pl_module, self.config)
             except UserError as error:
                 problem = str(error)
@@ -71,6 +71,8 @@ class RunFolder(SaveConfigCallback):
         found, seed = changes(before, self.options_now(trainer)), checkpoint["ganzoo"]["seed"]
         if found and trainer.is_global_zero:
             say(f"Changed, from here on: {noted(found)}.")
+            if line := images_in_words(before, self.options_now(trainer)):
+                say(line)
         other_seed = [("seed_everything", seed, run_seed())] if seed != run_seed() else []  # it was said by now
         self.changed, self.start = noted([*found, *other_seed]), checkpoint["global_step"]
 
@@ -94,11 +96,13 @@ class RunFolder(SaveConfigCallback):
             with written(file) as beside:
                 beside.write_text(notes + text, encoding="utf-8")
 
-    def _start_loggers(self, trainer: L.Trainer) -> None:
+    def _start_loggers(self, trainer: L.Trainer, game: Any) -> None:
         folder = Path(trainer.loggers[0].save_dir or "")
         if self.config["wandb"] is not None:
             try:
-                trainer.loggers = [*trainer.loggers, start_wandb(self.config["wandb"], folder)]
+                wandb = start_wandb(self.config["wandb"], folder)
+                wandb.count_images(lambda: game.images_seen)
+                trainer.loggers = [*trainer.loggers, wandb]
             except UserError:
                 if self.is_new:  # the folder must not look like that of a run
                     (folder / "config.yaml").unlink()

@@ -19,6 +19,7 @@ from ganzoo.system.output import say
 __all__ = ["MetricsCSV", "Wandb", "WandbMode", "start_wandb"]
 
 WandbMode = Literal["online", "offline", "disabled"]
+IMAGES = "images_seen"  # wandb's x-axis
 SERVER_TIMEOUT = 30  # seconds; how long the start and the end of a run wait for wandb's server
 
 
@@ -164,24 +165,38 @@ def known_recipes(path: Path) -> dict[str, Recipe]:
 
 
 class Wandb(WandbLogger):
-    """A WandbLogger that can't stop a run: if wandb's own process is lost, a line says so, and training goes on."""
+    """A WandbLogger that can't stop a run: if wandb's own process is lost, a line says so, and training goes on.
+
+    The x-axis of all panels is the number of images seen, so that runs of different batches compare. Rounds are there
+    as `trainer/global_step`.
+    """
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
         self._wandb_init.pop("anonymous", None)  # Lightning hands it on, and wandb warns of it as if the user had
         self.lost = False
+        self.images: Callable[[], int] | None = None  # seen so far; None: not known
+
+    @rank_zero_only
+    def count_images(self, images: Callable[[], int]) -> None:
+        """Take the number of images seen so far as the x-axis of all that is logged from now on."""
+        self.images = images
+        self._while_there(lambda: self.experiment.define_metric(IMAGES, hidden=True))
+        self._while_there(lambda: self.experiment.define_metric("*", step_metric=IMAGES, step_sync=True))
 
     @rank_zero_only
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
         """Log values, and pictures too."""
-        self._while_there(lambda: super(Wandb, self).log_metrics(metrics, step))
+        seen = {} if self.images is None else {IMAGES: self.images()}
+        self._while_there(lambda: super(Wandb, self).log_metrics({**metrics, **seen}, step))
 
     @rank_zero_only
     def define_scores(self, scores: Mapping[str, bool]) -> None:
         """Let the run's summary have the best value of each score beside the last; True: a higher one is better."""
         for name, higher in scores.items():
-            best = "max" if higher else "min"
-            self._while_there(lambda: self.experiment.define_metric(name, summary=f"{best},last"))  # noqa: B023
+            summary = f"{'max' if higher else 'min'},last"
+            options = {"summary": summary} | ({} if self.images is None else {"step_metric": IMAGES})
+            self._while_there(lambda: self.experiment.define_metric(name, **options))  # noqa: B023
 
     @rank_zero_only
     def finalize(self, status: str) -> None:

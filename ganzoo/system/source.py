@@ -123,7 +123,9 @@ def outline(module: str, name: str) -> Callable[..., Any] | None:
     def run(*args: Any, **options: Any) -> Any:
         return getattr(import_module(module), name)(*args, **options)
 
-    run.__module__ = __name__  # jsonargparse imports the module that a function says it is of
+    # jsonargparse looks for a function in the module that it says it is of, and in the packages around that one, and
+    # ganzoo has names of its own that import much (`ganzoo.evaluate`)
+    run.__module__ = "builtins"
     return run
 
 

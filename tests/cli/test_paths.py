@@ -172,8 +172,8 @@ def test_translations_are_not_written_to_a_url(place):
 
 
 def test_a_checkpoint_at_a_url_is_no_file(place):
-    with pytest.raises(UserError, match=r"hf://a/x.ckpt is a URL: fetch the checkpoint"):
-        ganzoo.load("hf://a/x.ckpt")
+    with pytest.raises(UserError, match=r"s3://a/x.ckpt is a URL: fetch the checkpoint"):
+        ganzoo.load("s3://a/x.ckpt")
 
 
 # Arguments --------------------------------------------------------------------------------------------------

@@ -1,8 +1,12 @@
 """Sweep files: those that are shipped work from the check to the metric of a run, and a mistake is found offline."""
 
+import concurrent.futures
 import copy
+import multiprocessing
 import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -11,19 +15,26 @@ import pytest
 import wandb
 import wandb.wandb_agent
 import yaml
-from conftest import QUIET
-from fakes import write_mnist
+from conftest import QUIET, environment, last
+from fakes import FAKES, write_mnist
 
-from ganzoo.cli import main
-from ganzoo.cli.sweep import agent_commands, check_parameter, read_sweep
+from ganzoo.cli import dry_run, main
+from ganzoo.cli.arguments import complete, with_null
+from ganzoo.cli.fit import ParsingCLI, lightning
+from ganzoo.cli.sweep import agent_choices, agent_commands, check_command, check_parameter, read_sweep
 from ganzoo.cli.taken import lost_options
+from ganzoo.runs.folder import new_folder
 from ganzoo.system.errors import UserError
 
 FILES = sorted((Path(__file__).parents[2] / "experiments" / "sweeps").glob("*.yaml"))
 SHIPPED = pytest.mark.parametrize("file", FILES, ids=[path.stem for path in FILES])
+RUN = [
+    file if file.read_text().count("--config=experiments/toy2d") else pytest.param(file, marks=pytest.mark.slow)
+    for file in FILES
+]
 TINY = [
     *("--trainer.max_steps", "2", "--trainer.val_check_interval", "2", "--trainer.limit_val_batches", "1", *QUIET),
-    *("--data.batch_size", "8", "--pictures.every_n_steps", "0"),
+    *("--pictures.every_n_steps", "0"),
 ]
 COMMAND = [
     *("${env}", "${interpreter}", "-m", "ganzoo", "fit", "--config=experiments/toy2d/gan_ring.yaml", "--wandb"),
@@ -128,6 +139,12 @@ def test_says_what_it_is(file):
 
 
 @SHIPPED
+def test_the_first_command_of_a_shipped_sweep_is_accepted(file):
+    sweep = read_sweep(str(file))
+    check_command(str(file), sweep, *next(agent_choices(sweep)))
+
+
+@pytest.mark.parametrize("file", RUN, ids=[path.stem for path in FILES])
 def test_shipped_sweep_is_accepted(file, capsys):
     main(["sweep", "check", str(file)])
     out, error = capsys.readouterr()
@@ -138,18 +155,31 @@ def test_shipped_sweep_is_accepted(file, capsys):
     assert f"wandb sweep {file}" in out
 
 
-@SHIPPED
+@pytest.mark.parametrize("file", RUN, ids=[path.stem for path in FILES])
 def test_a_run_of_the_agent_reports_the_metric_under_its_id(file, place, monkeypatch):
     sweep = read_sweep(str(file))
+    (config,) = [word.removeprefix("--config=") for word in sweep["command"] if word.startswith("--config=")]
+    data = yaml.safe_load((file.parents[2] / config).read_text())["data"]["class_path"]
+    if root := re.search(r"\$\{envvar:(\w+)\}", " ".join(sweep["command"])):
+        FAKES[data](place / "data")
+        monkeypatch.setenv(root[1], str(place / "data"))
     command = agents_own(sweep, first_values(sweep), monkeypatch)
     assert command == next(agent_commands(sweep))
     assert command[:5] == ["/usr/bin/env", "python", "-m", "ganzoo", "fit"]
     monkeypatch.setenv("WANDB_MODE", "offline")
-    main([*command[4:], *TINY, "--run_dir", "run"])
+    batch = [] if "data.batch_size" in sweep["parameters"] else ["--data.batch_size", "8"]
+    main([*command[4:], *TINY, *batch, "--run_dir", "run"])
     rows = (place / "run" / "metrics.csv").read_text().splitlines()
     column = rows[0].split(",").index(sweep["metric"]["name"])
     assert any(row.split(",")[column] for row in rows[1:])
     assert len(list(place.glob("run/wandb/offline-run-*-run1"))) == 1
+    config = yaml.safe_load((place / "run" / "config.yaml").read_text())
+    assert (
+        lost_options(
+            [word for word in command if word.startswith(tuple(f"--{n}=" for n in sweep["parameters"]))], config
+        )
+        == {}
+    )
 
 
 LINES = {
@@ -180,9 +210,20 @@ LINES = {
         {**over("model.ema", min=0.5, max=2.5), "method": "grid"},
         "a grid can't try all of uniform; give values, or choose random or bayes",
     ),
-    "null": (over("model.ema", values=[None, 1000]), 'wandb hands null on as None, which is a word: write "null"'),
-    "null alone": (over("model.ema", value=None), 'write "null", in quotes'),
-    "null in a list": (over("model.penalties", values=[["R1", None]]), 'write "null", in quotes'),
+    "null for what takes none": (
+        over("model.n_critic", values=[None]),
+        "--model.n_critic takes a whole number, not null",
+    ),
+    "flags without values": (
+        changed(command=[*COMMAND[:-1], "${args_no_boolean_flags}"]),
+        "command has ${args_no_boolean_flags}, whose options ganzoo would not read: write ${args}.",
+    ),
+    "flags beside the values": (changed(command=[*COMMAND, "${args_no_hyphens}"]), "command has ${args_no_hyphens}"),
+    "one folder for all": (
+        changed(command=[*COMMAND[:-1], "--run_dir=here", "${args}"]),
+        "the command gives --run_dir, and all runs of the sweep would be in that one folder: leave it out",
+    ),
+    "a folder for each as a parameter": (over("run_dir", values=["a", "b"]), "the command gives --run_dir"),
     "nested": (
         changed(parameters={"model": {"parameters": {"ema": {"values": [1, 2]}}}}),
         "parameter model is nested, which wandb hands on as one text: write its parameters beside the others",
@@ -244,6 +285,50 @@ def test_options_that_stand_before_the_config_hold(place, capsys):
     (place / "sweep.yaml").write_text(yaml.safe_dump(changed(command=command)))
     main(["sweep", "check", "sweep.yaml"])
     assert "2 commands parse" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("value", "option"),
+    [
+        (None, "--a.b=null"),
+        ([None, "a None"], '--a.b=[null, "a None"]'),
+        ({"x": None, "y": [True, 1e-05]}, '--a.b={"x": null, "y": [true, 1e-05]}'),
+        ("None of it", "--a.b=None of it"),
+        ("'None'", "--a.b='None'"),
+        ("[None", "--a.b=[None"),
+        ([True], "--a.b=[True]"),
+    ],
+)
+def test_none_as_an_agent_writes_it_is_null(value, option):
+    assert with_null(f"--a.b={value}") == option
+
+
+def test_values_of_all_kinds_arrive_as_what_they_are(place, capsys, monkeypatch):
+    """Through wandb's own agent, to the options of a run: None, booleans, lists, lists of objects, small numbers."""
+    penalty = {"class_path": "R1", "init_args": {"gamma": 1e-05}}
+    values = {
+        "model.ema": [None, 100.0],
+        "model.penalties": [[penalty], []],
+        "model.generator": [{"class_path": "MLPGenerator", "init_args": {"hidden": [8, 9]}}, None],
+        "model.generator_optimizer.betas": [[0.0, 0.9], [0.5, 0.999]],
+        "model.generator_optimizer.lr": [1e-05, 0.1],
+        "trainer.deterministic": [True, False],
+        "trainer.limit_val_batches": [3, 0.5],
+    }
+    sweep = changed(parameters={name: {"values": both} for name, both in values.items()})
+    for number in (0, 1):
+        command = agents_own(sweep, {name: both[number] for name, both in values.items()}, monkeypatch)
+        config = lightning(complete(command[4:]), ParsingCLI).config["fit"]
+        model, trainer = config["model"]["init_args"], config["trainer"]
+        assert model["ema"] == values["model.ema"][number]
+        assert [p["class_path"].rpartition(".")[2] for p in model["penalties"]] == ["R1"] * (1 - number)
+        assert [p["init_args"]["gamma"] for p in model["penalties"]] == [1e-05] * (1 - number)
+        assert (model["generator"] and model["generator"]["init_args"]["hidden"]) == (None if number else [8, 9])
+        adam = model["generator_optimizer"]["init_args"]
+        assert [*adam["betas"]] == values["model.generator_optimizer.betas"][number]
+        assert adam["lr"] == values["model.generator_optimizer.lr"][number]
+        assert trainer["deterministic"] is values["trainer.deterministic"][number]
+        assert trainer["limit_val_batches"] == values["trainer.limit_val_batches"][number]
 
 
 OPTIMIZER = {"class_path": "ganzoo.optimizers.Adam", "init_args": {"lr": 1e-05, "betas": (0.5, 0.99), "amsgrad": False}}
@@ -425,3 +510,123 @@ def test_a_shipped_sweep_is_found_from_any_folder(tmp_path, monkeypatch, capsys)
 def test_a_parameter_of_an_odd_form(parameter, words):
     with pytest.raises(UserError, match=words):
         check_parameter("sweep.yaml", "x", parameter, "random")
+
+
+# The first runs of a sweep, for some rounds -------------------------------------------------------------------
+
+
+@pytest.fixture
+def in_this_process(monkeypatch, capsys):
+    """Let dry-run start its runs in this process; return the commands that it has started."""
+    started = []
+
+    def run(command: list[str], env: dict[str, str], **kwargs: Any) -> Any:
+        started.append(command)
+        assert command[:3] == [sys.executable, "-m", "ganzoo"]
+        before, status, error = capsys.readouterr(), 0, ""
+        with monkeypatch.context() as patch:
+            for name in [name for name in (*os.environ, *env) if name.startswith("WANDB_")]:
+                patch.delenv(name, raising=False) if name not in env else patch.setenv(name, env[name])
+            try:
+                main(command[3:])
+            except SystemExit as stop:
+                status, error = stop.code, capsys.readouterr().err
+        wandb.teardown()
+        print(before.out, end="")
+        return SimpleNamespace(returncode=status, stdout="", stderr=error)
+
+    monkeypatch.setattr(dry_run, "subprocess", SimpleNamespace(run=run))
+    return started
+
+
+def test_a_dry_run_trains_the_first_runs_as_an_agent_would(place, capsys, in_this_process):
+    (place / "sweep.yaml").write_text(yaml.safe_dump(SWEEP))
+    main(["sweep", "dry-run", "sweep.yaml", "--count", "3", "--max_steps", "3", "--out", "tried"])
+    out = capsys.readouterr().out.splitlines()
+    assert len(in_this_process) == 2  # there are no more values
+    assert re.fullmatch(r"  trained in \d+ seconds, val/swd_best [\d.]+", out[-2])
+    assert [line for line in out if " of 2: " in line] == ["1 of 2: --model.n_critic=1", "2 of 2: --model.n_critic=5"]
+    assert out[-1] == "sweep.yaml: 2 runs trained for 3 rounds, with every value. Start: wandb sweep sweep.yaml"
+    for number, n_critic in (("1", 1), ("2", 5)):
+        (run,) = (path.parent for path in (place / "tried" / number).rglob("metrics.csv"))
+        assert yaml.safe_load((run / "config.yaml").read_text())["model"]["init_args"]["n_critic"] == n_critic
+        assert len(list(run.glob(f"wandb/offline-run-*-dry-run-{number}"))) == 1
+        assert f"{run.parent.parent.name}/{run.parent.name}" == "toy2d/gan_ring"
+
+
+def test_a_run_that_does_not_train_is_told_in_a_line(place, capsys, in_this_process):
+    """The parser can't know that a root has no images; the other runs are tried all the same."""
+    missing = ["--model=GAN", "--data=MNIST", "--data.root=nowhere"]
+    sweep = of_run(*missing, monitor="val/fid_digits", seed_everything={"values": [1, 2, 3]})
+    (place / "sweep.yaml").write_text(yaml.safe_dump(sweep))
+    with pytest.raises(SystemExit) as stop:
+        main(["sweep", "dry-run", "sweep.yaml", "--count", "2"])
+    out, error = capsys.readouterr()
+    assert stop.value.code == 1
+    assert len(re.findall(r"^  failed after \d+ seconds \(exit status 1\): .*nowhere", out, re.M)) == 2
+    assert error == "ganzoo: sweep.yaml: 2 of 2 runs did not train.\n"
+
+
+def test_a_metric_that_is_never_logged_is_told(place, monkeypatch, capsys, in_this_process):
+    """`check` finds it first: so this is the second look, of what was really logged."""
+    monkeypatch.setattr(dry_run, "check_command", lambda *args: None)
+    command = [*COMMAND[:-1], "--model.n_critic=1", "${args}"]
+    sweep = changed(command=command, metric={"name": "val/fid_best"}, parameters={"seed_everything": {"value": 1}})
+    (place / "sweep.yaml").write_text(yaml.safe_dump(sweep))
+    with pytest.raises(SystemExit):
+        main(["sweep", "dry-run", "sweep.yaml", "--max_steps", "2"])
+    assert "trained, but did not log val/fid_best, which the sweep goes by; it logged " in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("sweep", "args", "words"),
+    [
+        (over("model.n_critics", values=[1]), [], "did you mean n_critic?"),
+        (over("model.ema", values=["1e5"]), [], "YAML reads 1e5 as text"),
+        (SWEEP, ["--count", "0"], "count is 0: give 1 or more"),
+        (SWEEP, ["--out", "mnist"], "the folder mnist is not empty"),
+    ],
+)
+def test_a_mistake_is_found_before_anything_is_trained(place, capsys, in_this_process, sweep, args, words):
+    (place / "sweep.yaml").write_text(yaml.safe_dump(sweep))
+    with pytest.raises(SystemExit) as stop:
+        main(["sweep", "dry-run", "sweep.yaml", *args])
+    assert stop.value.code in (1, 2)
+    assert words in capsys.readouterr().err
+    assert in_this_process == []
+
+
+def make_folders(root: Path, start: Any) -> list[str]:
+    start.wait()
+    return [str(new_folder(root, "experiments/toy2d/gan_ring.yaml", ("", ""))) for _ in range(20)]
+
+
+def test_agents_that_start_at_once_never_share_a_folder(tmp_path):
+    with multiprocessing.get_context("fork").Manager() as manager:
+        start = manager.Barrier(2)
+        with concurrent.futures.ProcessPoolExecutor(2, mp_context=multiprocessing.get_context("fork")) as pool:
+            made = [*pool.map(make_folders, [tmp_path] * 2, [start] * 2)]
+    assert len({*made[0], *made[1]}) == 40
+    assert all(Path(folder).is_dir() for folder in made[0] + made[1])
+
+
+@pytest.mark.slow
+def test_two_agents_in_one_folder_train_runs_of_their_own(place):
+    """The agents' own commands, in two processes that start together, each under the id that wandb gave it."""
+    sweep = read_sweep(str(FILES[-1]))
+    commands = [[sys.executable, *command[2:], *TINY] for command in list(agent_commands(sweep))[:2]]
+    more = {"WANDB_MODE": "offline", "WANDB_SWEEP_ID": "abc"}
+    agents = [
+        subprocess.Popen(command, env=environment() | more | {"WANDB_RUN_ID": f"run{number}"})
+        for number, command in enumerate(commands)
+    ]
+    assert [agent.wait(200) for agent in agents] == [0, 0]
+    runs = sorted((place / "runs" / "toy2d" / "gan_ring").iterdir())
+    assert len(runs) == 2
+    assert {path.name[-4:] for run in runs for path in run.glob("wandb/offline-run-*")} == {"run0", "run1"}
+    for run in runs:
+        assert last(run)["global_step"] == 2
+        config = yaml.safe_load((run / "config.yaml").read_text())
+        (number,) = [path.name[-1] for path in run.glob("wandb/offline-run-*")]
+        chosen = [word for word in commands[int(number)] if word.startswith(("--model", "--data", "--seed"))]
+        assert lost_options(chosen, config) == {}

@@ -27,7 +27,7 @@ from ganzoo.data.base.tensors import to_float
 from ganzoo.latent.disentanglement import path_lengths
 from ganzoo.latent.distances import MultiScale
 from ganzoo.metrics import FID, PRDC, PathLength, SlicedWassersteinDistance
-from ganzoo.metrics.path_length import path_length
+from ganzoo.metrics.ppl import path_length
 from ganzoo.metrics.recipe import differences
 from ganzoo.models import GAN
 from ganzoo.runs.exported import config_of, write_exported

@@ -385,7 +385,7 @@ def test_a_metric_says_how_many_samples_it_needs(tmp_path):
     class Pairs(Own):
         least = 5
 
-    with pytest.raises(UserError, match=r"^own need 5 samples or more to validate with, and there are 4"):
+    with pytest.raises(UserError, match=r"^own needs 5 samples or more to validate with, and there are 4"):
         play(GAN(), tmp_path, Points(val=4, extra_metrics=[Pairs()]), limit_val_batches=1.0)
-    with pytest.raises(UserError, match="own need 5 samples or more to validate with, and there are 4"):
+    with pytest.raises(UserError, match="own needs 5 samples or more to validate with, and there are 4"):
         play(GAN(), tmp_path, Points(val=20, extra_metrics=[Pairs()]), limit_val_batches=1)

@@ -175,5 +175,5 @@ def test_missing_weights_are_one_message(fidelity, tmp_path, monkeypatch):
         raise URLError("no network")
 
     monkeypatch.setattr(fidelity, "load_state_dict_from_url", unreachable)
-    with pytest.raises(UserError, match=r"weights from https://.*no network.*give its path: --data.extra_metrics"):
+    with pytest.raises(UserError, match=r"weights from https://.*no network.*give its path: .*--data.extra_metrics"):
         FID().prepare()

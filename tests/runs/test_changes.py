@@ -11,7 +11,7 @@ from conftest import QUIET, last
 from PIL import Image
 
 from ganzoo.cli import main
-from ganzoo.runs.changes import changes, noted, options_of_checkpoint, options_of_run
+from ganzoo.runs.changes import changes, images_in_words, noted, options_of_checkpoint, options_of_run
 from ganzoo.runs.folder import RunFolder
 
 ADAM = {"class_path": "ganzoo.optimizers.Adam", "init_args": {"lr": 2e-4, "betas": [0.5, 0.999]}}
@@ -37,6 +37,27 @@ def test_what_differs_is_found_by_its_name():
         "model.generator_optimizer.lr 1e-06 (was 0.0002), model.ema 10.0 (was null), data.batch_size 8 (was 16), "
         "data.augment [flip, crop] (was [flip])"
     )
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "said"),
+    [
+        ((16, 1), (16, 2), "A round has 32 images now (2 x 16), and had 16 (1 x 16): "),
+        ((16, 2), (8, 1), "A round has 8 images now (1 x 8), and had 32 (2 x 16): "),
+        ((16, 1), (8, 2), ""),
+        ((16, 1), (16, 1), ""),
+        (("x", 1), (16, 1), ""),
+        ((16, None), (16, 1), ""),  # an earlier version did not keep it
+        ((True, 1), (16, 1), ""),
+    ],
+)
+def test_the_images_of_a_round_are_said_if_they_are_others(before, now, said):
+    options = [
+        {"data": {"class_path": "Digits", "init_args": {"batch_size": b}}, "devices": d} for b, d in (before, now)
+    ]
+    assert images_in_words(*options).startswith(said)
+    assert bool(images_in_words(*options)) == bool(said)
+    assert images_in_words({}, options[1]) == images_in_words({"data": None, "devices": 1}, options[1]) == ""
 
 
 def test_another_class_is_said_with_its_options():

@@ -247,7 +247,7 @@ def test_cut_off_before_the_first_checkpoint_it_goes_on_from_round_0(fit, whole,
     run = tmp_path / "cut"
     with pytest.raises(PowerCut):
         fit("GAN", "cut", 7, *CUT, "3")
-    assert sorted(path.name for path in run.iterdir()) == ["config.yaml", "metrics.csv"]  # let go of, too
+    assert sorted(path.name for path in run.iterdir()) == ["config.yaml", "machine.json", "metrics.csv"]  # let go of
     (run / "config.yaml").write_text((run / "config.yaml").read_text().replace("at: 3", "at: 99"))
     there = FolderLock(run)
     there.take()

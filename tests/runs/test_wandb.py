@@ -8,6 +8,7 @@ import re
 import signal
 import struct
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -26,6 +27,7 @@ from ganzoo.cli import main
 from ganzoo.runs.loggers import MetricsCSV
 
 STEPS = [3, 4, 4, 6, 8, 8, 9]  # of the rows below: every 3 rounds, the scores every 4, and the best of them
+BATCH = 8
 KEY = "a" * 40
 EVENTS: dict[int, Callable[[], object]] = {}  # what is to happen after a round
 
@@ -57,7 +59,7 @@ def fit(tmp_path):
 
     def fit(name: str, *more: str, pictures: int = 0) -> Path:
         options = {
-            **{"--model": "GAN", "--data": "Digits", "--data.image_size": "16", "--data.batch_size": "8"},
+            **{"--model": "GAN", "--data": "Digits", "--data.image_size": "16", "--data.batch_size": str(BATCH)},
             **{"--trainer.max_steps": "9", "--trainer.log_every_n_steps": "3", "--trainer.val_check_interval": "4"},
             **{"--trainer.limit_val_batches": "1", "--pictures.every_n_steps": str(pictures)},
             **{"--trainer.enable_progress_bar": "false", "--trainer.enable_model_summary": "false"},
@@ -117,6 +119,7 @@ def history(run: Path, mode: str = "offline-") -> list[dict[str, Any]]:
 
 def scalars(rows: list[dict[str, Any]]) -> list[tuple[int, dict[str, float]]]:
     rows = [dict(row) for row in rows if "samples/_type" not in row]
+    assert all(row.pop("images_seen") == BATCH * row["trainer/global_step"] for row in rows)
     return [(row.pop("trainer/global_step"), row) for row in rows]
 
 
@@ -150,8 +153,13 @@ def test_offline_run_is_that_of_the_folder(fit, capsys):
         )  # 8 x 8 images of 16 px, 2 px between them, enlarged
         assert (part / "files" / name).is_file()
         assert drawn.is_file()
-    axes = {record.metric.glob_name: record.metric.step_metric for record in found if record.HasField("metric")}
-    assert axes["*"] == "trainer/global_step"
+    metrics = {r.metric.name or r.metric.glob_name: r.metric for r in found if r.HasField("metric")}
+    assert metrics["images_seen"].options.hidden  # the x-axis, and no panel of its own
+    assert {metrics[name].step_metric for name in ("*", "val/fid_digits", "val/modes")} == {"images_seen"}
+    assert {(row["trainer/global_step"], row["images_seen"]) for row in pictures} == {(0, 0), (5, 40), (9, 72)}
+    lowest, highest = (metrics[name].summary for name in ("val/fid_digits", "val/modes"))
+    assert (lowest.min, lowest.max, lowest.last) == (True, False, True)
+    assert (highest.min, highest.max, highest.last) == (False, True, True)
     assert [record.exit.exit_code for record in found if record.HasField("exit")] == [0]
 
 
@@ -243,6 +251,9 @@ class Answers(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        if self.server.trouble:
+            self.server.trouble(self)
+            return
         body = gzip.decompress(body) if self.headers.get("Content-Encoding") == "gzip" else body
         answer = b"{}"
         if self.path == "/graphql":
@@ -281,6 +292,7 @@ class Server(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), Answers)
         self.url = f"http://127.0.0.1:{self.server_address[1]}"
         self.rows: list[dict[str, Any]] = []
+        self.trouble: Callable[[Answers], None] | None = None  # what it does in place of an answer
         threading.Thread(target=self.serve_forever, daemon=True).start()
 
     def keep(self, sent: dict[str, Any]) -> None:
@@ -310,8 +322,21 @@ def test_online_run_reaches_the_server(fit, server, capsys):
     assert f"wandb: {server.url}/me/ganzoo/runs/{id_of(part)}" in capsys.readouterr().out
     wanted = [(step, set(values)) for step, values in csv_rows(run)]
     rows = [{n: x for n, x in row.items() if not n.startswith("_")} for row in server.rows]
+    assert all(row.pop("images_seen") == BATCH * row["trainer/global_step"] for row in rows)
     assert [row["trainer/global_step"] for row in rows if "samples" in row] == [0, 4, 8, 9]
     assert [(row.pop("trainer/global_step"), {*row}) for row in rows if "samples" not in row] == wanted
+
+
+@pytest.mark.slow
+def test_an_offline_run_is_uploaded_by_wandbs_own_sync(fit, server):
+    run = fit("run", "--wandb", "offline")
+    (part,) = parts(run)
+    sync = [sys.executable, "-m", "wandb", "sync", str(part)]
+    done = subprocess.run(sync, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stdout + done.stderr
+    sent = {row["trainer/global_step"] for row in server.rows}
+    assert sent == set(STEPS)
+    assert {row["images_seen"] for row in server.rows} == {BATCH * step for step in STEPS}
 
 
 def test_server_that_cannot_be_reached_leaves_the_run_offline(fit, capsys, monkeypatch):
@@ -328,8 +353,23 @@ def test_server_that_cannot_be_reached_leaves_the_run_offline(fit, capsys, monke
     assert {id_of(later) for later in parts(run)} == {id_of(part)}
 
 
-def test_server_that_is_lost_in_the_middle_does_not_stop_the_run(fit, server, capsys):
-    EVENTS[5] = server.stop
+def hang(request: Answers) -> None:
+    time.sleep(20)
+
+
+TROUBLES = {  # of a server in the middle of a run
+    "gone": Server.stop,
+    "broken": lambda server: setattr(server, "trouble", lambda request: request.send_error(500)),
+    "forbids": lambda server: setattr(server, "trouble", lambda request: request.send_error(401)),
+    "hangs": lambda server: setattr(server, "trouble", hang),
+}
+
+
+@pytest.mark.parametrize(
+    "trouble", [name if name in ("gone", "broken") else pytest.param(name, marks=pytest.mark.slow) for name in TROUBLES]
+)
+def test_server_that_is_lost_in_the_middle_does_not_stop_the_run(fit, server, capsys, trouble):
+    EVENTS[5] = lambda: TROUBLES[trouble](server)
     run = fit("run", "--wandb", "online", "--trainer.callbacks", "runs.test_wandb.Happen")
     assert not EVENTS
     assert "Done: 9 rounds." in capsys.readouterr().out

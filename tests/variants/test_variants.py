@@ -145,6 +145,7 @@ def test_exports(folder, tmp_path, capsys):
     assert out.exists()
 
 
+@pytest.mark.slow  # the models' own are in tests/game/test_ranks.py
 def test_two_ranks_equal_one_process(tmp_path):
     script = [sys.executable, __file__, str(tmp_path)]  # one pair of processes for all
     done = subprocess.run(script, env=environment(), capture_output=True, text=True, timeout=280)
@@ -188,7 +189,7 @@ def test_a_style_based_game_logs_its_lazy_moves_beside_the_others(folder):
     rows = (folder / "metrics.csv").read_text()
     assert all(name in rows for name in ("discriminator/adversarial", "discriminator/r1", "generator/path_length"))
     assert float(model.path_mean) > 0
-    assert float(model.generator.w_avg.abs().max()) > 0
+    assert float(model.generator.mapping.w_avg.abs().max()) > 0
 
 
 if __name__ == "__main__":  # one of a pair of processes, which starts the other

@@ -76,7 +76,8 @@ def save_comparison(
 
 def draw_samples(axes: Axes, whose: str, picture: Picture) -> None:
     """Draw a run's samples."""
-    with Image.open(io.BytesIO(base64.b64decode(picture.uri.partition(",")[2]))) as image:
+    data = base64.b64decode(picture.uri.partition(",")[2])
+    with Image.open(io.BytesIO(data), formats=["PNG", "WEBP"]) as image:
         axes.imshow(np.asarray(image.convert("RGB")), interpolation="nearest" if picture.small else "antialiased")
     axes.set_title(f"samples {plain(whose)}".rstrip(), fontsize=10)
     axes.axis("off")

@@ -14,7 +14,7 @@ from ganzoo.networks.frozen.extractor import DIGITS, Extractor, check_weights, c
 from ganzoo.system.errors import UserError
 from ganzoo.system.weights import plain_contents
 
-__all__ = ["Extractor", "Inception"]
+__all__ = ["Inception"]
 
 FILE, SHA256 = "weights-inception-2015-12-05-6726825d.pth", "6726825d"
 SIZE = 299  # px

@@ -2,6 +2,8 @@
 
 import math
 import os
+import re
+import shutil
 import signal
 import threading
 from collections.abc import Mapping
@@ -19,6 +21,7 @@ from ganzoo.runs.checkpoint_file import SafeCheckpointIO
 from ganzoo.runs.lock import still_ours
 from ganzoo.runs.wellformed import refuse_odd_state
 from ganzoo.system.errors import Stopped, UserError
+from ganzoo.system.files import written
 from ganzoo.system.output import say
 from ganzoo.system.stopping import stopping
 
@@ -41,12 +44,15 @@ class Checkpoints(Checkpoint):
         every_n_steps: rounds between two saves of `last.ckpt`; the end of training is always saved.
         monitor: the score of validation whose best value is kept in `best.ckpt`. auto: the main one of the data set;
             null keeps none.
+        keep: so many of the latest saves are kept beside `last.ckpt`, as `step=8000.ckpt`.
     """
 
-    def __init__(self, every_n_steps: int = 500, monitor: str | None = "auto") -> None:
+    def __init__(self, every_n_steps: int = 500, monitor: str | None = "auto", keep: int = 0) -> None:
         if every_n_steps < 1:
             raise UserError(f"checkpoint.every_n_steps is {every_n_steps}: give 1 or more.")
-        self.every_n_steps, self.monitor = every_n_steps, monitor
+        if keep < 0:
+            raise UserError(f"checkpoint.keep is {keep}: give how many earlier checkpoints to keep, 0 for none.")
+        self.every_n_steps, self.monitor, self.keep = every_n_steps, monitor, keep
         self.known: list[str] = []  # scores of validation
         self.higher: dict[str, bool] = {}  # of those that are ranked by, whether a higher value is the better one
         self.bests: dict[str, Best] = {}  # the best value of each score so far, and its round
@@ -154,6 +160,8 @@ class Checkpoints(Checkpoint):
         path = str(self.folder / "last.ckpt")
         trainer.save_checkpoint(path)
         self.saved_step, self.last_model_path = trainer.global_step, path
+        if self.keep and trainer.is_global_zero:
+            keep_last(self.folder, trainer.global_step, self.keep)
 
     def _save_best(self, trainer: L.Trainer) -> None:
         if self.best_is_new:
@@ -235,3 +243,21 @@ def name_best(folder: Path, monitor: str, value: float, step: int | None) -> Non
         os.link(folder / "best.ckpt", folder / f"best-step={step}-{monitor.rpartition('/')[2]}={value:.4g}.ckpt")
     except OSError as error:  # a file system without links
         say(f"best.ckpt is of round {step}; it has no second name that says so here ({error.strerror}).")
+
+
+def keep_last(folder: Path, step: int, keep: int) -> None:
+    """Give `last.ckpt` a second name by its round, which stays when the next one is saved; remove the oldest of such.
+
+    Raises:
+        UserError: it can't be written.
+    """
+    kept = folder / f"step={step}.ckpt"
+    with written(kept) as beside:
+        try:
+            os.link(folder / "last.ckpt", beside)
+        except OSError:  # a file system without links
+            shutil.copyfile(folder / "last.ckpt", beside)
+    # by age, not by round: a run may have gone on from an earlier one
+    saved = [path for path in folder.glob("step=*.ckpt") if re.fullmatch(r"step=\d+\.ckpt", path.name) and path != kept]
+    for old in sorted(saved, key=lambda path: path.stat().st_mtime_ns, reverse=True)[keep - 1 :]:
+        old.unlink(missing_ok=True)
