@@ -75,8 +75,8 @@ def killed_once(args: list[str], log: Path, chance: random.Random) -> list[int]:
     else:
         number = chance.randint(1, 2 * EVERY)
         found = rounds_until(reader, lambda count: count >= number, 120)
-        first = found and time.monotonic() - begin
-        found += rounds_until(reader, lambda count: False, chance.uniform(0, min(first / len(found), 0.5)))
+        a_round = (time.monotonic() - begin) / max(len(found), 1)
+        found += rounds_until(reader, lambda count: False, chance.uniform(0, min(a_round, 0.5)))
     done, status = os.waitpid(pid, os.WNOHANG)
     assert not done, f"it ended by itself, with {status}; see {log}"
     os.kill(pid, signal.SIGKILL)
