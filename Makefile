@@ -21,6 +21,11 @@ test: setup  ## Run the tests (under 12 minutes on 2 cores)
 test-slow: setup  ## Run the long tests too
 	$(BIN)/python -m pytest -m 'slow or not slow'
 
+test-slurm: setup  ## Run the job scripts on a real SLURM of this machine (as root on Debian, where it is installed)
+	command -v slurmctld >/dev/null || { apt-get update -qq && DEBIAN_FRONTEND=noninteractive \
+		apt-get install -y -qq --no-install-recommends slurm-wlm munge; } || echo "no SLURM here"
+	$(BIN)/python -m pytest -n 0 -rs -m slurm tests/runs/test_real_slurm.py
+
 lint: setup  ## Check style
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -41,4 +46,4 @@ clean:  ## Remove what was built, keep runs and .venv
 	rm -rf build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache
 	find ganzoo tests experiments -name __pycache__ -prune -exec rm -rf {} +
 
-.PHONY: help setup demo test test-slow lint type bench bench-long clean
+.PHONY: help setup demo test test-slow test-slurm lint type bench bench-long clean

@@ -69,7 +69,7 @@ WRITERS: dict[str, Callable[[Path], object]] = {
 @pytest.mark.parametrize("name", WRITERS)
 def test_what_does_not_fit_is_said_and_the_old_file_stays(tmp_path, name):
     if name.endswith(".mp4"):
-        pytest.importorskip("imageio_ffmpeg")
+        pytest.importorskip("av")
     path = tmp_path / "there" / name
     WRITERS[name](path)
     size, old = path.stat().st_size, {file.name for file in path.parent.iterdir()}
@@ -124,7 +124,7 @@ def test_a_full_output_is_one_line(tmp_path):
 
 
 def test_no_library_writes_into_a_file_by_itself():
-    """numpy and ffmpeg say nothing of what doesn't fit."""
+    """numpy and Pillow say nothing of what doesn't fit."""
     writes = re.compile(r"(?:np\.save|np\.savetxt|torch\.save|\.savefig|\.save)\((?:\w+(?:\.\w+\(\))?, )?beside\b")
     allowed = {"folder.py"}  # jsonargparse, which writes as Python does
     for file in Path(ganzoo.__file__).parent.rglob("*.py"):

@@ -233,12 +233,28 @@ def is_value(arg: str) -> bool:
     return not arg.startswith(("--", "[")) and not arg.endswith(".ckpt")
 
 
+def experiment_first(args: list[str]) -> list[str]:
+    """Let an experiment be named as for `fit`, too: `-c FILE`, `--config FILE`. (jsonargparse keeps that name.)"""
+    named = values_of(args, "-c", "--config")
+    if not named:
+        return args
+    spent = [arg in ("-c", "--config") for arg in args]
+    rest = [
+        arg
+        for arg, here, before in zip(args, spent, [False, *spent[:-1]], strict=True)
+        if not (here or before or arg.startswith(("--config=", "-c=")))
+    ]
+    return [rest[0], named[-1], *rest[1:]]
+
+
 def flags(args: list[str], command: Callable[..., None] | dict[str, Any]) -> list[str]:
     """Let a yes-or-no option stand alone, `--raw` for `--raw true`, and several values follow: `--labels cat dog`."""
     function = command.get(args[1]) if isinstance(command, dict) else command
     if function is None:  # --help
         return args
     parameters = inspect.signature(function).parameters.values()
+    if any(parameter.name == "experiment" for parameter in parameters):
+        args = experiment_first(args)
     if "--label" in args[:-1] and not args[args.index("--label") + 1].startswith("--"):  # it may begin with a dash
         at = args.index("--label")
         args = [*args[:at], f"--label={args[at + 1]}", *args[at + 2 :]]

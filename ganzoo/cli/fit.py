@@ -14,10 +14,12 @@ from ganzoo.cli.catalogue import LIGHTNING
 from ganzoo.cli.config_parser import LightningParser
 from ganzoo.cli.failing import say_what_failed
 from ganzoo.cli.help import usage_of
+from ganzoo.cli.launched import launched
 from ganzoo.cli.messages import unmade, user_error_in
 from ganzoo.cli.nulls import refuse_nulls
 from ganzoo.cli.paths import as_given, settle
 from ganzoo.cli.restoring import say_what_is_odd
+from ganzoo.cli.several import name_lost_processes, refuse_to_wait_for_ever, say_what_was_lost
 from ganzoo.cli.slurm import plugins_of_slurm
 from ganzoo.cli.trainer import refuse_what_lightning_ignores
 from ganzoo.data import DataModule
@@ -123,8 +125,9 @@ class GanzooCLI(LightningCLI):
         if wanted.enable_progress_bar is not False and not has_bar:
             more.append(Progress())
         self.trainer_defaults["callbacks"] = more
+        plugins = plugins_of_slurm(wanted, self.subcommand or "")
         try:
-            trainer = super().instantiate_trainer(**kwargs, **plugins_of_slurm(wanted, self.subcommand or ""))
+            trainer = super().instantiate_trainer(**kwargs, **plugins, **launched(wanted))
         except (MisconfigurationException, ValueError, TypeError) as error:
             raise UserError(f"trainer: {str(error).splitlines()[0]}") from error
         refuse_what_lightning_ignores(wanted, trainer)
@@ -145,12 +148,19 @@ class GanzooCLI(LightningCLI):
     def _run_subcommand(self, subcommand: str) -> None:
         """Run it; a checkpoint whose state can't be taken back is one line."""
         try:
+            refuse_to_wait_for_ever(self.trainer)
+            name_lost_processes(self._folder())
             with interruptible(by_python=self.trainer.world_size == 1):
                 super()._run_subcommand(subcommand)
         except Exception as error:
             say_what_is_odd(error, self._get(self.config, "ckpt_path"))
             say_what_failed(error)
+            say_what_was_lost(error, self._folder())
             raise
+
+    def _folder(self) -> Path | None:
+        """Return the folder of the run; None for a command that has none."""
+        return Path(self.trainer.loggers[0].save_dir or "") if self.subcommand == "fit" else None
 
     def before_fit(self) -> None:
         """Check the checkpoint that a run goes on from, and that its folder holds no other run."""
@@ -183,14 +193,12 @@ class GanzooCLI(LightningCLI):
         if rank() != 0:
             return
         say(f"Done: {self.trainer.global_step:,} round{'s' * (self.trainer.global_step != 1)}.")
+        curves = MetricsCSV(folder).curves()
         if saver.monitor is not None and saver.best is not None:
-            curves = MetricsCSV(folder).curves()
             say(course(curves, saver.monitor, saver.best))
-            for line in last_scores(curves, self.model.validation.metrics):
-                say(line)
-        elif self.trainer.max_steps < (interval := self.trainer.val_check_interval or 0):
-            say(f"No score: trainer.val_check_interval is {interval}, and the run ended before.")
-        for name in ("samples.png", "real_vs_fake.png", "progress.gif", "curves.png"):
+        for line in last_scores(curves, self.model.validation.final):
+            say(line)
+        for name in ("samples.png", "real_vs_fake.png", "progress.gif", "curves.png", "memorization.png"):
             if (folder / name).exists():
                 say(f"  {folder / name}")
         word = " --trust" if has_own_parts(self.model) else ""

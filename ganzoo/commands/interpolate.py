@@ -16,7 +16,7 @@ from ganzoo.pictures.films import save_film, save_video
 from ganzoo.pictures.grids import save_picture
 from ganzoo.pictures.planes import plane_of_walks
 from ganzoo.pictures.sheets import sheet
-from ganzoo.pictures.videos import ffmpeg
+from ganzoo.pictures.videos import pyav
 from ganzoo.runs.checkpoint_file import opened
 from ganzoo.system.errors import UserError
 from ganzoo.system.files import writable
@@ -77,7 +77,7 @@ def interpolate(
         raise UserError(f"labels is {labels}: give two or more, such as --labels 3 8.")
     writable(path)
     if path.suffix == ".mp4":
-        ffmpeg(path, "; or give a .gif")  # find out now, not after the walk, whether there is one
+        pyav(path, "; or give a .gif")  # find out now, not after the walk, whether there is one
     model = opened(ckpt, trust)
     if "z" not in model.spaces:
         raise UserError(f"{type(model).__name__} has no latent space to walk in: it makes images from images.")

@@ -1,5 +1,6 @@
-"""The firm scores: of a finished run, on so many samples that another draw says the same."""
+"""The scores of a finished run: where it is cheap firm ones, on so many samples that another draw says the same."""
 
+from collections.abc import Iterator
 from itertools import islice
 from typing import Any
 
@@ -7,11 +8,10 @@ import torch
 from torch import Tensor
 
 from ganzoo.game.metric_trial import named, scores_in
-from ganzoo.game.ranks import total
 from ganzoo.metrics import SampleMetric
 from ganzoo.system.waiting import follow
 
-__all__ = ["in_turn", "num_firm", "score_firmly"]
+__all__ = ["final_scores", "in_turn", "num_firm", "score_firmly"]
 
 SHARE = 4  # images of the training for each sample: sampling takes some 3 % of their time
 FEWEST = 1000  # samples: scores of fewer are not firm
@@ -31,6 +31,31 @@ def num_firm(metric: SampleMetric, images_seen: int, num_samples: int) -> int:
 
 
 @torch.no_grad()
+def final_scores(validation: Any, seed: int) -> dict[str, Tensor]:
+    """Return all scores of a finished run as `final/...`, and `samples/final`.
+
+    Those that are not firm stand on the samples of a validation. It is made here, unless the last round ended with one.
+
+    Args:
+        validation: a `ganzoo.game.validation.Validation`, after the last round.
+        seed: of the samples, that of a validation.
+    """
+    game = validation.game
+    data = getattr(game.trainer, "datamodule", None)
+    if not validation.metrics or getattr(data, "val", None) is None:
+        return {}
+    step, found = validation.last
+    all_are_firm = validation.real_is_known and not not_firm(validation)
+    if step != game.global_step and not all_are_firm:
+        found = compared(validation, data)
+    rest = not_firm(validation)
+    values = {f"final/{name}": found[name] for metric in rest for name in metric.scores}
+    validation.recipes.log(dict.fromkeys(rest, validation.num_samples), "final")
+    validation.final = [(metric, validation.num_samples) for metric in rest]
+    return values | {"samples/final": torch.tensor(validation.num_samples)} | score_firmly(validation, seed)
+
+
+@torch.no_grad()
 def score_firmly(validation: Any, seed: int) -> dict[str, Tensor]:
     """Return the scores of the metrics that take thousands of samples, as `final/...`, and `samples/final`.
 
@@ -42,7 +67,7 @@ def score_firmly(validation: Any, seed: int) -> dict[str, Tensor]:
     """
     game, trainer = validation.game, validation.game.trainer
     data = getattr(trainer, "datamodule", None)
-    if data is None or not (game.kind == "noise" and needing(validation)):
+    if data is None or not needing(validation):
         return {}
     if not validation.real_is_known:  # no validation of this process has seen them
         show_real(validation, data)
@@ -59,35 +84,61 @@ def score_firmly(validation: Any, seed: int) -> dict[str, Tensor]:
             values |= {f"final/{name}": value for name, value in scores_in(metric, metric.compute()).items()}
         metric.reset()
     validation.recipes.log(dict.fromkeys(metrics, num), "final")
+    validation.final += [(metric, num) for metric in metrics]
     return values | ({"samples/final": torch.tensor(num)} if metrics else {})
 
 
 def needing(validation: Any) -> dict[SampleMetric, int]:
     """Return the metrics that need more samples than a validation has, and how many."""
+    if validation.game.kind != "noise":
+        return {}
     seen, num = validation.game.images_seen, validation.num_samples
     return {metric: need for metric in validation.metrics if (need := num_firm(metric, seen, num))}
 
 
+def not_firm(validation: Any) -> list[SampleMetric]:
+    """Return the metrics for which the samples of a validation must do."""
+    firm = needing(validation)
+    return [metric for metric in validation.metrics if metric not in firm]
+
+
 def show_real(validation: Any, data: Any) -> None:
     """Show the metrics the real samples, in the batches of a validation."""
+    count = 0
+    for batch in batches(validation, data):
+        y = None if validation.game.condition is None else validation.game.condition.of(batch)
+        validation.place = count
+        validation.show(validation.metrics, batch["image"], None, label=y)
+        count += len(batch["image"])
+    validation.place, validation.seen = None, count
+    validation.all_seen()
+
+
+def compared(validation: Any, data: Any) -> dict[str, Tensor]:
+    """Return the scores that a validation would have now, by name, but for those that will be firm."""
+    validation.start()
+    with validation.game.trainer.precision_plugin.forward_context():
+        for batch in batches(validation, data):
+            validation.step(batch)
+    validation.all_seen()
+    rest = not_firm(validation)
+    for metric in needing(validation):
+        metric.reset()
+    return validation.computed(rest, "final")
+
+
+def batches(validation: Any, data: Any) -> Iterator[Any]:
+    """Yield the batches of a validation, on the device."""
     trainer = validation.game.trainer
     loader, limit = data.val_dataloader(), trainer.limit_val_batches
-    num = limit if isinstance(limit, int) else int(limit * len(loader))
-    stage, count = trainer.state.stage, 0
+    num = min(len(loader), limit) if isinstance(limit, int) else int(limit * len(loader))
+    stage = trainer.state.stage
     trainer.validating = True  # as the data ask
     try:
-        for batch in islice(loader, num):
-            batch = data.on_after_batch_transfer(trainer.strategy.batch_to_device(batch), 0)
-            y = None if validation.game.condition is None else validation.game.condition.of(batch)
-            validation.place = count
-            validation.show(validation.metrics, batch["image"], None, label=y)
-            count += len(batch["image"])
+        for batch in follow(islice(loader, num), "Looking at the validation data", num):
+            yield data.on_after_batch_transfer(trainer.strategy.batch_to_device(batch), 0)
     finally:
-        trainer.state.stage, validation.place = stage, None
-    validation.seen = count
-    validation.keep_features()
-    validation.seen = 0
-    validation.num_samples, validation.real_is_known = total(count, trainer.strategy), True
+        trainer.state.stage = stage
 
 
 def in_turn(game: Any, rows: Tensor, real: Any) -> Tensor | None:

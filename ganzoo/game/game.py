@@ -251,7 +251,7 @@ class Game(L.LightningModule):
         self.validation.end("val")
 
     def on_train_end(self) -> None:
-        """Report the firm scores of the run."""
+        """Report the scores of the end of the run."""
         self.validation.end_run()
 
     on_test_start, test_step = on_validation_start, validation_step

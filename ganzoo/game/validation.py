@@ -9,7 +9,7 @@ from torch import Tensor
 
 from ganzoo.data import DataModule
 from ganzoo.game.counting import refuse_too_few
-from ganzoo.game.final import score_firmly
+from ganzoo.game.final import final_scores, score_firmly
 from ganzoo.game.metric_trial import named, refuse_twins, scores_in
 from ganzoo.game.ranks import anywhere, average_, gathered_rows, total
 from ganzoo.game.recipes import ValidationRecipes
@@ -37,6 +37,8 @@ class Validation:
         self.num_samples = 0  # on which the scores of the last validation stand, over all ranks
         self.real_is_known = False  # the metrics have them all
         self.recipes_are_told = False
+        self.last: tuple[int, dict[str, Tensor]] = (-1, {})  # the round of the last validation, and its scores
+        self.final: list[tuple[SampleMetric, int]] = []  # on how many samples each metric's scores of the end stand
 
     def set_up(self, stage: str) -> None:
         """Make the metrics, where they are needed."""
@@ -113,28 +115,39 @@ class Validation:
     def end(self, stage: str) -> None:
         """Report the scores as `val/...` or `test/...`; where no run goes on, the firm ones too."""
         game, trainer = self.game, self.game.trainer
-        self.num_samples = total(self.seen, trainer.strategy)
-        values: dict[str, Tensor] = {}
-        for metric in self.metrics:
-            with named(metric):
-                found = scores_in(metric, metric.compute())  # over all ranks
-            values |= {f"{stage}/{name}": value for name, value in found.items()}
-            with named(metric):
-                recipe = "" if self.recipes_are_told or trainer.sanity_checking else metric.recipe()
-            if recipe:
-                game.print(harmless(f"{' and '.join(f'{stage}/{name}' for name in metric.scores)}: {recipe}."))
-            metric.forget() if trainer.sanity_checking else metric.reset()
-        self.keep_features()
+        found = self.computed(self.metrics, stage)
+        self.all_seen()
         self.recipes.log(dict.fromkeys(self.metrics, self.num_samples), stage)
-        self.seen, self.real_is_known = 0, not trainer.sanity_checking
-        self.recipes_are_told |= not trainer.sanity_checking
+        values = {f"{stage}/{name}": value for name, value in found.items()}
         if values:
             values[f"samples/{stage}"] = torch.tensor(self.num_samples)
         if trainer.state.fn != "fit":  # `validate`, `test`
             values |= score_firmly(self, VALIDATION_SEED)
         game.log_dict({name: value.float() for name, value in values.items()}, logger=False)
         if trainer.state.fn == "fit" and not trainer.sanity_checking:
+            self.last = game.global_step, found
             self.report(values)
+
+    def computed(self, metrics: Sequence[SampleMetric], stage: str) -> dict[str, Tensor]:
+        """Return the scores of what metrics have seen, over all ranks; how they were made is said once."""
+        sanity, values = self.game.trainer.sanity_checking, dict[str, Tensor]()
+        for metric in metrics:
+            with named(metric):
+                values |= scores_in(metric, metric.compute())  # over all ranks
+                recipe = "" if self.recipes_are_told or sanity else metric.recipe()
+            if recipe:
+                names = " and ".join(f"{stage}/{name}" for name in metric.scores)
+                self.game.print(harmless(f"{names}: {recipe}."))
+            metric.forget() if sanity else metric.reset()
+        self.recipes_are_told |= not sanity
+        return values
+
+    def all_seen(self) -> None:
+        """Count the samples of a validation over all ranks, and keep the features of its real ones."""
+        sanity = self.game.trainer.sanity_checking
+        self.num_samples = total(self.seen, self.game.trainer.strategy)
+        self.keep_features()
+        self.seen, self.real_is_known = 0, not sanity
 
     def keep_features(self) -> None:
         """Keep the features of the real set, now that they have all been seen; called on all ranks."""
@@ -147,8 +160,8 @@ class Validation:
             kept.save(partial(gathered_rows, device=device), partial(anywhere, device=device))
 
     def end_run(self) -> None:
-        """Report the firm scores as `final/...`, once all else of the run is saved."""
-        if self.metrics and (values := score_firmly(self, VALIDATION_SEED)):
+        """Report the scores of the end as `final/...`, once all else of the run is saved."""
+        if values := final_scores(self, VALIDATION_SEED):
             self.report(values)
 
     def report(self, values: dict[str, Any], step: int | None = None) -> None:

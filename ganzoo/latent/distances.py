@@ -7,7 +7,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ganzoo.networks.frozen.lpips import FILE, LPIPS, cached_vgg16
+from ganzoo.networks.frozen.extractor import checksum_of
+from ganzoo.networks.frozen.lpips import FILE, LPIPS, SHA256, cached_vgg16
 from ganzoo.system.errors import UserError
 from ganzoo.system.output import say
 
@@ -69,5 +70,8 @@ def distance_for(lpips: str | None, device: torch.device, channels: int) -> Dist
         return MultiScale()
     if channels not in (1, 3):
         raise UserError(f"LPIPS looks at images of 1 or 3 channels, not of {channels}: leave --lpips out.")
-    say(f"Distance: {LPIPS.name}, weights {path}.")
-    return LPIPS(path).to(device)
+    made = LPIPS(path).to(device)  # refuses a file of other shapes
+    found = checksum_of(path)
+    other = "" if found.startswith(SHA256) else f", which is not torchvision's {FILE}: their figures differ"
+    say(f"Distance: {LPIPS.name}, weights {path}, checksum {found}{other}.")
+    return made

@@ -11,6 +11,7 @@ from torchmetrics.utilities.distributed import gather_all_tensors
 
 from ganzoo.metrics.kept import KeptFeatures
 from ganzoo.metrics.neighbours import nearest, radii
+from ganzoo.metrics.real_features import RealFeatures
 from ganzoo.networks.frozen.extractor import Extractor
 from ganzoo.system.errors import UserError
 from ganzoo.system.waiting import follow
@@ -106,11 +107,9 @@ class Memorization(KeptFeatures):
             features = self.training_features()
             self.middle = features.mean(0)
             self.known = features - self.middle
-            if hasattr(self.trained_on.images, "checksum"):
-                self.content = self.trained_on.images.checksum()
 
     def training_features(self) -> Tensor:
-        """Return the features (N, F) of all training images.
+        """Return the features (N, F) of all training images: those that are kept, or else each rank extracts its share.
 
         Raises:
             UserError: there are none.
@@ -124,14 +123,24 @@ class Memorization(KeptFeatures):
         if "image" not in train[torch.arange(1)]:
             raise UserError("memorization looks at single images, and these data have pairs or domains: leave it out.")
         extractor = self.extractor.to(device)
-        parts = torch.arange(rank, len(train), world).split(BATCH)
-        told = follow(parts, "Looking at the training images, once")
-        mine = torch.cat([extractor.extract(shown(train[rows]["image"]).to(device)) for rows in told])
-        if world == 1:
-            return mine
-        features = mine.new_empty(len(train), mine.shape[1])
-        for other, theirs in enumerate(gather_all_tensors(mine)):
-            features[other::world] = theirs
+        if hasattr(train, "checksum"):
+            on_rank_0 = getattr(data, "on_rank_0", lambda make: make())
+            self.content = on_rank_0(train.checksum)
+        kept = RealFeatures(self.content, (rank, world)) if self.content and extractor.num_features else None
+        rows = torch.arange(rank, len(train), world)
+        known = None if kept is None else kept.complete(extractor, "image", len(rows))
+        if known is None:
+            told = follow(rows.split(BATCH), "Looking at the training images, once")
+            mine = torch.cat([extractor.extract(shown(train[some]["image"]).to(device)) for some in told])
+        else:
+            mine = torch.cat([part.to(device) for part in known])
+        features = mine
+        if world > 1:
+            features = mine.new_empty(len(train), mine.shape[1])
+            for other, theirs in enumerate(gather_all_tensors(mine)):
+                features[other::world] = theirs
+        if kept is not None and known is None and rank == 0:
+            kept.keep(extractor, "image", features)
         return features
 
     def update(self, x: Tensor, real: bool, label: Tensor | None = None) -> None:

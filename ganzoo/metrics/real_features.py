@@ -26,7 +26,7 @@ __all__ = ["RealFeatures", "kept_features"]
 
 LARGEST = 2 * 10**9  # bytes of one file
 MOST = 10 * 10**9  # bytes of all; then those that were not used for longest go
-VERSION = 1  # raise it when features of one extractor become others
+VERSION = 2  # raise it when features of one extractor become others, or a file is written in another way
 
 Gather = Callable[[Tensor], Tensor | None]
 """Gives rank 0 the rows of all ranks, (N, F), from its own and theirs; called on all of them."""
@@ -72,6 +72,10 @@ class RealFeatures:
         """Return this rank's first `count` rows in parts, if the cache has them all; None if it doesn't."""
         kept = Kept(self.file_for(extractor, name, torch.float32), extractor, self.part)
         return iter(kept.found[:count].split(1024)) if len(kept.found) >= count else None
+
+    def keep(self, extractor: Extractor, name: str, features: Tensor) -> None:
+        """Keep the features (N, F) of a whole set, of float32 images; called by one process."""
+        write(self.file_for(extractor, name, torch.float32), type(extractor).__name__, features.detach().cpu())
 
     def save(self, gather: Gather, anywhere: Callable[[bool], bool]) -> None:
         """Keep what was extracted, once all rows of a validation are known; called on all ranks.
@@ -119,15 +123,19 @@ class Kept:
             return
         mine = torch.cat(self.made) if self.made else self.found
         features = gather(mine)
-        if features is None:
-            return
-        if (size := features.numel() * features.element_size()) > LARGEST:
-            say(f"Not kept: {self.who}'s features of {len(features):,} real images, {in_words(size)}.")
-            return
-        with suppress(UserError):  # without a place to keep them they are made again
-            with collected(self.path) as file:
-                torch.save({"features": features.contiguous()}, file)
-            make_room(self.path)
+        if features is not None:
+            write(self.path, self.who, features)
+
+
+def write(path: Path, who: str, features: Tensor) -> None:
+    """Write the features (N, F) of a set that an extractor named `who` has seen, unless they are too many."""
+    if (size := features.numel() * features.element_size()) > LARGEST:
+        say(f"Not kept: {who}'s features of {len(features):,} real images, {in_words(size)}.")
+        return
+    with suppress(UserError):  # without a place to keep them they are made again
+        with collected(path) as file:
+            torch.save({"of": path.stem, "features": features.contiguous()}, file)
+        make_room(path)
 
 
 def kept_features(path: Path, width: int) -> Tensor:
@@ -139,7 +147,10 @@ def kept_features(path: Path, width: int) -> Tensor:
     if not path.is_file():
         return none
     try:
-        features = plain_contents(path)["features"]
+        contents = plain_contents(path)
+        features = contents["features"]
+        if contents["of"] != path.stem:
+            raise ValueError("the features of another extractor or set")
         whole = isinstance(features, Tensor) and features.ndim == 2 and features.shape[1] == width
         if not whole or features.dtype != torch.float32 or not features.isfinite().all():
             raise ValueError("no features of this extractor")

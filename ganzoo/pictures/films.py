@@ -1,14 +1,16 @@
-"""Films: GIFs and videos."""
+"""Films: GIFs, animated PNGs, stacks of pages, and videos."""
 
 from collections.abc import Sequence
 from pathlib import Path
 
 from PIL import Image
 
+from ganzoo.pictures.provenance import DESCRIPTION, SRGB, noted
 from ganzoo.pictures.videos import Video
+from ganzoo.system.errors import UserError
 from ganzoo.system.files import collected, written
 
-__all__ = ["save_film", "save_video"]
+__all__ = ["save_animation", "save_film", "save_stack", "save_video"]
 
 LARGE = 800  # px, of the longer side
 
@@ -40,3 +42,35 @@ def save_video(frames: Sequence[Image.Image], path: str | Path, fps: int = 12) -
         for frame in frames:
             video.add(frame)
         video.close()
+
+
+def save_animation(
+    frames: Sequence[Image.Image], path: str | Path, milliseconds: Sequence[float], origin: str | None = None
+) -> None:
+    """Write pictures of one size as an animated PNG, each with its time, and a note of what made them."""
+    if len({frame.size for frame in frames}) > 1:
+        raise UserError(f"{path}: pictures of several sizes make no animation: save each as a file.")
+    with collected(path) as file:
+        frames[0].save(
+            file,
+            format="PNG",
+            save_all=True,
+            append_images=frames[1:],
+            duration=[round(time) for time in milliseconds],
+            loop=0,
+            pnginfo=noted(origin),
+        )
+
+
+def save_stack(pages: Sequence[Image.Image], path: str | Path, origin: str = "") -> None:
+    """Write pictures as the pages of a TIFF, and a note of what made them."""
+    with collected(path) as file:
+        pages[0].save(
+            file,
+            format="TIFF",
+            save_all=True,
+            append_images=pages[1:],
+            compression="tiff_deflate",
+            tiffinfo={DESCRIPTION: origin},
+            icc_profile=SRGB,
+        )

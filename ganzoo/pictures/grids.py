@@ -35,9 +35,9 @@ def grid(images: Tensor, columns: int | None = None) -> Image.Image:
 
 
 def save_picture(picture: Image.Image, path: str | Path, origin: str | None = None) -> None:
-    """Write a picture as PNG, with a note of what made it if that is given."""
+    """Write a picture as PNG, which says that its colours are sRGB's, with a note of what made it if that is given."""
     with collected(path) as file:
-        picture.save(file, format="PNG", pnginfo=noted(origin) if origin else None)
+        picture.save(file, format="PNG", pnginfo=noted(origin))
 
 
 def suffix_for(channels: int) -> str:

@@ -23,22 +23,24 @@ def course(curves: Curves, monitor: str, best: float) -> str:
     return f"{monitor}: {first}, {last}; best {best:.4g}{each}"
 
 
-def last_scores(curves: Curves, metrics: Iterable[SampleMetric]) -> list[str]:
-    """Return lines on the last scores: the firm ones where there are such, those of the last validation else.
+def last_scores(curves: Curves, metrics: Iterable[tuple[SampleMetric, int]]) -> list[str]:
+    """Return lines on the scores of the end.
 
     Args:
         curves: what was logged.
-        metrics: those of the run's validation.
+        metrics: each with the number of samples that its scores stand on.
     """
     last = {name: points[-1][1] for name, points in curves.items() if points}
     lines: dict[int, list[str]] = {}  # by the number of samples
-    for metric in metrics:
-        stage = "final" if all(f"final/{name}" in last for name in metric.scores) else "val"
-        values = {name: last[f"{stage}/{name}"] for name in metric.scores if f"{stage}/{name}" in last}
+    for metric, num in metrics:
+        values = {name: last[f"final/{name}"] for name in metric.scores if f"final/{name}" in last}
         if len(values) == len(metric.scores):
-            lines.setdefault(count(curves, stage), []).extend(metric.in_words(values))
-    titles = {num: f"At the end, on {num:,} samples:" if num else "At the end:" for num in lines}
-    return [line for num, found in lines.items() for line in (titles[num], *(f"  {words}" for words in found))]
+            lines.setdefault(num, []).extend(metric.in_words(values))
+    return [
+        line
+        for num, found in lines.items()
+        for line in (f"At the end, on {num:,} samples:", *(f"  {words}" for words in found))
+    ]
 
 
 def count(curves: Curves, stage: str) -> int:

@@ -1,7 +1,6 @@
 """The scores of one checkpoint, with their recipes, from the files in its run's folder."""
 
 import csv
-import math
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -9,13 +8,14 @@ from typing import Any, NamedTuple
 
 from ganzoo.metrics.deviations import deviations_in
 from ganzoo.runs.chosen import folder_of
-from ganzoo.runs.results import is_aside
+from ganzoo.runs.results import HIGHEST, is_aside
 from ganzoo.system.files import sha256
 from ganzoo.system.reading import read_json
 
 __all__ = ["Score", "scores_of"]
 
 LARGEST = 50_000_000  # bytes of a file of scores
+LARGEST_CSV = 300_000_000  # bytes of a metrics.csv
 SOURCES = ("evaluation", "final", "test", "val")  # the first that has a score gives it
 
 
@@ -84,15 +84,18 @@ def logged(run: Path, step: int) -> list[Score]:
     """Return the scores that a run logged in a round."""
     recipes = contents_of(run / "recipes.json")
     found: dict[str, str] = {}
-    with suppress(OSError, ValueError, csv.Error), (run / "metrics.csv").open(encoding="utf-8", newline="") as file:
-        for row in csv.DictReader(file):
-            if row.get("step") == str(step):
-                found |= {name: value for name, value in row.items() if name and value}
+    with suppress(OSError, ValueError, csv.Error):
+        path = run / "metrics.csv"
+        if path.is_file() and path.stat().st_size <= LARGEST_CSV:  # of a pipe one would wait for ever
+            with path.open(encoding="utf-8", newline="") as file:
+                for row in csv.DictReader(file):
+                    if row.get("step") == str(step):
+                        found |= {name: value for name, value in row.items() if name and value}
     values: dict[str, float] = {}
     for name, text in found.items():
         if name.startswith(tuple(f"{source}/" for source in SOURCES)) and not is_aside(name):
             with suppress(ValueError):
-                if math.isfinite(value := float(text)):
+                if is_number(value := float(text)):
                     values[name] = value
     aside = deviations_in(values)
     spread = {whose: f"± {values[name]:.3g}" for name, whose in aside.items()}
@@ -119,5 +122,5 @@ def at(contents: Mapping[str, Any], name: str) -> Mapping[str, Any]:
 
 
 def is_number(value: Any) -> bool:
-    """Say whether a value is a number."""
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
+    """Say whether a value is a number, finite and not huge."""
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) <= HIGHEST

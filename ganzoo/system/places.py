@@ -6,10 +6,11 @@ from pathlib import Path
 
 from ganzoo.system.errors import UserError
 
-__all__ = ["at_home", "local"]
+__all__ = ["at_home", "disk_of", "local"]
 
 # s3://bucket, and s3:/bucket, as Path makes of it; one letter is a drive of Windows
 REMOTE = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):/+|local:")
+ONE_MACHINE = ("ext2", "ext3", "ext4", "xfs", "btrfs", "zfs", "f2fs", "tmpfs", "ramfs", "overlay")  # file systems
 
 
 def at_home(path: str | os.PathLike[str]) -> str:
@@ -28,3 +29,18 @@ def local(path: str | os.PathLike[str]) -> Path:
         url = f"{found[1]}://{text[found.end() :]}" if found[1] else text
         raise UserError(f"{url} is a URL, and ganzoo writes to disks only: give a path here, and copy it there after.")
     return Path(at_home(text))
+
+
+def disk_of(path: Path) -> str:
+    """Return the kind of file system that a path would be on, if that lies on a disk of one machine; else nothing.
+
+    A disk may be shared by its machine all the same, as NFS does. Linux alone says.
+    """
+    try:
+        mounts = [line.split() for line in Path("/proc/self/mounts").read_text().splitlines()]
+    except OSError:
+        return ""
+    there = next(place for place in (path, *path.parents) if place.exists()).resolve()
+    found = [(fields[1], fields[2]) for fields in mounts if there.is_relative_to(fields[1])]
+    kind = max(found, key=lambda mount: len(mount[0]), default=("", ""))[1]
+    return kind if kind in ONE_MACHINE else ""

@@ -12,7 +12,8 @@ from ganzoo.data import Digits
 from ganzoo.game import final
 from ganzoo.game.conditions import Labels
 from ganzoo.game.validation import VALIDATION_SEED
-from ganzoo.metrics import DigitScores, ModesFound
+from ganzoo.metrics import DigitScores, ModesFound, SlicedWassersteinDistance
+from ganzoo.metrics.recipe import read_recipes
 from ganzoo.runs.ending import course, last_scores
 from ganzoo.runs.loggers import MetricsCSV
 
@@ -85,6 +86,35 @@ def test_a_run_that_went_on_has_the_file_of_one_that_was_never_stopped(whole, fi
     assert f"At the end, on 40 samples:\n  {modes:.0f} of 10 digits, the rarest" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("model", ["GAN", "CycleGAN"])
+def test_a_run_that_ends_before_its_first_validation_has_the_scores_of_one(fit, model, capsys):
+    run = fit(model, "short", 3, *SHORT)
+    curves = MetricsCSV(run).curves()
+    final = {name.removeprefix("final/"): points for name, points in curves.items() if name.startswith("final/")}
+    assert [name for name in curves if name.startswith("val/")] == []
+    assert {step for points in final.values() for step, _ in points} == {3}
+    assert curves["samples/final"] == [(3, 16 if model == "GAN" else curves["samples/final"][0][1])]
+    assert set(read_recipes(run / "recipes.json")) == {f"final/{name}" for name in final}
+    assert f"At the end, on {curves['samples/final'][0][1]:.0f} samples:" in capsys.readouterr().out
+    few = ["--trainer.limit_val_batches", "2", *(["--data.batch_size", "8"] if model == "GAN" else [])]
+    main(["validate", "--ckpt_path", str(run / "checkpoints" / "last.ckpt"), *few, "--trust", *QUIET])
+    said = [line[4:].split() for line in capsys.readouterr().out.splitlines() if line.startswith("val/")]
+    assert {name: points[0][1] for name, points in final.items()} == pytest.approx(
+        {name: float(value) for name, value in said}, rel=1e-4
+    )
+
+
+def test_the_last_validation_gives_the_scores_of_the_end_where_no_firm_ones_do(fit, monkeypatch):
+    """A first part ended with scores of its own, which go when the run goes on."""
+    monkeypatch.setattr(DigitScores, "enough", 0)
+    run = fit("GAN", "run", 3, *SHORT)
+    main(["resume", str(run), "--max_steps", "8"])
+    curves = MetricsCSV(run).curves()
+    final = {name: points for name, points in curves.items() if name.startswith("final/")}
+    assert final == {f"final/{name}": curves[f"val/{name}"] for name in DigitScores.scores}
+    assert {step for points in final.values() for step, _ in points} == {8}
+
+
 def test_samples_are_told_what_the_validation_data_are_told_in_turn():
     data = Digits(image_size=8)
     data.setup()
@@ -98,23 +128,23 @@ def test_samples_are_told_what_the_validation_data_are_told_in_turn():
 
 
 def test_words_say_on_how_many_samples_a_score_stands():
-    modes = ModesFound(torch.zeros(8, 2), 0.1)
+    modes, distance = ModesFound(torch.zeros(8, 2), 0.1), SlicedWassersteinDistance()
     curves = {
         "val/modes": [(1, 3.0), (2, 8.0)],
-        "val/high_quality": [(2, 0.662)],
+        "final/modes": [(2, 8.0)],
+        "final/high_quality": [(2, 0.662)],
+        "final/swd": [(2, 0.5)],
         "samples/val": [(1, 2500.0), (2, 2500.0)],
     }
-    assert last_scores(curves, [modes]) == ["At the end, on 2,500 samples:", "  8 of 8 modes, 66.2 % of high quality"]
+    stand = [(modes, 20_000), (distance, 2500)]
+    firm = ["At the end, on 20,000 samples:", "  8 of 8 modes, 66.2 % of high quality"]
+    assert last_scores(curves, stand) == [
+        *firm,
+        "At the end, on 2,500 samples:",
+        "  swd 0.5",
+    ]
+    del curves["final/swd"]
+    assert last_scores(curves, stand) == firm
     assert course(curves, "val/modes", 8.0) == "val/modes: 3 at round 1, 8 at round 2; best 8 (2,500 samples each)"
     del curves["samples/val"]  # a run of an earlier version
-    assert last_scores(curves, [modes])[0] == "At the end:"
     assert course(curves, "val/modes", 8.0) == "val/modes: 3 at round 1, 8 at round 2; best 8"
-
-
-def test_the_firm_scores_are_said_in_place_of_those_of_the_last_validation():
-    modes = ModesFound(torch.zeros(8, 2), 0.1)
-    curves = {f"val/{name}": [(2, 0.0)] for name in modes.scores} | {
-        f"final/{name}": [(2, 1.0)] for name in modes.scores
-    }
-    curves |= {"samples/val": [(2, 300.0)], "samples/final": [(2, 20000.0)]}
-    assert last_scores(curves, [modes]) == ["At the end, on 20,000 samples:", "  1 of 8 modes, 100.0 % of high quality"]

@@ -18,6 +18,8 @@ from ganzoo.system.machine import cache_folder
 
 FID_TOO = ["--data.extra_metrics", '[{"class_path": "FID", "init_args": {"extractor": "fakes.Means"}}]']
 
+BOTH = [FID_TOO[0], FID_TOO[1].replace("}}]", "}}, ") + FID_TOO[1][1:].replace("FID", "Memorization")]
+
 TRIED = 2 * 8  # images of a metric of the user's own, before the run
 
 
@@ -49,8 +51,10 @@ def validate(run, capsys, *more):
 
 
 def test_the_second_validation_looks_at_no_real_image(fit, seen, capsys, cache):
-    run = fit("GAN", "run", 4, *FID_TOO)  # two batches of 8
-    assert sum(seen) == TRIED + 2 * 16
+    run = fit("GAN", "run", 4, *BOTH, "--pictures.every_n_steps", "4")  # two batches of 8
+    assert sum(seen) == 1497 + 2 * TRIED + 2 * 16
+    with Image.open(run / "memorization.png") as picture:
+        assert min(picture.size) > 300
     seen.clear()
     validate(run, capsys)
     assert sum(seen) == 16  # the generated ones
@@ -61,7 +65,7 @@ def test_the_second_validation_looks_at_no_real_image(fit, seen, capsys, cache):
     seen.clear()
     assert validate(run, capsys, *whole, "--data.batch_size", "50") == first
     assert sum(seen) == 300
-    assert len(list(cache.glob("features-*.pt"))) == 2  # of the judge too
+    assert len(list(cache.glob("features-*.pt"))) == 3  # of the judge too, and of the training images
 
 
 def test_a_sanity_check_keeps_nothing_that_is_not_whole(fit, seen):

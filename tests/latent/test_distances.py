@@ -78,7 +78,11 @@ def test_the_distance_is_named_and_nothing_is_fetched(tmp_path, monkeypatch, cap
     cached = tmp_path / "checkpoints" / lpips.FILE
     cached.touch()
     assert distance_for(None, CPU, 3).path == str(cached)
-    assert "LPIPS (VGG16)" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert f"LPIPS (VGG16), weights {cached}, checksum e3b0c44298fc1c14, which is not torchvision's" in said
+    monkeypatch.setattr("ganzoo.latent.distances.SHA256", "e3b0c442")  # of an empty file
+    distance_for(None, CPU, 3)
+    assert capsys.readouterr().out.endswith("checksum e3b0c44298fc1c14.\n")
     assert isinstance(distance_for("no", CPU, 3), MultiScale)
     assert isinstance(distance_for(None, CPU, 4), MultiScale)
     assert "4 channels" in capsys.readouterr().out

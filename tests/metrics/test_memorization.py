@@ -5,6 +5,7 @@ import copy
 import pytest
 import scipy.stats
 import torch
+from fakes import Means
 
 from ganzoo.data.base.sets import TensorSet
 from ganzoo.metrics import Memorization
@@ -143,6 +144,28 @@ def test_training_images_are_looked_at_once_and_stay():
         metric.reset()
     assert sum(looks) == 1 + len(TRAIN) + 2 * 10  # first a look at what there is; the ten kept, each time
     assert copy.deepcopy(metric).trained_on.images is metric.trained_on.images
+
+
+def test_the_training_images_are_looked_at_once_by_all_processes(monkeypatch, tmp_path):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    seen, forward = [], Means.forward
+    monkeypatch.setattr(Means, "forward", lambda self, x: seen.append(len(x)) or forward(self, x))
+    train = TRAIN.add(1).mul(127.5).byte()
+
+    def known(images, extractor):
+        seen.clear()
+        metric = Memorization(extractor, TensorSet(image=images))
+        metric.prepare()
+        return metric.known + metric.middle, sum(seen)
+
+    first, looked = known(train, Means())
+    assert looked == 400
+    again, looked = known(train, Means())
+    assert looked == 0
+    torch.testing.assert_close(again, first)
+    changed = train.clone()
+    changed[7, 0, 0, 0] ^= 1
+    assert known(changed, Means())[1] == 400
 
 
 def test_without_training_images_it_is_refused():

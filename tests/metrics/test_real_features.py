@@ -125,7 +125,7 @@ def test_a_batch_that_is_kept_in_part_is_extracted_whole():
     assert torch.equal(again, features)
 
 
-@pytest.mark.parametrize("spoil", ["cut", "noise", "other", "nan", "code", "bit"])
+@pytest.mark.parametrize("spoil", ["cut", "noise", "other", "moved", "format", "nan", "code", "bit"])
 def test_a_spoiled_file_is_a_miss_that_is_told(cache, spoil, capsys):
     features, _ = looked("set", Means(), images())
     (file,) = cache.glob("features-*.pt")
@@ -135,9 +135,15 @@ def test_a_spoiled_file_is_a_miss_that_is_told(cache, spoil, capsys):
     elif spoil == "noise":
         file.write_bytes(os.urandom(500))
     elif spoil == "other":
-        torch.save({"features": torch.zeros(10, 5)}, file)
+        torch.save({"of": file.stem, "features": torch.zeros(10, 5)}, file)
+    elif spoil == "moved":  # of as many features, and of another set
+        looked("other set", Means(), images(seed=1))
+        (other,) = {*cache.glob("features-*.pt")} - {file}
+        other.replace(file)
+    elif spoil == "format":
+        torch.save({"of": file.stem, "features": features.double()}, file)
     elif spoil == "nan":
-        torch.save({"features": torch.full((10, 6), float("nan"))}, file)
+        torch.save({"of": file.stem, "features": torch.full((10, 6), float("nan"))}, file)
     elif spoil == "code":
         torch.save({"features": os.system}, file)
     else:

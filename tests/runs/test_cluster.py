@@ -15,9 +15,11 @@ import pytest
 import yaml
 from conftest import assert_same_run, environment, fit_args, last
 
+from ganzoo.commands.cluster.command import Job, script_of
+
 FOLDER = Path(__file__).parents[2] / "experiments" / "cluster"
 SCRIPTS = sorted(FOLDER.glob("*.sbatch"))
-ONE, SEVERAL = FOLDER / "one_node.sbatch", FOLDER / "several_nodes.sbatch"
+ONE, SEEDS, SEVERAL = FOLDER / "one_node.sbatch", FOLDER / "seeds.sbatch", FOLDER / "several_nodes.sbatch"
 PLACES = pytest.mark.parametrize("script", SCRIPTS, ids=[path.stem for path in SCRIPTS])
 STATUS = 128 + signal.SIGUSR1
 
@@ -27,12 +29,15 @@ import os, pathlib, signal, subprocess, sys
 
 command = sys.argv[1:]
 while command[0].startswith("--"):
-    command.pop(0)
-size = int(os.environ["SLURM_NTASKS_PER_NODE"])
+    name, _, value = command.pop(0).partition("=")
+    if name == "--ntasks-per-node":
+        size = int(value)
+count = size * int(os.environ["SLURM_JOB_NUM_NODES"])
 tasks = []
 signal.signal(signal.SIGUSR1, lambda *_: [task.send_signal(signal.SIGUSR1) for task in tasks])
-for task in range(int(os.environ["SLURM_NTASKS"])):
+for task in range(count):
     numbers = {"SLURM_PROCID": task, "SLURM_LOCALID": task % size, "SLURM_NODEID": task // size, "SLURM_STEP_ID": 0}
+    numbers |= {"SLURM_NTASKS": count, "SLURM_NTASKS_PER_NODE": size}
     environment = {**os.environ, **{name: str(number) for name, number in numbers.items()}}
     tasks.append(subprocess.Popen(command, env=environment))
 pathlib.Path(os.environ["NOTES"], "srun").write_text(str(os.getpid()))
@@ -54,6 +59,7 @@ with pathlib.Path(os.environ["NOTES"], "ganzoo").open("a") as file:
     print(json.dumps(sys.argv[1:]), file=file)
 sys.exit(int(os.environ["STATUS"]))
 """
+ARRAY = {"SLURM_ARRAY_JOB_ID": "70000", "SLURM_ARRAY_TASK_ID": "7"}  # other scripts don't look
 
 
 class StopHere(L.Callback):
@@ -90,7 +96,7 @@ class Cluster:
 
     def start(self, script: Path, job: int, *args: str, nodes: int = 1, per_node: int = 1, **more: str):
         (self.folder / "srun").unlink(missing_ok=True)
-        sizes = {"JOB_NUM_NODES": nodes, "NNODES": nodes, "NTASKS": nodes * per_node, "NTASKS_PER_NODE": per_node}
+        sizes = {"JOB_NUM_NODES": nodes, "NNODES": nodes, "GPUS_ON_NODE": per_node, "CPUS_PER_GPU": 2}
         variables = {"JOB_ID": job, "JOB_NAME": "ganzoo", "NODELIST": "127.0.0.1", **sizes}
         places = {
             "PATH": f"{self.folder / 'bin'}{os.pathsep}{os.environ['PATH']}",
@@ -142,6 +148,11 @@ def steps_of(run: Path) -> list[int]:
     return [int(row.split(",")[0]) for row in rows]
 
 
+def run_of(cluster: Cluster, script: Path, job: str) -> Path:
+    """The folder of a job's run; that of an array is the task `ARRAY`."""
+    return cluster.runs / ("70000/seed_7" if script == SEEDS else job)
+
+
 def stopped_in_round_7(cluster: Cluster, script: Path, job: int, *args: str, **sizes) -> str:
     """Start a job, let SLURM stop it in the middle of a round, and return what it said."""
     run = cluster.runs / str(job)
@@ -163,12 +174,22 @@ def stopped_in_round_7(cluster: Cluster, script: Path, job: int, *args: str, **s
 
 
 def test_there_are_scripts():
-    assert SCRIPTS == [ONE, SEVERAL]
+    assert SCRIPTS == [ONE, SEEDS, SEVERAL]
 
 
-def test_the_scripts_differ_in_what_they_say_and_in_their_nodes_only():
-    one, several = (set(script.read_text().splitlines()) for script in SCRIPTS)
-    assert {line for line in one ^ several if not line.startswith("# ")} == {"#SBATCH --nodes=1", "#SBATCH --nodes=4"}
+@pytest.mark.parametrize(
+    ("script", "what", "more"),
+    [
+        (ONE, "One node of a SLURM cluster, all of its GPUs", {}),
+        (SEVERAL, "Several nodes of a SLURM cluster, all of their GPUs, as one run", {"nodes": 4}),
+        (SEEDS, "A run for each of several seeds, as an array job of a SLURM cluster", {"gpus": 1, "seeds": "0-4"}),
+    ],
+    ids=["one_node", "several_nodes", "seeds"],
+)
+def test_the_scripts_are_those_that_the_command_writes(script, what, more):
+    example = ' --config experiments/mnist/dcgan.yaml --data.root "$HOME/data/mnist"'
+    file = str(script.relative_to(FOLDER.parents[1]))
+    assert script.read_text() == script_of(Job(file=file, what=what, example=example, **more))
 
 
 @PLACES
@@ -187,45 +208,59 @@ def test_slurm_is_asked_for_what_the_script_relies_on(script):
     assert max(i for i, line in enumerate(lines) if line.startswith("#SBATCH")) < next(
         i for i, line in enumerate(lines) if line and not line.startswith("#")
     )
-    starts = [line.split()[:2] for line in lines if re.search(r"\bganzoo (fit|resume)\b", line) and line[0] != "#"]
-    assert starts == [["srun", "--kill-on-bad-exit=1"]] * 2
+    starts = [line.split()[0] for line in lines if re.search(r"\bganzoo (fit|resume)\b", line) and line[0] != "#"]
+    assert starts == ["on_each_gpu"] * 2
+    asked_of_srun = [line.split()[1:] for line in lines if line.strip().startswith("srun")]
+    assert [[option.split("=")[0] for option in options] for options in asked_of_srun] == [
+        ["--ntasks-per-node", "--cpus-per-task", "--kill-on-bad-exit", '"$@"']
+    ]
+    assert sum("gpus" in option for option in asked) == 1  # the number of GPUs and of processes, said once
+    assert not any("ntasks" in option for option in asked)
 
 
 @PLACES
 def test_options_reach_ganzoo_as_they_were_given(cluster, script):
     cluster.program("ganzoo", NOTING)
     args = ["--config", "my run.yaml", "--model.ema=10", "--data.root", "$HOME/*"]
-    status, _ = cluster.run(script, 70001, *args, nodes=3, per_node=2, STATUS="0")
-    size = ["--run_dir", str(cluster.runs / "70001"), "--trainer.devices", "2", "--trainer.num_nodes", "3"]
+    status, _ = cluster.run(script, 70001, *args, nodes=3, per_node=2, STATUS="0", **ARRAY)
+    more = ["--run_dir", str(run_of(cluster, script, "70001"))]
+    more += ["--seed_everything", "7"] if script == SEEDS else []
     assert status == 0
-    assert [yaml.safe_load(line) for line in cluster.notes("ganzoo")] == [["fit", *args, *size]] * 6
+    assert [yaml.safe_load(line) for line in cluster.notes("ganzoo")] == [["fit", *args, *more]] * 6
 
 
 @PLACES
-@pytest.mark.parametrize(("status", "requeued"), [(0, []), (1, []), (2, []), (143, []), (STATUS, ["requeue 70002"])])
-def test_only_a_job_whose_time_is_up_is_queued_again(cluster, script, status, requeued):
+@pytest.mark.parametrize(("status", "requeued"), [(0, False), (1, False), (137, False), (143, True), (STATUS, True)])
+def test_only_a_job_that_was_asked_to_stop_is_queued_again(cluster, script, status, requeued):
     cluster.program("ganzoo", NOTING)
-    assert cluster.run(script, 70002, STATUS=str(status))[0] == status
-    assert cluster.notes("scontrol") == requeued
+    (saved := run_of(cluster, script, "70002") / "checkpoints" / "last.ckpt").parent.mkdir(parents=True)
+    saved.touch()
+    done, out = cluster.run(script, 70002, STATUS=str(status), **ARRAY)
+    assert done == status
+    job = "70000_7" if script == SEEDS else "70002"  # not 70000, which may be the whole array
+    assert cluster.notes("scontrol") == [f"requeue {job}"] * requeued
+    assert (f"status {status}. To go on where it was saved last: scontrol requeue {job}" in out) == (status in (1, 137))
 
 
 @PLACES
 def test_a_job_that_has_begun_goes_on_in_its_folder(cluster, script):
     cluster.program("ganzoo", NOTING)
-    run = cluster.runs / "70003"
+    run = run_of(cluster, script, "70003")
     run.mkdir(parents=True)
     (run / "config.yaml").touch()  # with a checkpoint or before the first one: `resume` knows
-    assert cluster.run(script, 70003, "--model", "GAN", STATUS="0")[0] == 0
+    assert cluster.run(script, 70003, "--model", "GAN", STATUS="0", **ARRAY)[0] == 0
     assert [yaml.safe_load(line) for line in cluster.notes("ganzoo")] == [["resume", str(run)]]
-    assert [path.name for path in cluster.runs.iterdir()] == ["70003"]
+    assert len([*cluster.runs.iterdir()]) == 1
 
 
 @PLACES
 def test_a_job_that_was_stopped_before_it_had_begun_begins(cluster, script):
     cluster.program("ganzoo", NOTING)
-    (cluster.runs / "70004").mkdir(parents=True)
-    assert cluster.run(script, 70004, "--model", "GAN", STATUS="0")[0] == 0
-    assert yaml.safe_load(cluster.notes("ganzoo")[0])[0] == "fit"
+    run_of(cluster, script, "70004").mkdir(parents=True)
+    told = "there is no run in"
+    assert told not in cluster.run(script, 70004, "--model", "GAN", STATUS="0", **ARRAY)[1]
+    assert told in cluster.run(script, 70004, "--model", "GAN", STATUS="0", SLURM_RESTART_COUNT="1", **ARRAY)[1]
+    assert [yaml.safe_load(line)[0] for line in cluster.notes("ganzoo")] == ["fit", "fit"]
 
 
 def test_a_job_whose_time_is_up_goes_on_exactly(cluster, fit):
@@ -266,6 +301,6 @@ def test_two_tasks_stop_together_and_go_on_exactly(cluster, script, sizes):
     status, out = cluster.run(script, 70007, *options(13), **sizes)
     assert status == 0, out
     config = yaml.safe_load((run / "config.yaml").read_text())["trainer"]
-    assert (config["devices"], config["num_nodes"]) == (str(sizes["per_node"]), sizes["nodes"])
+    assert (config["devices"], config["num_nodes"]) == ("auto", 1)  # as started: on other numbers it may go on
     assert last(run)["Digits"]["position"] == 13 * 2 * 16  # two batches of 8 a round, on each of two ranks
     assert_same_run(cluster.runs / "70007", run)

@@ -1,6 +1,7 @@
 """The scores of a checkpoint: those of its very weights, and no others."""
 
 import json
+import os
 
 import pytest
 
@@ -71,6 +72,21 @@ def test_odd_files_have_none(ckpt, text):
     for name in ("evaluation.json", "recipes.json"):
         (run / name).write_text(text)
     (run / "metrics.csv").write_bytes(b"step,val/fid\n\xff\xfe,\0\n")
+    assert found(ckpt) == {}
+
+
+def test_huge_numbers_are_none_and_pipes_are_not_waited_for(ckpt):
+    run = ckpt.parents[1]
+    evaluation(ckpt)
+    text = json.loads((run / "evaluation.json").read_text())
+    text["scores"]["fid"] |= {"value": 1e300, "deviation": 10**17, "interval": [[1], {}]}
+    text["scores"]["kid"] |= {"deviation": 1e300, "interval": [10**17, 1.7e308]}
+    (run / "evaluation.json").write_text(json.dumps(text))
+    (run / "metrics.csv").write_text("step,val/a,val/b\n20,1e300,0.5,6,7\n")
+    assert found(ckpt) == {"kid": (2.0, "evaluation", ""), "b": (0.5, "val", "")}
+    for name in ("evaluation.json", "recipes.json", "metrics.csv"):
+        (run / name).unlink()
+        os.mkfifo(run / name)
     assert found(ckpt) == {}
 
 

@@ -14,7 +14,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from ganzoo.commands.compare.curves import AXES, axis_to_begin_with, panels_of
-from ganzoo.commands.compare.samples import Picture, rounds_of, same_noise
+from ganzoo.commands.compare.samples import Picture, memorized, rounds_of, same_noise
 from ganzoo.commands.compare.scores import STAGES, Row, rows_of
 from ganzoo.commands.compare.settings import Setting, all_options, other_data
 from ganzoo.commands.compare.taken import FACTS, Taken, taken_by
@@ -156,6 +156,12 @@ class Comparison:
         """Samples of each run."""
         return [(run, same_noise(run, self.num, self.seed, self.trust)) for run in follow(self.runs, "Samples of runs")]
 
+    @cached_property
+    def memorized(self) -> list[tuple[Results, Picture]]:
+        """Samples beside their nearest training images, of each run that has such a picture."""
+        found = [(run, memorized(run)) for run in self.runs]
+        return [(run, picture) for run, picture in found if picture is not None]
+
     @property
     def notices(self) -> list[str]:
         """What a reader should know before all else."""
@@ -202,7 +208,8 @@ def environment(autoescape: bool) -> Environment:
 def page(comparison: Comparison) -> str:
     """Return the page: one file, which asks nobody for anything, and lets no other script or style in."""
     style, script = ((TEMPLATES / name).read_text(encoding="utf-8") for name in ("page.css", "page.js"))
-    pictures, (rounds, at, held) = comparison.pictures, rounds_of(comparison.runs, comparison.rounds)
+    pictures, nearest = comparison.pictures, comparison.memorized  # before the notices, which they add to
+    rounds, at, held = rounds_of(comparison.runs, comparison.rounds)
     panels = comparison.panels
     data = {
         "axis": axis_to_begin_with(panels),
@@ -220,6 +227,7 @@ def page(comparison: Comparison) -> str:
             of=comparison,
             data=data,
             pictures=pictures,
+            nearest=nearest,
             style=style,
             script=script,
             style_hash=checksum(style),

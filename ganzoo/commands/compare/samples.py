@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from PIL import Image, features
 
+from ganzoo.commands.compare.scores import STAGES
 from ganzoo.game import FromNoise
 from ganzoo.pictures.grids import grid
 from ganzoo.pictures.planes import save_points
@@ -18,13 +19,14 @@ from ganzoo.runs.checkpoint_file import load
 from ganzoo.runs.results import Results
 from ganzoo.system.errors import UserError
 
-__all__ = ["Picture", "rounds_of", "same_noise"]
+__all__ = ["Picture", "memorized", "rounds_of", "same_noise"]
 
 LARGEST = 1024  # px a side of a grid
 WIDTH = 480  # px of a picture of a round
 SMALL = 400  # px: a grid below is shown enlarged to squares
 MOST_PIXELS = 50_000_000  # of a file: those of a run have at most 2.6 million
 LONGEST_SIDE = 20_000  # px of a file
+FOUND = "memorization.png"  # in a run's folder, as `fit` draws it
 
 
 @dataclass
@@ -63,6 +65,24 @@ def same_noise(run: Results, num: int, seed: int, trust: bool) -> Picture | None
             run.notices.append(f"no samples: {error}")
             return None
         return picture_of(picture, f"the run's samples.png, not drawn anew: {error}", LARGEST, drawn=False)
+
+
+def memorized(run: Results) -> Picture | None:
+    """Return a run's samples beside their nearest training images: as `evaluate` found them, or as training did.
+
+    None: memorization was not scored, or there is no picture.
+    """
+    for stage, name in (("evaluated", "evaluation-memorization.png"), ("final", FOUND), ("val", FOUND)):
+        found = next((score for key, score in run.scores.items() if key.startswith(f"{stage}/memorized")), None)
+        if found is None or not (run.folder / name).exists():
+            continue
+        try:
+            step = "" if found.step is None else f", round {found.step:,}"
+            said = f"samples, each beside the training image that it is nearest to, {STAGES[stage]}{step}"
+            return picture_of(opened(run.folder / name), said, LARGEST)
+        except UserError as error:
+            run.notices.append(str(error))
+    return None
 
 
 def drawn(model: FromNoise, num: int, seed: int) -> tuple[Image.Image, str]:

@@ -14,6 +14,7 @@ from torch.utils.data import Dataset
 
 from ganzoo.commands.data.prepare import KINDS, Kind, data_set, stores_of, workers_for
 from ganzoo.data.base.images import Images
+from ganzoo.data.files.frames import glanced
 from ganzoo.data.files.levels import dark, span, values_of
 from ganzoo.data.files.pixels import Fit, Resize, Unreadable
 from ganzoo.data.files.sources import Source
@@ -42,6 +43,7 @@ class Seen:
     digest: bytes = b""  # of its pixels
     problem: str = ""
     values: list[tuple[float, float]] = field(default_factory=list)  # least and most of each picture
+    frames: int = 1  # pictures in its file
 
 
 class Looker(Dataset[list[Seen]]):
@@ -63,7 +65,10 @@ class Looker(Dataset[list[Seen]]):
                 form.fitted(made)  # as a run will
                 digest.update(repr(image.size).encode() + made.tobytes())
             modes = dict.fromkeys(image.mode for image in images)
-            return Seen(images[0].size, " + ".join(modes), digest.digest(), values=list(map(values_of, images)))
+            frames = max(glanced(file).frames for file in self.source.encoded(row))
+            return Seen(
+                images[0].size, " + ".join(modes), digest.digest(), values=list(map(values_of, images)), frames=frames
+            )
         except Unreadable as error:
             return Seen(problem=str(error))
 
@@ -120,6 +125,8 @@ def check(
     looked = [(sources[part].names[i], seen) for part, all_ in found.items() for i, seen in enumerate(all_)]
     problems = [f"{name} {seen.problem}" for name, seen in looked if seen.problem]
     name_some("can't be read", problems)
+    several = [f"{name}: {seen.frames}" for name, seen in looked if seen.frames > 1]
+    name_some("are files of several pictures, of which a run uses the first", several)
     name_some("have the same pixels as another", duplicates(sources, found))
     name_some("are in two parts (leakage: validation would reward learning by heart)", leaks(sources, found))
     for line in dark_domains(data, found):

@@ -10,7 +10,6 @@ from typing import Any, Literal
 import torch
 
 from ganzoo.commands.evaluate.asked import metrics_for
-from ganzoo.commands.evaluate.drawing import draw
 from ganzoo.commands.evaluate.folders import FolderImages
 from ganzoo.commands.evaluate.judged import FolderSamples, ModelSamples, Translations
 from ganzoo.commands.evaluate.ranks import Ranks
@@ -23,8 +22,10 @@ from ganzoo.latent.sets import data_named, side_or_sides
 from ganzoo.metrics import FeatureMetric, SampleMetric
 from ganzoo.runs.checkpoint_file import load, read
 from ganzoo.runs.chosen import folder_of, in_run
+from ganzoo.runs.memorized import draw_memorized
 from ganzoo.system.errors import UserError
 from ganzoo.system.files import sha256
+from ganzoo.system.hardware import hardware
 from ganzoo.system.output import say
 from ganzoo.system.places import at_home
 
@@ -76,7 +77,7 @@ def evaluate(
         split: the part of a data set, `val` or `train`.
         resize: a side in px that the images of a folder are brought to.
         pictures: where pictures go that a metric has, such as the samples nearest to training images: a path, to which
-            the metric's name and .png are added. None: nowhere.
+            -memorization.png is added. None: nowhere.
         ranks: the processes that share the work. None: this one.
         trust: let a checkpoint name classes that are not ganzoo's.
 
@@ -118,12 +119,14 @@ def evaluate(
     with torch.no_grad():
         scores = scores_of(judged, real, asked, batch_size, ranks, noted)
     if pictures is not None and ranks.is_first:
-        draw(asked, Path(pictures))
+        file = Path(f"{os.fspath(pictures)}-memorization.png")
+        if draw_memorized(asked, file):
+            say(f"{file}: the samples nearest to training images, beside these.")
     return {
         "format": FORMAT,
         "of": of,
         "made": datetime.now(timezone.utc).isoformat(timespec="seconds"),
-        "hardware": hardware(ranks),
+        "hardware": hardware(ranks.device.type, ranks.count),
         "seconds": round(time.monotonic() - began, 1),
         "scores": scores,
     }
@@ -218,11 +221,3 @@ def folder_against(
 def in_words(shapes: dict[str, tuple[int, ...]]) -> str:
     """Return shapes by name in words."""
     return ", ".join(f"{'x'.join(map(str, shape))} ({name})" for name, shape in shapes.items())
-
-
-def hardware(ranks: Ranks) -> str:
-    """Return what the scores were computed on."""
-    from ganzoo.system.machine import cores
-
-    name = torch.cuda.get_device_name() if ranks.device.type == "cuda" else f"CPU, {cores()} cores"
-    return f"{ranks.count} x {name}" if ranks.count > 1 else name

@@ -8,8 +8,9 @@ import numpy as np
 
 from ganzoo.data.base.sets import SampleSet
 from ganzoo.data.files.forms import Form
+from ganzoo.data.files.frames import glanced
 from ganzoo.data.files.listing import listed
-from ganzoo.data.files.pixels import Unreadable, glanced
+from ganzoo.data.files.pixels import Unreadable
 from ganzoo.data.files.sources import Source, source_of
 from ganzoo.data.files.stores import Decoded, ImageSet
 from ganzoo.system.errors import UserError
@@ -57,7 +58,7 @@ class FolderImages:
         sizes: Counter[Size] = Counter()
         for row in follow(range(len(self)), f"Sizes of the images in {self.path}"):
             try:
-                (width, height), _ = glanced(self.source.read(row))
+                width, height = glanced(self.source.read(row)).size
             except (Unreadable, OSError) as error:
                 raise self.unreadable(row, str(error)) from error
             sizes[height, width] += 1

@@ -3,21 +3,25 @@
 import itertools
 import os
 import shlex
+from collections.abc import Container, Mapping
+from importlib.util import find_spec
 from pathlib import Path
 from typing import cast
 
 from ganzoo.commands.translate.images import translate_files
 from ganzoo.commands.translate.inputs import form_for
 from ganzoo.commands.translate.translation import Translation
-from ganzoo.commands.translate.videos import VIDEOS, translate_video
-from ganzoo.data.files.listing import Listing, counted, few, holds_many, listed
-from ganzoo.data.files.pixels import SUFFIXES, Resize, height_and_width
+from ganzoo.commands.translate.videos import translate_several, translate_video
+from ganzoo.data.files.films import VIDEOS
+from ganzoo.data.files.listing import Listing, counted, few, holds_many, listed, suffix_of
+from ganzoo.data.files.pixels import SUFFIXES, Resize, Unreadable, height_and_width
 from ganzoo.data.files.sources import FolderSource, Names, Source, source_of
 from ganzoo.game import FromImages, Game
 from ganzoo.game.telling import what_no_seed_decides
 from ganzoo.networks.chance import has_chance
 from ganzoo.pictures.grids import suffix_for
 from ganzoo.pictures.provenance import origin_of, refuse_others
+from ganzoo.pictures.videos import pyav
 from ganzoo.runs.checkpoint_file import opened
 from ganzoo.runs.chosen import chosen
 from ganzoo.system.errors import UserError
@@ -50,10 +54,11 @@ def translate(
 
     Args:
         ckpt: a .ckpt file, which knows its model, or a run's folder: its last checkpoint.
-        input: an image, a folder or a zip of images (at any depth), or a video.
-        out: a folder. Images keep their names there, as PNG, and a video becomes .mp4. Existing files stay, so the
-            same command goes on after a stop. Each PNG has a note of its checkpoint and options: the command refuses to
-            go on with others, and to replace a video. For one input it may be a .png or .mp4.
+        input: an image, a video, a folder of both or a zip of images (at any depth).
+        out: a folder. Images keep their names there, as PNG (an animation as an animated one), a TIFF of many pages
+            becomes .tif, and a video .mp4. Existing files stay, so the same command goes on after a stop. Each has a
+            note of its checkpoint, options and input: the command refuses to go on with others, and to replace a
+            video. For one input it may be a .png or .mp4.
         direction: the way to translate in, such as AtoB or BtoA. Unless given: the model's first.
         compare: write input and output side by side.
         image_size: fit the images to this size first, a side, [height, width] or 64x96. Unless given: their own size.
@@ -82,13 +87,14 @@ def translate(
     model = that_translates(opened(ckpt, trust), ckpt)
     direction = model.way(direction or model.ways[0].name).name  # refuses one that it does not have
     network = model.translator(direction, raw or None)
-    source, listing = inputs_of(Path(input))
+    path = Path(input)
+    source, listing = inputs_of(path)
+    images, films = listing.images, films_of(path, listing)
     made = model.shapes[model.way(direction).makes][0] if model.shapes else 3
     if found := what_no_seed_decides(model):
         say(found)
-    targets = outputs_for(Path(input), listing.images, out, ".png" if compare else suffix_for(made))
-    is_video = os.path.splitext(input)[1].lower() in VIDEOS and os.path.isfile(input)
-    form, changed = form_for(model, direction, ckpt, size, levels, resize, None if is_video else source)
+    targets = outputs_for(path, images, out, ".png" if compare else suffix_for(made)) if images else {}
+    targets |= outputs_for(path, films, out, ".mp4") if films else {}
     unread = listing.unread()
     if said := listing.left_out():
         say(f"Left out: {said}.")
@@ -98,32 +104,97 @@ def translate(
         "seed": seed if model.way(direction).styled or model.draws_by_itself or has_chance(network) else None,
         "raw": raw and model.ema is not None,
     }
-    origin = origin_of(ckpt, **used, **changed)
-    refuse_others(targets.values(), origin)
-    work = Translation(model, direction, compare, size, form, tile, batch_size, seed, raw, origin)
-    left_out: dict[str, str] = {}
-    missing = {name: target for name, target in targets.items() if not os.path.exists(target)}
-    if is_video:
-        what = "video"
-        for target in missing.values():
-            translate_video(work, Path(input), target)
-    else:
-        what = "images" if len(targets) > 1 else "image"
-        left_out = translate_files(work, source, missing)
-    before = len(targets) - len(missing)
-    there = f", {before} of them there already and left as they were" if before else ""
-    count = len(targets) - len(left_out)
-    if count:
-        say(f"{count} {what if count > 1 else what.rstrip('s')}, {direction} by {type(model).__name__}{there}: {out}")
+    sizes = {source.names[i]: source.bytes_of(i) for i in range(len(source))}
+    sizes |= {name: os.path.getsize(path if path.is_file() else path / name) for name in films}
+    works: dict[str, Translation] = {}
+    for names, inputs in ((images, source), (films, None)):
+        if names:
+            form, changed = form_for(model, direction, ckpt, size, levels, resize, inputs)
+            origin = origin_of(ckpt, **used, **changed)
+            work = Translation(model, direction, compare, size, form, tile, batch_size, seed, raw, origin, sizes)
+            works |= dict.fromkeys(names, work)
+    there = {name: file for name, target in targets.items() for file in already(name, target)}
+    for name, file in there.items():
+        refuse_others([file], works[name].origin_of(name))
+    missing = {name: target for name, target in targets.items() if name not in there}
+    left_out = all_translated(works, source, path, set(films), missing)
+    kinds = (("image", images), ("video", films))
+    counts = [(what, sum(name not in left_out for name in names)) for what, names in kinds]
+    if done := " and ".join(f"{count} {what}{'s' * (count > 1)}" for what, count in counts if count):
+        before = f", {len(there)} of them there already and left as they were" if there else ""
+        say(f"{done}, {direction} by {type(model).__name__}{before}: {out}")
+    problems = []
     if left_out:
         named = ", ".join(f"{name} {why}" for name, why in itertools.islice(left_out.items(), MOST_NAMED))
         more = f", and {len(left_out) - MOST_NAMED} more" if len(left_out) > MOST_NAMED else ""
-        raise UserError(f"{len(left_out)} of {len(targets)} images could not be translated: {named}{more}.")
+        what = "files" if images and films else "videos" if films else "images"
+        problems += [f"{len(left_out)} of {len(targets)} {what} could not be translated: {named}{more}."]
     if unread:
-        raise UserError(
+        problems += [
             f"{counted(len(unread), 'file')} could not be translated, of kinds that are not read: "
-            f"{few(unread, MOST_NAMED)}. Save pictures as .jpg or .png, and translate films one by one."
-        )
+            f"{few(unread, MOST_NAMED)}. Save pictures as .jpg or .png, and films as .mp4, not in a zip (films need "
+            "pip install 'ganzoo[video]')."
+        ]
+    if problems:
+        raise UserError(" ".join(problems))
+
+
+def films_of(path: Path, listing: Listing) -> list[str]:
+    """Return the films to translate: the input itself, or those in a folder if films can be read here.
+
+    Raises:
+        UserError: the input is one, and what reads it is not installed.
+    """
+    if not holds_many(path):
+        if path.suffix.lower() not in VIDEOS:
+            return []
+        pyav(path)
+        listing.images.clear()
+        return [path.name]
+    return listing.films(VIDEOS) if find_spec("av") is not None else []
+
+
+def already(name: str, target: Path) -> list[Path]:
+    """Return the file that a translation is in already, or none."""
+    return [file for file in (target, for_pages(name, target)) if file.exists()][:1]
+
+
+def for_pages(name: str, target: Path) -> Path:
+    """Return where the translation of a file of several pictures goes: the pages of a TIFF are those of another."""
+    return target.with_suffix(".tif") if Path(name).suffix.lower() in (".tif", ".tiff") else target
+
+
+def all_translated(
+    works: Mapping[str, Translation], source: Source, path: Path, films: Container[str], missing: Mapping[str, Path]
+) -> dict[str, str]:
+    """Translate images, then files of several pictures, then films.
+
+    Args:
+        works: how each is translated.
+        source: the images.
+        path: the folder of the films, or the film.
+        films: which are.
+        missing: where the translation of each goes.
+
+    Returns:
+        Why some could not be translated, by their names.
+    """
+    left_out: dict[str, str] = {}
+    several: dict[str, int] = {}
+    if images := {name: target for name, target in missing.items() if name not in films}:
+        left_out, several = translate_files(works[next(iter(images))], source, images)
+    for name, row in several.items():
+        try:
+            raw = works[name].encoded(source, row)
+            translate_several(works[name], raw, name, for_pages(name, missing[name]))
+        except Unreadable as error:
+            left_out[name] = str(error)
+    for name in missing.keys() - images.keys():
+        try:
+            translate_video(works[name], path if path.is_file() else path / name, name, missing[name])
+        except Unreadable as error:
+            left_out[name] = str(error)
+    return left_out
 
 
 def that_translates(model: Game, ckpt: str) -> FromImages:
@@ -148,7 +219,7 @@ def inputs_of(path: Path) -> tuple[Source, Listing]:
     """
     if holds_many(path):
         listing = listed(path)
-        if not listing.images:
+        if not listing.images and not any(suffix_of(name) in VIDEOS for name in listing.others):
             raise UserError(f"--input: {path} has {listing.nothing()}: give a folder that has some, or a file.")
         return source_of(listing, listing.images), listing
     return FolderSource(path.parent, Names.of([path.name])), Listing(path.parent, [path.name])

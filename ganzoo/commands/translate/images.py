@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from ganzoo.commands.translate.tiles import LARGE
-from ganzoo.commands.translate.translation import Translation
+from ganzoo.commands.translate.translation import Several, Translation
 from ganzoo.data.files.bands import Bands
 from ganzoo.data.files.pixels import Picture, Unreadable
 from ganzoo.data.files.sources import Source
@@ -28,7 +28,9 @@ Item = TypeVar("Item")
 Made = TypeVar("Made")
 
 
-def translate_files(work: Translation, source: Source, targets: dict[str, Path]) -> dict[str, str]:
+def translate_files(
+    work: Translation, source: Source, targets: dict[str, Path]
+) -> tuple[dict[str, str], dict[str, int]]:
     """Translate images: files are read and decoded, encoded and written, in threads beside the network.
 
     On the CPU the network runs on each core by itself, each with images of its own: quicker than all on one.
@@ -39,9 +41,11 @@ def translate_files(work: Translation, source: Source, targets: dict[str, Path])
         targets: where the translation of each goes, by its name.
 
     Returns:
-        Why images could not be translated, by their names.
+        Why images could not be translated, by their names; and files of several pictures, which were left for later,
+        with where they are in the source.
     """
     left_out: dict[str, str] = {}
+    several: dict[str, int] = {}
     count, threads = cores(), torch.get_num_threads()
     network = work.model.translator(work.direction, work.raw)
     alone = count == 1 or work.model.device.type != "cpu" or work.model.draws_by_itself or must_be_alone(network)
@@ -56,10 +60,10 @@ def translate_files(work: Translation, source: Source, targets: dict[str, Path])
     ):
         writing: deque[Future[None]] = deque()
         try:
-            groups = alike(readable(work, source, targets, readers, left_out), work.batch_size)
+            groups = alike(readable(work, source, targets, readers, left_out, several), work.batch_size)
             for group, made in ahead(networks, work.of_group, groups, 1 if alone else count):
                 for (name, image), pixels in zip(group, made.result(), strict=True):
-                    writing.append(writers.submit(write, work, image, pixels, targets[name]))
+                    writing.append(writers.submit(write, work, name, image, pixels, targets[name]))
                 while len(writing) > HELD * work.batch_size:
                     writing.popleft().result()
                 bar.advance(len(group))
@@ -72,28 +76,38 @@ def translate_files(work: Translation, source: Source, targets: dict[str, Path])
             raise
         finally:
             torch.set_num_threads(threads)  # what the workers set holds for every thread that is yet to come
-    return left_out
+    return left_out, several
 
 
 def readable(
-    work: Translation, source: Source, wanted: Container[str], pool: ThreadPoolExecutor, left_out: dict[str, str]
+    work: Translation,
+    source: Source,
+    wanted: Container[str],
+    pool: ThreadPoolExecutor,
+    left_out: dict[str, str],
+    several: dict[str, int],
 ) -> Iterator[tuple[str, Picture]]:
-    """Yield the wanted images that can be read, with their names; note in `left_out` why others can't be."""
+    """Yield the wanted images that can be read, with their names.
+
+    Note in `left_out` why others can't be, and in `several` the numbers of files of several pictures.
+    """
     rows = ((source.names[i], i) for i in range(len(source)) if source.names[i] in wanted)
-    for (name, _), opened in ahead(pool, lambda row: work.read(source, row[1]), rows, HELD * work.batch_size):
+    for (name, row), opened in ahead(pool, lambda row: work.read(source, row[1]), rows, HELD * work.batch_size):
         try:
             yield name, opened.result()
+        except Several:
+            several[name] = row
         except Unreadable as error:
             left_out[name] = str(error)
 
 
-def write(work: Translation, before: Picture, pixels: np.ndarray, target: Path) -> None:
-    """Write what was made of an image."""
+def write(work: Translation, name: str, before: Picture, pixels: np.ndarray, target: Path) -> None:
+    """Write what was made of a named image."""
     made = work.picture(before, pixels)
     if isinstance(made, Bands):
         save_array(made.array, target)
     else:
-        save_picture(made, target, work.origin)
+        save_picture(made, target, work.origin_of(name))
 
 
 def ahead(

@@ -2,9 +2,10 @@
 
 import os
 import zlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from threading import Lock
+from types import MappingProxyType
 
 import numpy as np
 import torch
@@ -16,25 +17,31 @@ from ganzoo.commands.translate.tiles import LARGE, blended
 from ganzoo.data.base.tensors import to_float
 from ganzoo.data.files.bands import Bands, as_picture
 from ganzoo.data.files.forms import Form
-from ganzoo.data.files.pixels import SMALLEST, Picture, Unreadable
+from ganzoo.data.files.frames import glanced
+from ganzoo.data.files.pixels import SMALLEST, Picture, Unreadable, open_image
 from ganzoo.data.files.sources import Source
 from ganzoo.game import FromImages
 from ganzoo.pictures.channels import beside
 from ganzoo.pictures.grids import to_uint8
+from ganzoo.pictures.provenance import of_input
 from ganzoo.system.errors import UserError
 from ganzoo.system.output import say
 
-__all__ = ["Translation"]
+__all__ = ["Several", "Translation"]
 
 WHOLE = 2**22  # pixels: what has more is translated in tiles, unless the user says otherwise
 TILE = 1024  # px a side
 FAR = 2  # times the size that the model was trained on
 
 
+class Several(Exception):
+    """A file holds several pictures: an animation, or a TIFF of many pages."""
+
+
 class Translation:
     """A model and how it is to be used; the arguments are those of `translate`, `size` is (H, W), `form` of the input.
 
-    `origin` is a note of all that, for the files that it makes.
+    `origin` is a note of all that, for the files that it makes, and `sizes` are the bytes of the inputs, by name.
     """
 
     def __init__(
@@ -49,10 +56,12 @@ class Translation:
         seed: int,
         raw: bool,
         origin: str,
+        sizes: Mapping[str, int] = MappingProxyType({}),
     ) -> None:
         self.model, self.direction, self.compare, self.size, self.tile = model, direction, compare, size, tile
         self.form = form
         self.batch_size, self.seed, self.raw, self.origin = batch_size, seed, raw or None, origin
+        self.sizes = sizes
         self.said: set[str] = set()  # remarks that were made
         self.saying, self.large = Lock(), Lock()
         assert model.shapes is not None
@@ -74,8 +83,34 @@ class Translation:
         return image
 
     def read(self, source: Source, row: int) -> Picture:
-        """Return an image of a source as the network takes it; Unreadable if it can't be."""
-        return self.prepared(source.open(row)[0])
+        """Return an image of a source as the network takes it.
+
+        Raises:
+            Unreadable: it can't be.
+            Several: its file has several.
+        """
+        raw = self.encoded(source, row)
+        seen = glanced(raw)
+        if seen.frames > 1:
+            raise Several
+        if seen.unconverted:
+            self.say_once(
+                "profile",
+                "There are images of more than 8 bits with a colour profile that is not sRGB's: their numbers are "
+                "taken as they are. Convert them to sRGB for right colours.",
+            )
+        return self.prepared(open_image(raw))
+
+    def encoded(self, source: Source, row: int) -> bytes:
+        """Return the file of an image of a source; Unreadable if it can't be read."""
+        try:
+            return source.read(row)
+        except OSError as error:
+            raise Unreadable(f"can't be read ({error.strerror or error})") from error
+
+    def origin_of(self, name: str) -> str:
+        """Return the note for what is made of a named input."""
+        return of_input(self.origin, name, self.sizes[name]) if name in self.sizes else self.origin
 
     def of(self, images: Sequence[Picture], rows: list[int]) -> list[np.ndarray]:
         """Return what the model makes of images of one size, uint8 (H, W, C) each."""

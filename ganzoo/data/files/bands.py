@@ -138,8 +138,10 @@ def is_deep(image: Image.Image) -> bool:
     return False
 
 
-def bands_of(image: Image.Image, raw: bytes) -> Bands:
+def bands_of(image: Image.Image, raw: bytes, page: int = 0) -> Bands:
     """Return a deep image, decoded and upright. Pillow itself would cut it down to 8 bits, or to three bands.
+
+    `page` is where the image is in its file, whose content is `raw`.
 
     Raises:
         Unreadable: it needs a package that is not installed, or is of a form that has no agreed meaning.
@@ -151,7 +153,7 @@ def bands_of(image: Image.Image, raw: bytes) -> Bands:
     elif image.format == "PNG":
         array, alpha, kind = png(raw), None, None
     else:
-        array, alpha, kind = tiff(raw), False, None
+        array, alpha, kind = tiff(raw, page), False, None
     if alpha is None:
         alpha = array.shape[2] in (2, 4)
     turn = TURNS.get(image.getexif().get(0x0112, 1))
@@ -183,8 +185,8 @@ def repacked(raw: bytes, unpacked: str) -> np.ndarray:
         return np.asarray(image)
 
 
-def tiff(raw: bytes) -> np.ndarray:
-    """Return the pixels (H, W, C) of the first page of a TIFF."""
+def tiff(raw: bytes, number: int = 0) -> np.ndarray:
+    """Return the pixels (H, W, C) of a page of a TIFF."""
     try:
         from tifffile import TiffFile
     except ImportError as error:
@@ -194,7 +196,7 @@ def tiff(raw: bytes) -> np.ndarray:
         ) from error
     logging.getLogger("tifffile").setLevel(logging.CRITICAL)  # what is broken is said by its name, in a line
     with TiffFile(io.BytesIO(raw)) as file:
-        page = file.pages[0]
+        page = file.pages[number]
         refuse_sizes(page.shape, page.dtype)
         if not page.dataoffsets or not all(page.databytecounts):  # they would be zeros
             raise ValueError("pixels are missing")

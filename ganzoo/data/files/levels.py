@@ -7,7 +7,8 @@ import numpy as np
 
 from ganzoo.data.files.bands import Bands
 from ganzoo.data.files.forms import Form, Levels
-from ganzoo.data.files.pixels import Picture, Unreadable, WrongChannels, glanced
+from ganzoo.data.files.frames import Glance, glanced
+from ganzoo.data.files.pixels import Picture, Unreadable, WrongChannels
 from ganzoo.data.files.sources import Source
 from ganzoo.pictures.channels import legend
 from ganzoo.system.errors import UserError
@@ -30,6 +31,8 @@ class Look:
         looked: how many were looked at.
         sizes: (width, height) of those.
         deep: how many of those have more than 8 bits a number.
+        several: how many are files of several pictures.
+        unconverted: how many have a colour profile that is not converted.
         low, high: their least and largest value.
         whole: all their values are whole numbers.
         kinds: what numbers they have.
@@ -40,6 +43,8 @@ class Look:
     looked: int = 0
     sizes: list[tuple[int, int]] = field(default_factory=list)
     deep: int = 0
+    several: int = 0
+    unconverted: int = 0
     low: float = np.inf
     high: float = -np.inf
     whole: bool = True
@@ -81,10 +86,12 @@ def look_at(sources: Sequence[tuple[Source, int]]) -> Look:
         part = int(np.searchsorted(starts, row, "right")) - 1
         source, view = sources[part]
         try:
-            deep, size = glance(source, row - int(starts[part]), view)
+            seen = glance(source, row - int(starts[part]), view)
             look.looked += 1
-            look.sizes.append(size)
-            if (deep and decoded < MOST_PIXELS) or len(look.examples) < 2:
+            look.sizes.append(seen.size)
+            look.several += seen.frames > 1
+            look.unconverted += seen.unconverted
+            if (seen.deep and decoded < MOST_PIXELS) or len(look.examples) < 2:
                 picture = source.open(row - int(starts[part]))[view]
                 decoded += picture.width * picture.height
                 look.add(picture)
@@ -94,11 +101,12 @@ def look_at(sources: Sequence[tuple[Source, int]]) -> Look:
     return look
 
 
-def glance(source: Source, row: int, view: int) -> tuple[bool, tuple[int, int]]:
-    """Return whether a picture has more than 8 bits, and its (width, height), without decoding it."""
+def glance(source: Source, row: int, view: int) -> Glance:
+    """Return what is known of a picture that is not decoded."""
     files = source.encoded(row)
-    (width, height), deep = glanced(files[view] if len(files) > view else files[0])
-    return deep, (width // (source.views // len(files)), height)  # of two in one file, side by side
+    seen = glanced(files[view] if len(files) > view else files[0])
+    width, height = seen.size
+    return replace(seen, size=(width // (source.views // len(files)), height))  # of two in one file, side by side
 
 
 def with_levels(form: Form, look: Look, root: str, option: str = "--data.levels") -> Form:
@@ -141,6 +149,16 @@ def refusing_bands(form: Form, look: Look, root: str) -> Form:
 def remarks(form: Form, look: Look, what: str) -> list[str]:
     """Return what to tell of how images are understood, where it could be otherwise: some lines."""
     lines = levels_told(form, look, what)
+    if look.several:
+        lines.append(
+            f"{what}: {look.several} of {look.looked} looked at are files of several pictures (animations, or TIFFs of "
+            "many pages): the first of each is used, the others are left out. Save each as a file to use all."
+        )
+    if look.unconverted:
+        lines.append(
+            f"{what}: {look.unconverted} of {look.looked} looked at have more than 8 bits and a colour profile that is "
+            "not sRGB's: their numbers are taken as they are. Convert them to sRGB for right colours."
+        )
     if told := legend(form.channels):
         lines.append(f"{what} of {form.channels} channels: pictures show {told}, side by side.")
     kept = share_kept(look.sizes, form.size)

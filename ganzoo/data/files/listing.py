@@ -3,7 +3,7 @@
 import os
 import zipfile
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,7 +12,18 @@ from ganzoo.data.files.pixels import SUFFIXES
 from ganzoo.system.errors import UserError
 from ganzoo.system.files import strays
 
-__all__ = ["MOVIES", "Listing", "counted", "few", "holds_many", "image_names", "listed", "system_name", "wrapper"]
+__all__ = [
+    "MOVIES",
+    "Listing",
+    "counted",
+    "few",
+    "holds_many",
+    "image_names",
+    "listed",
+    "suffix_of",
+    "system_name",
+    "wrapper",
+]
 
 
 def words(text: str) -> frozenset[str]:
@@ -62,6 +73,12 @@ class Listing:
         """Return the files of these kinds, or else all the pictures and films, that are not read."""
         wanted = frozenset.union(*(kinds or (PICTURES, MOVIES)))
         return [name for name in self.others if suffix_of(name) in wanted]
+
+    def films(self, kinds: Container[str]) -> list[str]:
+        """Return the files of these kinds, sorted, which from here on are no others: of a folder alone."""
+        found = [name for name in self.others if suffix_of(name) in kinds] if self.root.is_dir() else []
+        self.others = [name for name in self.others if name not in set(found)]
+        return sorted(found)
 
     def left_out(self) -> str:
         """Return in a line what is left out: pictures, films and archives with names first; nothing if all is read."""

@@ -27,6 +27,7 @@ from ganzoo.data.files.bands import (
     read_array,
     tiff,
 )
+from ganzoo.data.files.profiles import in_srgb
 from ganzoo.system.errors import UserError
 from ganzoo.system.files import is_web_page
 
@@ -40,13 +41,16 @@ __all__ = [
     "Unreadable",
     "WrongChannels",
     "enlarged",
+    "first_line",
     "fitted",
-    "glanced",
     "height_and_width",
     "in_channels",
     "open_image",
+    "opened",
     "pixels",
+    "quiet",
     "read_regular",
+    "upright",
 ]
 
 Picture = Image.Image | Bands  # decoded
@@ -81,7 +85,9 @@ def read_regular(path: Path, most: int = -1) -> bytes:
 
 
 def open_image(raw: bytes) -> Picture:
-    """Return a decoded image, upright by its EXIF orientation, in the mode it has.
+    """Return a decoded image, upright by its EXIF orientation, in the mode it has; of several in a file the first.
+
+    The colours of 8 bits are sRGB's: what has another colour profile is converted.
 
     Raises:
         Unreadable: it is empty, no image, cut short, or so large that it may be an attack (Pillow's limit).
@@ -89,32 +95,19 @@ def open_image(raw: bytes) -> Picture:
     try:
         with quiet():
             image = opened(raw)
-            if isinstance(image, Bands):
-                return image
-            if is_deep(image):
-                return bands_of(image, raw)
-            image.load()
-            return ImageOps.exif_transpose(image)
+            return image if isinstance(image, Bands) else upright(image, raw)
     except Unreadable:
         raise
     except Exception as error:  # decoders raise anything: OSError, SyntaxError, ValueError, struct.error
         raise Unreadable(f"is broken or cut short ({first_line(error)})") from error
 
 
-def glanced(raw: bytes) -> tuple[tuple[int, int], bool]:
-    """Return the (width, height) of an image that is not decoded, and whether it has more than 8 bits.
-
-    Raises:
-        Unreadable: it is broken, as far as that is seen.
-    """
-    try:
-        with quiet():
-            image = opened(raw)
-            return image.size, isinstance(image, Bands) or is_deep(image)
-    except Unreadable:
-        raise
-    except Exception as error:
-        raise Unreadable(f"is broken or cut short ({first_line(error)})") from error
+def upright(image: Image.Image, raw: bytes, page: int = 0) -> Picture:
+    """Return an opened image, decoded, upright, its colours in sRGB. `page` is where it is in its file `raw`."""
+    if is_deep(image):
+        return bands_of(image, raw, page)
+    image.load()
+    return in_srgb(ImageOps.exif_transpose(image))
 
 
 def opened(raw: bytes) -> Picture:

@@ -21,6 +21,8 @@ from ganzoo.system.weights import plain_contents
 __all__ = ["CLIP", "DINOv2"]
 
 SIZE = 224  # px
+FILE = "model.safetensors"  # of a model of timm on the hub
+SECONDS = 10.0  # that the hub has for its first answer
 
 
 class Transformer(Extractor):
@@ -116,16 +118,18 @@ class CLIP(Transformer):
         super().__init__(weights, model, sha256)
 
 
-def timm() -> Any:
-    """Return timm.
+def timm_with(model: str) -> Any:
+    """Return timm, which has such a model.
 
     Raises:
-        UserError: it is not installed.
+        UserError: it is not installed, or has no such model.
     """
     try:
         import timm
     except ImportError as error:
         raise UserError('the extractors dinov2 and clip need timm: pip install "ganzoo[dinov2]".') from error
+    if not timm.is_model(model):
+        raise UserError(f"timm {timm.__version__} has no model {model}: give one of its names.")
     return timm
 
 
@@ -133,42 +137,74 @@ def timm() -> Any:
 def width_of(model: str) -> int:
     """Return how many features an architecture makes, without its weights."""
     with torch.device("meta"):
-        network = made(model, False)
+        network = made(model)
     return int(network.num_classes or network.num_features)
 
 
-def made(model: str, pretrained: bool) -> Any:
-    """Return a network of timm for images of 224 px; DINOv2's has no classes, CLIP's makes its embedding.
+def made(model: str) -> Any:
+    """Return a new network of timm for images of 224 px; DINOv2's has no classes, CLIP's makes its embedding.
 
     Raises:
-        UserError: timm has no such model.
+        UserError: see `timm_with`.
     """
-    library = timm()
-    if not library.is_model(model):
-        raise UserError(f"timm {library.__version__} has no model {model}: give one of its names.")
+    library = timm_with(model)
     options = {"dynamic_img_size": False, "img_size": SIZE} if "vit" in model else {}
-    return library.create_model(model, pretrained=pretrained, **options)
+    return library.create_model(model, **options)
 
 
 @cache  # one network for all metrics of a process; outside of them, so that no checkpoint or copy has it
 def transformer(model: str, weights: str | None, sha256: str | None) -> Any:
     """Return the network, frozen."""
     try:
-        network = made(model, weights is None)
-        if weights is not None:
-            if sha256 is not None:
-                check_weights(weights, sha256, "the file that is meant")
-            network.load_state_dict(converted(contents(weights), network))
+        path = fetched(model) if weights is None else weights  # before the network is made, which takes seconds
+        network = made(model)
+        if weights is not None and sha256 is not None:
+            check_weights(weights, sha256, "the file that is meant")
+        network.load_state_dict(converted(contents(path), network))
     except UserError:
         raise
     except Exception as error:  # no network, another file, random bytes: they fail in many ways
         reason = " ".join(str(error).split())[:160]
-        where = weights or "timm's address on the Hugging Face Hub"
         raise UserError(
-            f"can't have the weights of {model} from {where} ({type(error).__name__}: {reason}). Fetch timm's file of "
-            "this model where there is a network, and give its path as the extractor's `weights`."
+            f"can't have the weights of {model} from {weights or address(model)} ({type(error).__name__}: {reason}). "
+            "Fetch timm's file of this model where there is a network, and give its path: --weights FILE of evaluate, "
+            "or the extractor's `weights`."
         ) from error
     return network.eval().requires_grad_(False)
+
+
+def place(model: str) -> dict[str, Any]:
+    """Return where timm's weights of a model are on the Hugging Face Hub: repository, file and revision.
+
+    Raises:
+        UserError: timm has none there.
+    """
+    known = timm_with(model).models.get_pretrained_cfg(model)
+    repository, _, revision = (getattr(known, "hf_hub_id", None) or "").partition("@")
+    if not repository:
+        raise UserError(f"timm has no weights of {model}: give a file of them, or another model.")
+    return {"repo_id": repository, "filename": known.hf_hub_filename or FILE, "revision": revision or None}
+
+
+def address(model: str) -> str:
+    """Return the URL of timm's weights of a model."""
+    from huggingface_hub import hf_hub_url
+
+    return str(hf_hub_url(**place(model)))
+
+
+def fetched(model: str) -> str:
+    """Return the file of timm's weights of a model in the hub's cache; it is fetched if it is not there.
+
+    Before that the hub is asked once: its own package would ask for a minute where there is no network.
+    """
+    import huggingface_hub as hub
+
+    found = hub.try_to_load_from_cache(**place(model))
+    if isinstance(found, str):
+        return found
+    hub.get_session().head(address(model), timeout=SECONDS)
+    return str(hub.hf_hub_download(**place(model)))
 
 
 @cache

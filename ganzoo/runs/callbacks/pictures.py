@@ -24,6 +24,7 @@ from ganzoo.pictures.planes import save_plane, save_points
 from ganzoo.pictures.sheets import save_sheet
 from ganzoo.runs.callbacks.checkpoints import Stopped
 from ganzoo.runs.loggers import MetricsCSV
+from ganzoo.runs.memorized import draw_memorized
 from ganzoo.system.errors import UserError
 from ganzoo.system.files import written
 from ganzoo.system.output import say
@@ -42,6 +43,7 @@ class Pictures(L.Callback):
     * `samples.png`: the last of them; `progress.gif`: all, as a film.
     * `real_vs_fake.png`: validation data beside samples, or beside their translations.
     * `curves.png`: losses, D(real) and D(fake), scores.
+    * `memorization.png`, where that is scored: samples beside the training images that they are nearest to.
 
     Args:
         every_n_steps: rounds between two pictures; 0 draws none at all.
@@ -74,14 +76,20 @@ class Pictures(L.Callback):
             self._safely(self._samples, trainer, pl_module)
 
     def on_validation_end(self, trainer: L.Trainer, pl_module: Game) -> None:  # type: ignore[override]
-        """Draw the curves again."""
+        """Draw again what validation has changed."""
         if self.every_n_steps and trainer.state.fn == "fit" and not trainer.sanity_checking:
             self._safely(self._curves, trainer, pl_module)
+            self._safely(self._memorized, pl_module)
 
     def on_train_end(self, trainer: L.Trainer, pl_module: Game) -> None:  # type: ignore[override]
         """Draw everything."""
         if self.every_n_steps:
             self._safely(self._everything, trainer, pl_module)
+
+    def on_fit_end(self, trainer: L.Trainer, pl_module: Game) -> None:  # type: ignore[override]
+        """Draw again what the scores of the end have changed: they come after all else."""
+        if self.every_n_steps:
+            self._safely(self._memorized, pl_module)
 
     def on_exception(self, trainer: L.Trainer, pl_module: Game, exception: BaseException) -> None:  # type: ignore[override]
         """Draw everything if the run was asked to stop."""
@@ -163,6 +171,9 @@ class Pictures(L.Callback):
         }
         if panels := {title: lines for title, lines in panels.items() if lines}:
             save_curves(panels, self.folder / "curves.png")
+
+    def _memorized(self, model: Game) -> None:
+        draw_memorized(model.validation.metrics, self.folder / "memorization.png")
 
     def _film(self, step: int) -> None:
         paths = [path for drawn, path in self._drawn() if drawn <= step]

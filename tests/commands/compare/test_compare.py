@@ -20,7 +20,7 @@ from ganzoo.commands.compare import page as page_module
 from ganzoo.commands.compare.command import write
 from ganzoo.commands.compare.curves import axis_to_begin_with, panels_of, thinned
 from ganzoo.commands.compare.page import cell
-from ganzoo.commands.compare.samples import opened, picture_of, rounds_of, same_noise
+from ganzoo.commands.compare.samples import memorized, opened, picture_of, rounds_of, same_noise
 from ganzoo.commands.compare.scores import direction, only_read, rows_of
 from ganzoo.commands.compare.settings import all_options, common_name, names_of, other_data, settings_of
 from ganzoo.commands.compare.taken import taken_by
@@ -549,3 +549,22 @@ def test_the_picture_has_samples_and_a_table(tmp_path, monkeypatch):
     ]
     figure_module.save_comparison(settings[:1], [], rows_of(settings[:1]), "x")  # one run: nothing to compare
     assert [axes.get_title() for axes in kept_[1].axes] == [""]
+
+
+def test_samples_beside_their_nearest_training_images_are_shown_where_they_were_scored(tmp_path):
+    scored = write_run(tmp_path / "a", more={"val/memorized": 0.5})
+    Image.new("RGB", (60, 90), "red").save(scored / "memorization.png")
+    assert memorized(Results.read(str(scored))).said.endswith("in the last validation, round 40")
+    other = write_run(tmp_path / "b", more={"val/memorized": 0.5})
+    (other / "memorization.png").write_bytes(b"nonsense")
+    stale = write_run(tmp_path / "c")  # what was scored since is something else
+    Image.new("RGB", (60, 90), "red").save(stale / "evaluation-memorization.png")
+    settings = settings_in(scored, other, stale)
+    made = page_module.Comparison(settings, {Path(run): "r" for run in (scored, other, stale)}, "", "")
+    text = page_module.page(made)
+    assert [picture.height for _, picture in made.memorized] == [90]
+    assert sum("memorization.png can't be read" in notice for notice in made.notices) == 1
+    assert 'href="#nearest"' in text
+    assert 'each beside the training image that it is nearest to, in the last validation, round 40"' in text
+    none = page_module.Comparison(settings_in(stale), {Path(stale): "r"}, "", "")
+    assert "nearest" not in page_module.page(none)

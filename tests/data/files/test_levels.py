@@ -16,8 +16,9 @@ from ganzoo.commands.data.prepare import prepare
 from ganzoo.data import Horse2Zebra, ImageFolder, Paired, UnpairedHalves
 from ganzoo.data.files import bands
 from ganzoo.data.files.forms import Form
+from ganzoo.data.files.frames import Glance, glanced
 from ganzoo.data.files.levels import Look, convention
-from ganzoo.data.files.pixels import Unreadable, glanced, open_image
+from ganzoo.data.files.pixels import Unreadable, open_image
 from ganzoo.system.errors import UserError
 
 SIZE = (8, 12)
@@ -237,9 +238,9 @@ def test_deep_images_are_upright_too(orientation):
 
 
 def test_a_glance_knows_size_and_depth_without_decoding():
-    assert glanced(png(ramp(9, 3).astype(np.uint16))) == ((12, 8), True)
-    assert glanced(JPEG) == ((12, 8), False)
-    assert glanced(encoded(picture(0, 12, 8), "TIFF")) == ((12, 8), False)
+    assert glanced(png(ramp(9, 3).astype(np.uint16))) == Glance((12, 8), True)
+    assert glanced(JPEG) == Glance((12, 8), False)
+    assert glanced(encoded(picture(0, 12, 8), "TIFF")) == Glance((12, 8), False)
     with pytest.raises(Unreadable):
         glanced(b"nothing")
 

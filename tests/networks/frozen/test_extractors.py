@@ -8,7 +8,7 @@ from torch import nn
 
 from ganzoo.metrics import FID, extractor_of, metric_class
 from ganzoo.networks import frozen
-from ganzoo.networks.frozen import CLIP, VGG16, DINOv2, Extractor, Inception, RandomVGG
+from ganzoo.networks.frozen import CLIP, VGG16, DINOv2, Extractor, Inception, RandomVGG, transformers
 from ganzoo.networks.frozen import vgg16 as vgg16_file
 from ganzoo.networks.frozen.inception import resized_cleanly
 from ganzoo.system.errors import UserError
@@ -226,6 +226,31 @@ def test_what_timm_can_not_have_is_one_line(vit_file, tmp_path):
         DINOv2(path, "vit_nope").load()
     with pytest.raises(UserError, match="and the file that is meant has abcd"):
         DINOv2(path, SMALL, "abcd").load()
+
+
+def test_weights_are_looked_for_in_the_cache_and_asked_for_once(vit_file, monkeypatch):
+    import huggingface_hub
+
+    path, network = vit_file
+    asked, cached = [], path
+
+    class Session:
+        def head(self, url, timeout):
+            asked.append(url)
+            raise OSError("no network")
+
+    monkeypatch.setattr(huggingface_hub, "get_session", Session)
+    monkeypatch.setattr(huggingface_hub, "hf_hub_download", None)
+    monkeypatch.setattr(huggingface_hub, "try_to_load_from_cache", lambda **place: cached)
+    transformers.transformer.cache_clear()
+    found = transformers.transformer(SMALL, None, None).state_dict()
+    torch.testing.assert_close(found, network.state_dict())
+    assert asked == []
+    cached = None  # the cache has none
+    url = "https://huggingface.co/timm/vit_base_patch32_clip_224.openai/resolve/main/model.safetensors"
+    with pytest.raises(UserError, match=rf"from {url} \(OSError: no network\)\. .* --weights FILE"):
+        CLIP().load()
+    assert asked == [url]
 
 
 def test_without_timm_the_remedy_is_told(monkeypatch):

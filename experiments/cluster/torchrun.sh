@@ -1,0 +1,25 @@
+#!/bin/bash
+# Machines without SLURM, all of their GPUs, as one run; takes the options of `ganzoo fit`. One machine:
+#
+#   RUN=runs/faces bash experiments/cluster/torchrun.sh --config experiments/faces/dcgan.yaml --data.root "$HOME/data/faces"
+#
+# Several: the same line on each of them, with their number, the name of one of them, and a folder that all of them see:
+#
+#   NODES=2 MASTER=machine1 RUN=/shared/runs/faces bash experiments/cluster/torchrun.sh --config ...
+#
+# Ctrl-C and SIGTERM let the round end and save. The same line again goes on in the run's folder, exactly where it was
+# saved, with the options that it started with, and at wandb as the same run if it has --wandb. So it does after a crash.
+
+run_dir=${RUN:?give the folder of the run, as RUN=runs/faces}
+
+# GPUS: of each machine, and so many processes. `gpu` stands for all that there are.
+on_each_gpu() {
+    exec torchrun --nnodes="${NODES:-1}" --nproc_per_node="${GPUS:-gpu}" --rdzv_backend=c10d --rdzv_id="$run_dir" \
+        --rdzv_endpoint="${MASTER:-localhost}:${PORT:-29400}" -m ganzoo "$@"
+}
+
+if [ -e "$run_dir/config.yaml" ]; then
+    on_each_gpu resume "$run_dir"
+else
+    on_each_gpu fit "$@" --run_dir "$run_dir"
+fi
