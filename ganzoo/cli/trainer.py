@@ -5,12 +5,13 @@ from typing import Any
 
 import lightning as L
 from lightning.pytorch.accelerators import CPUAccelerator
-from lightning.pytorch.profilers import Profiler
+from lightning.pytorch.profilers import PassThroughProfiler, Profiler
 
 from ganzoo.game.limits import no_game_by, refuse_other_games
 from ganzoo.system.errors import UserError
+from ganzoo.system.output import say
 
-__all__ = ["log_scores", "profile_of", "refuse_named_strategy", "refuse_what_lightning_ignores"]
+__all__ = ["log_scores", "profile_of", "refuse_named_strategy", "refuse_what_lightning_ignores", "say_profile"]
 
 # Callbacks that change the learning of one optimizer, or of one batch, and what a game has for that.
 OTHERS = {
@@ -74,8 +75,15 @@ def profile_of(trainer: L.Trainer, folder: Path) -> Path | None:
     Lightning would hand the report to its log, where nothing is shown of it.
     """
     profiler: Any = trainer.profiler  # type: ignore[attr-defined]
-    if not isinstance(profiler, Profiler) or not hasattr(profiler, "filename"):
+    none = isinstance(profiler, PassThroughProfiler) or not isinstance(profiler, Profiler)
+    if none or not hasattr(profiler, "filename"):
         return None
     profiler.dirpath = profiler.dirpath or folder
     profiler.filename = profiler.filename or "profile"
     return Path(profiler.dirpath)
+
+
+def say_profile(folder: Path | None) -> None:
+    """Say where a profiler's report is, if there is one."""
+    if folder is not None:
+        say(f"  {folder}: the profiler's report")
