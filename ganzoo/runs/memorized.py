@@ -6,7 +6,8 @@ from pathlib import Path
 import torch
 
 from ganzoo.data.base.tensors import to_float
-from ganzoo.metrics import Closest, Memorization, SampleMetric
+from ganzoo.metrics import Memorization, SampleMetric
+from ganzoo.metrics.memorization import Closest
 from ganzoo.pictures.sheets import save_sheet
 
 __all__ = ["draw_memorized"]
@@ -22,8 +23,9 @@ def draw_memorized(metrics: Sequence[SampleMetric], file: Path) -> bool:
     Returns:
         whether a metric among them has such samples.
     """
-    every = [metric.closest() for metric in metrics if isinstance(metric, Memorization)]
-    pairs: list[Closest] = next(filter(None, every), [])
+    pairs: list[Closest] = next(
+        (found for metric in metrics if isinstance(metric, Memorization) and (found := metric.closest())), []
+    )
     if pairs:
         generated = torch.stack([pair.generated for pair in pairs])
         training = torch.stack([pair.training.to(pair.generated.device) for pair in pairs])

@@ -48,6 +48,6 @@ def test_ranks_are_one_even_if_one_had_no_batch(tmp_path: Path):
     alone = judged(torch.arange(60), torch.arange(50))
     for rank in (0, 1):
         taking_turns, all_on_one = torch.load(tmp_path / f"{rank}.pt")
-        assert taking_turns == pytest.approx(alone, rel=1e-4)
+        assert taking_turns == pytest.approx(alone, rel=1e-4, nan_ok=True)  # kid_std of so few is none
         del all_on_one["msssim"]  # which images make its pairs is said by their numbers, which ranks share in turn
-        assert all_on_one == pytest.approx({name: alone[name] for name in all_on_one}, rel=1e-4)
+        assert all_on_one == pytest.approx({name: alone[name] for name in all_on_one}, rel=1e-4, nan_ok=True)
