@@ -6,7 +6,6 @@ from typing import Any
 import lightning as L
 import torch
 
-from ganzoo.cli.arguments import complete
 from ganzoo.cli.contestants import Contestant, Made
 from ganzoo.cli.fit import ParsingCLI, lightning
 from ganzoo.cli.trainer import refuse_what_lightning_ignores
@@ -36,14 +35,14 @@ class TryingCLI(ParsingCLI):
 
 
 class Tried:
-    """The run that options of `fit` describe.
+    """The run that the completed arguments of `fit` describe.
 
     Raises:
         UserError: it can't be made, or its data can't be loaded.
     """
 
-    def __init__(self, options: list[str]) -> None:
-        self.cli = lightning(complete(["fit", *options]), TryingCLI)
+    def __init__(self, args: list[str]) -> None:
+        self.cli = lightning(args, TryingCLI)
         self.config = self.cli.config
         self.data = self.cli.datamodule
         self.cli.model.check_data(self.data)

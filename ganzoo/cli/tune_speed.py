@@ -38,10 +38,13 @@ def tune(args: list[str]) -> None:
         UserError: the run itself can't be trained.
     """
     minutes, options = minutes_in(args)
-    from ganzoo.cli.contestants import end_with_late_ones, hushed  # they need torch and Lightning
+    from ganzoo.cli.arguments import complete
+
+    completed = complete(["fit", *options])  # a wrong name is answered at once: the others need torch and Lightning
+    from ganzoo.cli.contestants import end_with_late_ones, hushed
     from ganzoo.cli.trying import Tried
 
-    tried = Tried(options)
+    tried = Tried(completed)
     settings = tried.settings()
     entries = [
         Entry(each, starts_slowly=compiles(each, settings)) for each in combinations(settings, tried.has_cuda, cores())
