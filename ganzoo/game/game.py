@@ -231,8 +231,7 @@ class Game(L.LightningModule):
 
     def note(self, name: str, value: Tensor) -> None:
         """Log a value beside the terms of a loss, as its mean over samples and micro-batches."""
-        number = share(value.detach().mean(), self.micro_batches)
-        self.notes[name] = self.notes[name] + number if name in self.notes else number
+        self.notes[name] = self.notes.get(name, 0) + share(value.detach().mean(), self.micro_batches)
 
     def note_scores(self, real: Tensor, fake: Tensor) -> None:
         """Log figures on D's scores (N,) of real and generated samples."""
