@@ -5,7 +5,7 @@ from typing import Any
 
 import lightning as L
 from lightning.pytorch.accelerators import CPUAccelerator
-from lightning.pytorch.profilers import Profiler
+from lightning.pytorch.profilers import PassThroughProfiler, Profiler
 
 from ganzoo.system.errors import UserError
 
@@ -61,7 +61,7 @@ def profile_of(trainer: L.Trainer, folder: Path) -> Path | None:
     Lightning would hand the report to its log, where nothing is shown of it.
     """
     profiler: Any = trainer.profiler  # type: ignore[attr-defined]
-    if not isinstance(profiler, Profiler) or not hasattr(profiler, "filename"):
+    if not isinstance(profiler, Profiler) or isinstance(profiler, PassThroughProfiler):
         return None
     profiler.dirpath = profiler.dirpath or folder
     profiler.filename = profiler.filename or "profile"
