@@ -7,6 +7,7 @@ from torch import Tensor
 from ganzoo.game.going_on import changed_options
 from ganzoo.game.ranks import gathered_buffers, own_buffers
 from ganzoo.game.record import record
+from ganzoo.game.ways import direction_in, direction_of
 from ganzoo.system.draws import run_seed
 from ganzoo.system.errors import UserError
 from ganzoo.system.machine import rank
@@ -31,6 +32,8 @@ def keep(game: Any, checkpoint: dict[str, Any]) -> None:
     if names := names_of(game):
         kept["classes"] = names
     data = game._trainer.datamodule if game._trainer is not None else None
+    if direction := direction_of(game):
+        kept["direction"] = direction
     if forms := getattr(data, "image_forms", game.image_forms):
         kept["image_forms"] = forms
     if game.helpers:
@@ -66,7 +69,9 @@ def take_back(game: Any, checkpoint: dict[str, Any]) -> None:
         checkpoint["state_dict"] |= own_buffers(game, kept["local_buffers"])  # which is loaded next
     checkpoint["state_dict"] = completed(game, checkpoint)
     game.images_seen = kept["images_seen"]
-    game.image_forms = kept.get("image_forms", {})
+    game.image_forms, game.trained_direction = kept.get("image_forms", {}), direction_in(kept)
+    if not trained(game):
+        say_other_direction(game)
 
 
 def refuse_other_data(game: Any, checkpoint: dict[str, Any]) -> None:
@@ -79,6 +84,16 @@ def refuse_other_data(game: Any, checkpoint: dict[str, Any]) -> None:
         raise UserError(
             f"the run was trained on {found[0]} so far, and the data are {type(data).__qualname__} now: go on with "
             f"{found[0]}, or begin another run with its weights, `ganzoo fit --begin_with CKPT`."
+        )
+
+
+def say_other_direction(game: Any) -> None:
+    """Say that a game is shown pairs of another direction than it was trained on."""
+    before, now = game.trained_direction, direction_of(game)
+    if before != now and before and rank() == 0:
+        say(
+            f"The checkpoint was trained with data.direction {before}, and the data have {now}: it is shown the images "
+            f"that it was trained to make (--data.direction {before} shows the others)."
         )
 
 

@@ -153,11 +153,7 @@ class Player:
             return None
         try:
             schedule = self.schedule(optimizer)
-        except (
-            TypeError,
-            ValueError,
-            ZeroDivisionError,
-        ) as error:  # one of several schedules, or options that don't fit
+        except (TypeError, ValueError, ZeroDivisionError) as error:  # options that don't fit
             raise UserError(f"{self.name}_schedule can't be made ({error}): give another, or other options.") from error
         if isinstance(schedule, torch.optim.lr_scheduler.ReduceLROnPlateau):
             raise UserError(
