@@ -11,6 +11,7 @@ import select
 import signal
 import sys
 import time
+import traceback
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -49,6 +50,8 @@ def forked(args: list[str], log: Path) -> tuple[int, int]:
         status = 0
     except SystemExit as stop:
         status = int(stop.code or 0)
+    except BaseException:
+        traceback.print_exc()
     finally:
         sys.stdout.flush()
         os._exit(status)
@@ -75,8 +78,8 @@ def killed_once(args: list[str], log: Path, chance: random.Random) -> list[int]:
     else:
         number = chance.randint(1, 2 * EVERY)
         found = rounds_until(reader, lambda count: count >= number, 120)
-        first = found and time.monotonic() - begin
-        found += rounds_until(reader, lambda count: False, chance.uniform(0, min(first / len(found), 0.5)))
+        a_round = (time.monotonic() - begin) / max(len(found), 1)
+        found += rounds_until(reader, lambda count: False, chance.uniform(0, min(a_round, 0.5)))
     done, status = os.waitpid(pid, os.WNOHANG)
     assert not done, f"it ended by itself, with {status}; see {log}"
     os.kill(pid, signal.SIGKILL)

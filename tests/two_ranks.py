@@ -13,8 +13,9 @@ import torch
 from conftest import EXPENSIVE, FROM_NOISE, TRANSLATORS, fit_args
 
 from ganzoo.cli.main import run
-from ganzoo.game import NonFiniteLoss
+from ganzoo.game import NonFiniteLoss, agreement
 from ganzoo.models import GAN
+from ganzoo.system.errors import UserError
 
 GROUPS = {  # each is a pair of processes, so that none takes too long
     "noise": [name for name in FROM_NOISE if name not in EXPENSIVE],
@@ -44,6 +45,27 @@ class SpoiledOnRank1(GAN):
         return terms
 
 
+class DriftsOnRank1(GAN):
+    """A single bit of one weight is another one on rank 1 from round 2 on."""
+
+    def after_round(self, step):
+        if step == 2 and self.global_rank == 1:
+            bias = self.discriminator.score.bias.data
+            bias.view(torch.int32 if bias.dtype == torch.float32 else torch.int64).bitwise_xor_(1)
+
+
+class OtherVersion(GAN):
+    """Rank 1 says that it has another torch."""
+
+    def setup(self, stage):
+        own = agreement.versions()
+        agreement.versions = lambda: own | ({"torch": "1.0"} if self.global_rank == 1 else {})
+        try:
+            super().setup(stage)
+        finally:
+            agreement.versions = lambda: own
+
+
 def args_for(model: str, folder: Path, precision: str, devices: int, *more: str) -> list[str]:
     return fit_args(
         *(model, folder, 12, "--trainer.devices", str(devices), "--trainer.precision", precision),
@@ -61,10 +83,11 @@ def main(folder: Path, group: str) -> None:
     if group != "noise":
         return
     run(args_for("GAN", folder / "ADA-64-true", "64-true", 2, *ADAPTIVE))
-    try:
-        run(args_for("two_ranks.SpoiledOnRank1", folder / "spoiled", "32-true", 2))
-    except NonFiniteLoss as error:
-        (folder / f"spoiled-{os.environ['LOCAL_RANK']}.txt").write_text(str(error))
+    for name in ("SpoiledOnRank1", "DriftsOnRank1", "OtherVersion"):
+        try:
+            run(args_for(f"two_ranks.{name}", folder / name, "32-true", 2))
+        except (NonFiniteLoss, UserError) as error:
+            (folder / f"{name}-{os.environ['LOCAL_RANK']}.txt").write_text(str(error))
 
 
 if __name__ == "__main__":

@@ -21,7 +21,7 @@ from ganzoo.cli.paths import as_given, settle
 from ganzoo.cli.restoring import say_what_is_odd
 from ganzoo.cli.several import name_lost_processes, refuse_to_wait_for_ever, say_what_was_lost
 from ganzoo.cli.slurm import plugins_of_slurm
-from ganzoo.cli.trainer import log_scores, profile_of, refuse_what_lightning_ignores
+from ganzoo.cli.trainer import log_scores, profile_of, refuse_named_strategy, refuse_what_lightning_ignores, say_profile
 from ganzoo.data import DataModule
 from ganzoo.game import Game
 from ganzoo.runs.bounded import build_bounded
@@ -125,10 +125,14 @@ class GanzooCLI(LightningCLI):
         if wanted.enable_progress_bar is not False and not has_bar:
             more.append(Progress())
         self.trainer_defaults["callbacks"] = more
+        refuse_named_strategy(wanted.strategy)
         plugins = plugins_of_slurm(wanted, self.subcommand or "")
         try:
             trainer = super().instantiate_trainer(**kwargs, **plugins, **launched(wanted))
         except (MisconfigurationException, ValueError, TypeError) as error:
+            if "invalid strategy name" in str(error):
+                told = "there is none of this name; for several devices leave it out, or give ddp"
+                raise UserError(f"trainer.strategy is {wanted.strategy}: {told}.") from error
             raise UserError(f"trainer: {str(error).splitlines()[0]}") from error
         refuse_what_lightning_ignores(wanted, trainer)
         if self.subcommand == "fit":
@@ -199,8 +203,7 @@ class GanzooCLI(LightningCLI):
             say(course(curves, saver.monitor, saver.best))
         for line in last_scores(curves, self.model.validation.final):
             say(line)
-        if self.profile is not None:
-            say(f"  {self.profile}: the profiler's report")
+        say_profile(self.profile)
         for name in ("samples.png", "real_vs_fake.png", "progress.gif", "curves.png", "memorization.png"):
             if (folder / name).exists():
                 say(f"  {folder / name}")
@@ -225,8 +228,7 @@ class GanzooCLI(LightningCLI):
         log_scores(self.trainer, scores, read(self._get(self.config, "ckpt_path"))["global_step"])
         if self._get(self.config, "wandb") is not None:
             say("The scores are printed only: --wandb is for fit. --trainer.logger WandbLogger logs them.")
-        if self.profile is not None:
-            say(f"  {self.profile}: the profiler's report")
+        say_profile(self.profile)
 
     after_test = after_validate
 

@@ -7,9 +7,11 @@ import lightning as L
 from lightning.pytorch.accelerators import CPUAccelerator
 from lightning.pytorch.profilers import PassThroughProfiler, Profiler
 
+from ganzoo.game.limits import no_game_by, refuse_other_games
 from ganzoo.system.errors import UserError
+from ganzoo.system.output import say
 
-__all__ = ["log_scores", "profile_of", "refuse_what_lightning_ignores"]
+__all__ = ["log_scores", "profile_of", "refuse_named_strategy", "refuse_what_lightning_ignores", "say_profile"]
 
 # Callbacks that change the learning of one optimizer, or of one batch, and what a game has for that.
 OTHERS = {
@@ -25,8 +27,20 @@ OTHERS = {
 }
 
 
+def refuse_named_strategy(name: Any) -> None:
+    """Refuse a strategy that shards weights, before Lightning asks for a device or a package for it."""
+    if isinstance(name, str) and name.lower().startswith(("fsdp", "deepspeed", "model_parallel")):
+        raise UserError(no_game_by(name))
+
+
 def refuse_what_lightning_ignores(wanted: Any, trainer: L.Trainer) -> None:
     """Refuse trainer options that would end in a traceback, or silently do something else."""
+    refuse_other_games(trainer)  # now, before there are processes
+    if getattr(trainer.strategy, "_start_method", "popen") != "popen":
+        raise UserError(
+            f"strategy {wanted.strategy} trains in processes of which this one hears nothing, neither rounds nor "
+            "scores: use ddp (the default for several devices)."
+        )
     if str(wanted.precision) in ("16", "16-mixed") and isinstance(trainer.accelerator, CPUAccelerator):
         raise UserError(f"trainer.precision is {wanted.precision}, which needs CUDA: on the CPU use bf16-mixed.")
     for name in ("max_steps", "log_every_n_steps", "val_check_interval"):
@@ -61,8 +75,15 @@ def profile_of(trainer: L.Trainer, folder: Path) -> Path | None:
     Lightning would hand the report to its log, where nothing is shown of it.
     """
     profiler: Any = trainer.profiler  # type: ignore[attr-defined]
-    if not isinstance(profiler, Profiler) or isinstance(profiler, PassThroughProfiler):
+    none = isinstance(profiler, PassThroughProfiler) or not isinstance(profiler, Profiler)
+    if none or not hasattr(profiler, "filename"):
         return None
     profiler.dirpath = profiler.dirpath or folder
     profiler.filename = profiler.filename or "profile"
     return Path(profiler.dirpath)
+
+
+def say_profile(folder: Path | None) -> None:
+    """Say where a profiler's report is, if there is one."""
+    if folder is not None:
+        say(f"  {folder}: the profiler's report")

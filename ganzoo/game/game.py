@@ -7,6 +7,7 @@ import lightning as L
 import torch
 from torch import Tensor, nn
 
+from ganzoo.game.agreement import refuse_other_versions, refuse_ranks_that_differ
 from ganzoo.game.average import Average
 from ganzoo.game.building import build
 from ganzoo.game.helpers import Helpers
@@ -201,6 +202,7 @@ class Game(L.LightningModule):
     def setup(self, stage: str) -> None:
         """Refuse settings that would silently train something else; make the metrics."""
         refuse_other_games(self.trainer)
+        refuse_other_versions()
         leave_buffers_alone(self.trainer.strategy)
         if stage == "fit":
             refuse_other_clocks(self.trainer, self.micro_batches)
@@ -290,7 +292,8 @@ class Game(L.LightningModule):
         raise UserError(f"{name} makes samples neither from noise nor from images: there is nothing to export.")
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Record what `ganzoo.load` needs to build this very model again, in plain values only."""
+        """Record what `ganzoo.load` needs to build this very model again, in plain values; the ranks must agree."""
+        refuse_ranks_that_differ(self)
         keep(self, checkpoint)
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:

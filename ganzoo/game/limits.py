@@ -13,7 +13,14 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from ganzoo.system.errors import UserError
 from ganzoo.system.output import say
 
-__all__ = ["look_for_no_driver", "refuse_other_clocks", "refuse_other_games", "say_what_couples"]
+__all__ = [
+    "look_for_no_driver",
+    "no_game_by",
+    "refuse_other_clocks",
+    "refuse_other_games",
+    "say_how_large_a_batch_is",
+    "say_what_couples",
+]
 
 
 # Known and meant: a round draws its own batches, the metric averages over the ranks itself, and what a checkpoint
@@ -32,14 +39,20 @@ def refuse_other_games(trainer: Any) -> None:
     """Refuse strategies and precisions that two players can't share."""
     strategy, precision = trainer.strategy, trainer.precision_plugin
     if not isinstance(strategy, (SingleDeviceStrategy, DDPStrategy)):
-        raise UserError(
-            f"strategy {type(strategy).__name__} wraps or splits networks in a way that two players can't "
-            "share: use ddp (the default for several devices)."
-        )
+        raise UserError(no_game_by(type(strategy).__name__))
     if type(precision) not in (Precision, DoublePrecision, MixedPrecision):
         raise UserError(
             f"precision {precision.precision} is not supported: use 32-true, 64-true, bf16-mixed, or 16-mixed on CUDA."
         )
+
+
+def no_game_by(strategy: str) -> str:
+    """Return why a strategy that shards weights plays no game, and what does."""
+    return (
+        f"strategy {strategy} wraps or splits the networks, and two players, of whom one is frozen while the other "
+        "moves, can't share that: use ddp (the default for several devices). If they don't fit on a device: "
+        "--model.micro_batches, --trainer.precision bf16-mixed."
+    )
 
 
 def refuse_other_clocks(trainer: Any, micro_batches: int) -> None:
@@ -63,6 +76,16 @@ def refuse_other_clocks(trainer: Any, micro_batches: int) -> None:
         raise UserError(
             f"max_epochs is {trainer.max_epochs}, but the data is an endless stream, counted in rounds: "
             f"give max_steps{rounds} (an epoch is the size of the set divided by the batch over all devices)."
+        )
+
+
+def say_how_large_a_batch_is(game: Any) -> None:
+    """Say what several devices make of the batch: the learning rates stay as they are given."""
+    devices, each = game.trainer.world_size, getattr(game.trainer.datamodule, "batch_size", None)
+    if devices > 1 and each is not None and game.trainer.is_global_zero:
+        say(
+            f"{devices} devices, each with batches of {each}: {devices * each:,} samples in a batch of all. "
+            "Learning rates are as given; nothing scales them."
         )
 
 

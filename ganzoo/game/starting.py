@@ -7,7 +7,7 @@ import torch
 from ganzoo.game.building import build_helpers
 from ganzoo.game.compiling import compile_networks
 from ganzoo.game.going_on import go_on
-from ganzoo.game.limits import look_for_no_driver, say_what_couples
+from ganzoo.game.limits import look_for_no_driver, say_how_large_a_batch_is, say_what_couples
 from ganzoo.game.metric_trial import try_metrics
 from ganzoo.game.telling import say_what_is_lost, say_what_is_squeezed, what_no_seed_decides
 from ganzoo.system.output import say
@@ -33,6 +33,7 @@ def start(game: Any) -> None:
     if game.trainer.is_global_zero and (found := what_no_seed_decides(game)):
         say(found)
     try_metrics(game)
+    say_how_large_a_batch_is(game)
     say_what_couples(game)
     look_for_no_driver(game.device)
     game.helpers = build_helpers(game)

@@ -27,14 +27,7 @@ LONGEST = 1_000_000  # letters of the config
 LONGEST_HEADER = 16_000_000  # bytes: names, shapes and places of the tensors, and the config
 PLAIN = (torch.float32, torch.float16, torch.bfloat16, torch.float64, torch.int64, torch.int32, torch.uint8, torch.bool)
 RECORD = (
-    "format",
-    "class_path",
-    "init_args",
-    "unrecorded",
-    "seed",
-    "images_seen",
-    "classes",
-    "image_forms",
+    *("format", "class_path", "init_args", "unrecorded", "seed", "images_seen", "classes", "image_forms"),
     "direction",
 )
 TOLD = ("step", "weights", "does", "options", "versions")  # beside the record, for people and for the card

@@ -143,7 +143,7 @@ VALUES = [
     ([*GAN, "--trainer.accumulate_grad_batches", "4"], "--model.micro_batches"),
     ([*GAN, "--trainer.precision", "16-mixed"], "on the CPU use bf16-mixed"),
     ([*GAN, "--trainer.precision", "bf16-true"], "bf16-true is not supported"),
-    ([*GAN, "--trainer.strategy", "fsdp"], "trainer: "),
+    ([*GAN, "--trainer.strategy", "fsdp"], "strategy fsdp "),
     ([*GAN, "--trainer.devices", "many"], "trainer: "),
     ([*GAN, "--trainer.max_steps", "0"], "trainer.max_steps is 0"),
     ([*GAN, "--trainer.log_every_n_steps", "0"], "trainer.log_every_n_steps is 0"),
@@ -319,8 +319,9 @@ def test_a_run_has_one_folder_named_after_its_experiment(place, capsys):
     names = sorted(str(path.relative_to(folder)) for path in folder.rglob("*"))
     pictures = ["progress.gif", "real_vs_fake.png", "samples.png"]  # and no curves of nothing
     pictures += ["samples", "samples/0000000.png", "samples/0000001.png"]
-    # neither logging nor validation was due
-    assert names == sorted([*pictures, "checkpoints", "checkpoints/last.ckpt", "config.yaml", "machine.json"])
+    # neither logging nor validation was due: the scores are those of the end
+    texts = ["config.yaml", "machine.json", "metrics.csv", "recipes.json"]
+    assert names == sorted([*pictures, *texts, "checkpoints", "checkpoints/last.ckpt"])
     assert f"Run: {folder.relative_to(place)}" in capsys.readouterr().out
     # a config of one's own names it, also that of a run
     (place / "mine").mkdir()

@@ -91,7 +91,23 @@ def same_to_the_bit(pair: Path, model: str, precision: str) -> None:
 def test_a_loss_spoiled_on_one_rank_stops_both(folder_of):
     pair = folder_of("GAN")
     for rank in (0, 1):
-        assert "is nan in round 2: stopped before" in (pair / f"spoiled-{rank}.txt").read_text()
+        assert "is nan in round 2: stopped before" in (pair / f"SpoiledOnRank1-{rank}.txt").read_text()
+
+
+def test_ranks_that_came_apart_are_not_saved_and_the_tensor_is_named(folder_of):
+    pair = folder_of("GAN")
+    for rank in (0, 1):
+        said = (pair / f"DriftsOnRank1-{rank}.txt").read_text()
+        assert "no longer play the same game: discriminator.score.bias differs after round 4 (1 of " in said
+    assert not [*(pair / "DriftsOnRank1").glob("checkpoints/*.ckpt")]
+
+
+def test_ranks_with_other_versions_are_refused(folder_of):
+    pair = folder_of("GAN")
+    for rank in (0, 1):
+        said = (pair / f"OtherVersion-{rank}.txt").read_text()
+        assert re.match(r"rank 1 has torch 1\.0, and rank 0 torch \d.*: install the same on all nodes", said)
+    assert not (pair / "OtherVersion").exists()
 
 
 def test_batch_norm_is_known_to_couple(folder_of):

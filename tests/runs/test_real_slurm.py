@@ -114,8 +114,9 @@ def test_a_killed_rank_ends_the_job_in_seconds_which_says_how_to_go_on(slurm):
     in_round_6(slurm, job)
     ranks = [pid for pid in processes() if f"SLURM_JOB_ID={job}" in pid[1] and "SLURM_PROCID=1" in pid[1]]
     os.kill(next(pid for pid, _ in ranks), signal.SIGKILL)
-    wait_for(lambda: slurm.state(job) == "FAILED", f"the end of job {job}", 30)
+    wait_for(lambda: slurm.state(job) not in ("RUNNING", "COMPLETING"), f"the end of job {job}", 60)
     said = log_of(slurm, job)
+    assert slurm.state(job) == "FAILED", said
     assert f"scontrol requeue {job}" in said
     assert "Traceback" not in said
 
