@@ -100,6 +100,14 @@ def values_of(args: list[str], *options: str) -> list[str]:
     return values + [arg.split("=", 1)[1] for arg in args if arg.split("=", 1)[0] in options and "=" in arg]
 
 
+def take_mode_of_today(config: Any, args: list[str]) -> None:
+    """Let WANDB_MODE hold in place of the mode in a config, such as that of a run that goes on."""
+    from ganzoo.runs.wandb_today import mode_of_today  # it needs torch
+
+    if config.subcommand == "fit" and not values_of(args, "--wandb"):
+        config.fit.wandb = mode_of_today(config.fit.wandb)
+
+
 def find_checkpoint(args: list[str], trust: bool) -> list[str]:
     """Resolve `--ckpt_path last` (or best) beside `--config`; for a checkpoint alone, add the options of its run."""
     checkpoints, configs = values_of(args, "--ckpt_path"), values_of(args, "--config", "-c")
