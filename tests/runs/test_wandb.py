@@ -26,7 +26,8 @@ from wandb.proto.wandb_internal_pb2 import Record
 from ganzoo.cli import main
 from ganzoo.runs.loggers import MetricsCSV
 
-STEPS = [3, 4, 4, 6, 8, 8, 9]  # of the rows below: every 3 rounds, the scores every 4, and the best of them
+# of the rows below: every 3 rounds, the scores every 4, and the best of them; the scores of the end
+STEPS = [3, 4, 4, 6, 8, 8, 9, 9]
 BATCH = 8
 KEY = "a" * 40
 EVENTS: dict[int, Callable[[], object]] = {}  # what is to happen after a round
@@ -174,7 +175,10 @@ def test_resumed_run_keeps_its_id_and_is_uploaded_as_one(fit, capsys):
         capsys.readouterr().out
     )
     assert {id_of(part) for part in after} == {id_of(before[0])}
-    assert scalars(history(run)) == csv_rows(run)
+    rows = scalars(history(run))
+    ends = [row for row in rows if "final/fid_digits" in row[1]]
+    assert [step for step, _ in ends] == [5, 9]
+    assert [row for row in rows if row is not ends[0]] == csv_rows(run)  # wandb takes no row back
     assert [step for step, _ in csv_rows(run)] == STEPS
 
 
