@@ -140,6 +140,7 @@ class Game(L.LightningModule):
         self.helpers_of_run: dict[str, Any] | None = None  # as that checkpoint recorded them
         self.images_seen, self.images_in_round, self.round = 0, 0, 0  # the round that is played
         self.image_forms: dict[str, Any] = {}  # how the data's images became pixels, by name, as a checkpoint keeps it
+        self.trained_direction: str | None = None  # `data.direction` of the training, as a checkpoint keeps it
         self.draws_by_itself = self.no_seed_decides = False  # a network draws from the process's chance, or its own
         self.last_steps: dict[str, str] = {}  # what squeezes the output of a player, such as "a tanh"
 
