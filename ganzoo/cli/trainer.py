@@ -6,6 +6,7 @@ from typing import Any
 import lightning as L
 from lightning.pytorch.accelerators import CPUAccelerator
 from lightning.pytorch.profilers import PassThroughProfiler, Profiler
+from lightning.pytorch.strategies import StrategyRegistry
 
 from ganzoo.game.limits import no_game_by, refuse_other_games
 from ganzoo.system.errors import UserError
@@ -28,19 +29,31 @@ OTHERS = {
 
 
 def refuse_named_strategy(name: Any) -> None:
-    """Refuse a strategy that shards weights, before Lightning asks for a device or a package for it."""
-    if isinstance(name, str) and name.lower().startswith(("fsdp", "deepspeed", "model_parallel")):
+    """Refuse the name of a strategy that can't work, before Lightning asks for a device or a package for it."""
+    if not isinstance(name, str) or name == "auto":
+        return
+    if name.lower().startswith(("fsdp", "deepspeed", "model_parallel")):
         raise UserError(no_game_by(name))
+    if name not in StrategyRegistry:
+        told = "there is none of this name; for several devices leave it out, or give ddp"
+        raise UserError(f"trainer.strategy is {name}: {told}.")
+    if StrategyRegistry[name]["init_params"].get("start_method", "popen") != "popen":
+        raise UserError(unheard(name))
+
+
+def unheard(strategy: Any) -> str:
+    """Return why a strategy that starts processes out of this one can't report a run."""
+    return (
+        f"strategy {strategy} trains in processes of which this one hears nothing, neither rounds nor scores: "
+        "use ddp (the default for several devices)."
+    )
 
 
 def refuse_what_lightning_ignores(wanted: Any, trainer: L.Trainer) -> None:
     """Refuse trainer options that would end in a traceback, or silently do something else."""
     refuse_other_games(trainer)  # now, before there are processes
     if getattr(trainer.strategy, "_start_method", "popen") != "popen":
-        raise UserError(
-            f"strategy {wanted.strategy} trains in processes of which this one hears nothing, neither rounds nor "
-            "scores: use ddp (the default for several devices)."
-        )
+        raise UserError(unheard(wanted.strategy))
     if str(wanted.precision) in ("16", "16-mixed") and isinstance(trainer.accelerator, CPUAccelerator):
         raise UserError(f"trainer.precision is {wanted.precision}, which needs CUDA: on the CPU use bf16-mixed.")
     for name in ("max_steps", "log_every_n_steps", "val_check_interval"):
