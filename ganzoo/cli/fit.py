@@ -133,9 +133,6 @@ class GanzooCLI(LightningCLI):
         try:
             trainer = super().instantiate_trainer(**kwargs, **plugins, **launched(wanted))
         except (MisconfigurationException, ValueError, TypeError) as error:
-            if "invalid strategy name" in str(error):
-                told = "there is none of this name; for several devices leave it out, or give ddp"
-                raise UserError(f"trainer.strategy is {wanted.strategy}: {told}.") from error
             raise UserError(f"trainer: {str(error).splitlines()[0]}") from error
         refuse_what_lightning_ignores(wanted, trainer)
         if self.subcommand == "fit":
