@@ -288,8 +288,7 @@ class Game(L.LightningModule):
 
     def traced(self, direction: str | None, raw: bool | None) -> list[Traceable]:
         """Return what `export` may write; it takes the first that works."""
-        name = type(self).__name__
-        raise UserError(f"{name} makes samples neither from noise nor from images: there is nothing to export.")
+        raise UserError(f"{type(self).__name__} samples neither from noise nor from images: nothing can be exported.")
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Record what `ganzoo.load` needs to build this very model again, in plain values; the ranks must agree."""
