@@ -98,6 +98,7 @@ class GanzooCLI(LightningCLI):
         """Parse; settle the paths; refuse a seed that NumPy would refuse."""
         super().parse_arguments(parser, args)
         settle(self.config[self.config.subcommand])
+        refuse_at_once(self.config[self.config.subcommand].trainer)
         take_mode_of_today(self.config, args)
         for part in ("model", "data"):
             refuse_nulls(part, self.config[self.config.subcommand].get(part))
@@ -128,7 +129,6 @@ class GanzooCLI(LightningCLI):
         if wanted.enable_progress_bar is not False and not has_bar:
             more.append(Progress())
         self.trainer_defaults["callbacks"] = more
-        refuse_at_once(wanted)
         plugins = plugins_of_slurm(wanted, self.subcommand or "")
         try:
             trainer = super().instantiate_trainer(**kwargs, **plugins, **launched(wanted))

@@ -5,7 +5,6 @@ from typing import Any
 
 import lightning as L
 from lightning.pytorch.accelerators import CPUAccelerator
-from lightning.pytorch.callbacks import Timer
 from lightning.pytorch.profilers import PassThroughProfiler, Profiler
 from lightning.pytorch.strategies import StrategyRegistry
 
@@ -21,6 +20,8 @@ __all__ = [
     "refuse_what_lightning_ignores",
     "say_profile",
 ]
+
+TIMERS = ("lightning.pytorch.callbacks.Timer", "lightning.pytorch.callbacks.timer.Timer")
 
 # Callbacks that change the learning of one optimizer, or of one batch, and what a game has for that.
 OTHERS = {
@@ -44,6 +45,11 @@ def refuse_at_once(wanted: Any) -> None:
         raise UserError(
             "trainer.enable_checkpointing is false, and a run always keeps its last checkpoint: leave it out "
             "(--checkpoint.monitor null keeps no best one)."
+        )
+    callbacks = wanted.callbacks if isinstance(wanted.callbacks, list) else [wanted.callbacks]
+    if any(getattr(callback, "class_path", None) in TIMERS for callback in callbacks):
+        raise UserError(
+            "trainer.callbacks: Timer would count on in a run that is resumed: use --trainer.max_time DD:HH:MM:SS."
         )
     refuse_named_strategy(wanted.strategy)
 
@@ -87,11 +93,6 @@ def refuse_what_lightning_ignores(wanted: Any, trainer: L.Trainer) -> None:
         )
     if wanted.accumulate_grad_batches != 1:
         raise UserError("trainer.accumulate_grad_batches can't tell two players apart: use --model.micro_batches.")
-    timers = [callback for callback in trainer.callbacks if isinstance(callback, Timer)]  # type: ignore[attr-defined]
-    if len(timers) > (wanted.max_time is not None):
-        raise UserError(
-            "trainer.callbacks: Timer would count on in a run that is resumed: use --trainer.max_time DD:HH:MM:SS."
-        )
     for callback in trainer.callbacks:  # type: ignore[attr-defined]
         names = [cls.__name__ for cls in type(callback).__mro__ if cls.__name__ in OTHERS]
         if names and type(callback).__module__.startswith("lightning."):

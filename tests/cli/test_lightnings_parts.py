@@ -137,7 +137,7 @@ LOGGERS = {
 PROFILERS = {
     "AdvancedProfiler": "",
     "PassThroughProfiler": "",
-    "Profiler": "Profiler",
+    "Profiler": "it can only be one of",
     "PyTorchProfiler": "",
     "SimpleProfiler": "",
     "XLAProfiler": "torch_xla",
@@ -225,7 +225,9 @@ def test_a_logger_works_or_is_refused(tmp_path, monkeypatch, capsys, name):
 @pytest.mark.parametrize("name", rows(PROFILERS, lambda refused: refused))
 def test_a_profiler_works_or_is_refused(tmp_path, monkeypatch, capsys, name):
     assert {n for n, cls in vars(profilers).items() if inspect.isclass(cls)} == PROFILERS.keys()
-    said = played(tmp_path, monkeypatch, capsys, "--trainer.profiler", name)
+    said = played(
+        tmp_path, monkeypatch, capsys, f'--trainer.profiler={{"class_path": "lightning.pytorch.profilers.{name}"}}'
+    )
     assert re.search(PROFILERS[name], said) if PROFILERS[name] else not said, said
 
 
