@@ -26,6 +26,9 @@ test-slurm: setup  ## Run the job scripts on a real SLURM of this machine (as ro
 		apt-get install -y -qq --no-install-recommends slurm-wlm munge; } || echo "no SLURM here"
 	$(BIN)/python -m pytest -n 0 -rs -m slurm tests/runs/test_real_slurm.py
 
+test-gpu: setup  ## Run every model on the GPU of this machine (skipped where there is none)
+	$(BIN)/python -m pytest -n 0 -rs -m gpu tests/game/test_gpu.py
+
 lint: setup  ## Check style
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -35,6 +38,8 @@ type: setup  ## Check types
 
 bench: setup  ## Measure speed and memory against a plain loop
 	$(BIN)/python experiments/benchmarks/step.py
+	$(BIN)/python experiments/benchmarks/gpu.py
+	$(BIN)/python experiments/benchmarks/checkpoints.py
 	$(BIN)/python experiments/benchmarks/penalties.py
 	$(BIN)/python experiments/benchmarks/memory.py
 	$(BIN)/python experiments/benchmarks/ranks.py
@@ -46,4 +51,4 @@ clean:  ## Remove what was built, keep runs and .venv
 	rm -rf build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache
 	find ganzoo tests experiments -name __pycache__ -prune -exec rm -rf {} +
 
-.PHONY: help setup demo test test-slow test-slurm lint type bench bench-long clean
+.PHONY: help setup demo test test-slow test-slurm test-gpu lint type bench bench-long clean

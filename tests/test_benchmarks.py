@@ -52,7 +52,7 @@ def test_all_loops_play_the_same_game(step: ModuleType) -> None:
 
 def test_step_reports_every_loop(step: ModuleType, tmp_path: Path) -> None:
     out = tmp_path / "step.md"
-    step.main(["--quick", "--threads", "1", "--cases", "tiny", "--settings", "--out", str(out)])
+    step.main(["--quick", "--threads", "1", "--cases", "tiny", "--settings", "--lightning", "--out", str(out)])
     row = out.read_text().splitlines()[-1]
     cells = [cell.strip() for cell in row.strip("|").split("|")]
     assert cells[0] == step.CASES["tiny"].name
@@ -103,3 +103,27 @@ def test_the_plain_stylegan2_is_ganzoos(monkeypatch: pytest.MonkeyPatch) -> None
     made, expected = generator.images(ws), own.generator(z)  # noise has the strength 0 yet
     torch.testing.assert_close(made, expected, rtol=1e-4, atol=1e-4)
     torch.testing.assert_close(discriminator(made), own.discriminator(expected), rtol=1e-4, atol=1e-4)
+
+
+def test_framework_cost_is_taken_against_a_bare_loop_in_lightning(step: ModuleType) -> None:
+    (row,) = step.own_cost(["tiny"], 2, True, 0)
+    assert all(float(cell.split()[0]) > 0 for cell in row[1:4])
+    network = step.Bare(step.CASES["tiny"], 3).discriminator
+    for mine, other in zip(network.parameters(), step.CASES["tiny"].networks(3)[1].parameters(), strict=True):
+        assert torch.equal(mine, other)
+
+
+def test_checkpoints_and_gpu_report(step: ModuleType, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "out.md"
+    importlib.import_module("checkpoints").main(["--quick", "--threads", "1", "--cases", "tiny", "--out", str(out)])
+    cells = [cell.strip() for cell in out.read_text().splitlines()[-1].strip("|").split("|")]
+    assert all(float(cell.split()[0]) > 0 for cell in cells[1:])
+    gpu = importlib.import_module("gpu")
+    gpu.main(["--quick", "--device", "cpu", "--cases", "tiny", "--out", str(out)])
+    rows = [line for line in out.read_text().splitlines() if line.startswith(f"| {step.CASES['tiny'].name}")]
+    assert len(rows) == 4
+    assert all(float(row.split("|")[5].replace(",", "")) > 0 and "not known" in row for row in rows)
+    if not torch.cuda.is_available():
+        capsys.readouterr()
+        gpu.main([])
+        assert capsys.readouterr().out == "gpu.py: there is no GPU of CUDA here, so there are no figures.\n"

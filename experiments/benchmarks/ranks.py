@@ -3,6 +3,12 @@
 The ranks are torch's fake process group: this process is rank 0 of so many, and reductions answer at once. So what is
 timed is the rank's own work: its draws, its data, its moves. Each world is a process of its own, and they take turns;
 the table gives medians over the turns, and (min..max).
+
+Then what a rank of two sends in a round: the bytes of all reductions, of ganzoo and of a plain loop in Lightning by
+`ddp_find_unused_parameters_true`, whose DDP reduces the gradients of both players in each move.
+
+And how many images a second a DCGAN of 32 px trains on by one and by two processes of one thread each (gloo), by the
+clock, in turns.
 """
 
 import argparse
@@ -19,10 +25,12 @@ import lightning as L
 import torch
 import torch.distributed as dist
 from lightning.pytorch.strategies import DDPStrategy
+from torch.distributed.algorithms.ddp_comm_hooks.default_hooks import allreduce_hook
 from torch.testing._internal.distributed.fake_pg import FakeStore
 
-from ganzoo.data import Toy2D
-from ganzoo.models import GAN
+from ganzoo.data import DataModule, Toy2D
+from ganzoo.data.base.sets import TensorSet
+from ganzoo.models import DCGAN, GAN
 from ganzoo.system.draws import Draws
 
 BATCH, ROUNDS, WARM_UP = 64, 300, 60
@@ -59,6 +67,105 @@ def play(world: int) -> float:
     return 1e3 * clock.seconds
 
 
+class Plain(L.LightningModule):
+    """The GAN on points as a reader would write it: two optimizers, two moves."""
+
+    def __init__(self, game: GAN) -> None:
+        super().__init__()
+        self.automatic_optimization = False
+        self.generator, self.discriminator = game.generator, game.discriminator
+        self.requires_grad_(True)  # a game leaves those at rest without
+        self.latent_dim = game.latent_dim
+
+    def configure_optimizers(self) -> list[torch.optim.Optimizer]:
+        """Return one for each player."""
+        return [torch.optim.Adam(player.parameters()) for player in (self.discriminator, self.generator)]
+
+    def training_step(self, batch: dict, index: int) -> None:
+        """Move D, then G."""
+        softplus, x = torch.nn.functional.softplus, batch["image"]
+        of_d, of_g = self.optimizers()  # type: ignore[misc]
+        fake = self.generator(torch.randn(len(x), self.latent_dim))
+        of_d.zero_grad()
+        self.manual_backward((softplus(-self.discriminator(x)) + softplus(self.discriminator(fake.detach()))).mean())
+        of_d.step()
+        self.toggle_optimizer(of_g)
+        of_g.zero_grad()
+        self.manual_backward(softplus(-self.discriminator(fake)).mean())
+        of_g.step()
+        self.untoggle_optimizer(of_g)
+
+
+def sent() -> tuple[float, float, int]:
+    """Return the bytes that a rank hands to reductions in a round, ganzoo's and the plain loop's, and the weights'."""
+    rounds, bytes_of = 20, {"ganzoo": 0, "plain": 0}
+    reduce = dist.all_reduce
+
+    def counted(tensor: torch.Tensor, *args: object, **more: object) -> object:
+        bytes_of["ganzoo"] += tensor.numel() * tensor.element_size()
+        return reduce(tensor, *args, **more)
+
+    def hook(state: object, bucket: dist.GradBucket) -> torch.futures.Future[torch.Tensor]:
+        bytes_of["plain"] += bucket.buffer().numel() * bucket.buffer().element_size()
+        return allreduce_hook(dist.group.WORLD, bucket)
+
+    def fit(module: L.LightningModule, steps: int, nodes: int, strategy: DDPStrategy) -> None:
+        quiet = dict.fromkeys(("logger", "enable_checkpointing", "enable_progress_bar", "enable_model_summary"), False)
+        options = {"max_steps": steps, "limit_val_batches": 0, "accelerator": "cpu", "devices": 1, "num_nodes": nodes}
+        data = Toy2D(num_points=10_000, batch_size=BATCH)
+        L.Trainer(**options, **quiet, strategy=strategy).fit(module, data)  # type: ignore[arg-type]
+
+    game = GAN()
+    dist.init_process_group("fake", store=FakeStore(), rank=0, world_size=2)
+    dist.all_reduce = counted
+    fit(game, rounds, 2, DDPStrategy())
+    dist.all_reduce = reduce
+    dist.destroy_process_group()
+    # the fake group can't answer DDP's hook; a rank alone hands over as much as one of two. Lightning counts each move
+    plain = Plain(game)
+    plain.on_train_start = lambda: plain.trainer.strategy.model.register_comm_hook(None, hook)  # type: ignore
+    fit(plain, 2 * rounds, 1, DDPStrategy(find_unused_parameters=True, process_group_backend="gloo"))
+    weights = sum(p.numel() * p.element_size() for p in game.parameters())
+    return bytes_of["ganzoo"] / rounds, bytes_of["plain"] / rounds, weights
+
+
+class Pictures(DataModule):
+    """Noise as images, uint8 (N, 3, 32, 32)."""
+
+    def load(self) -> tuple[TensorSet, TensorSet]:
+        """Return it as both parts."""
+        images = torch.randint(256, (2048, 3, 32, 32), generator=torch.Generator().manual_seed(0))
+        return TensorSet(image=images.byte()), TensorSet(image=images.byte())
+
+
+class WallClock(L.Callback):
+    """Notes the time of the rounds after a warm-up, by the clock."""
+
+    def on_train_batch_end(self, trainer: L.Trainer, *args: object) -> None:
+        """Start after the warm-up."""
+        if trainer.global_step == 10:
+            self.start = time.perf_counter()
+
+    def on_train_end(self, trainer: L.Trainer, *args: object) -> None:
+        """Stop."""
+        self.seconds = (time.perf_counter() - self.start) / (trainer.global_step - 10)
+
+
+def pace(devices: int) -> None:
+    """Print, on rank 0, how many images a second so many processes train on."""
+    warnings.filterwarnings("ignore")
+    logging.getLogger("lightning").setLevel(logging.ERROR)
+    quiet = dict.fromkeys(("logger", "enable_checkpointing", "enable_progress_bar", "enable_model_summary"), False)
+    clock = WallClock()
+    trainer = L.Trainer(
+        max_steps=60, limit_val_batches=0, accelerator="cpu", devices=devices, callbacks=[clock], **quiet,
+        strategy="ddp" if devices > 1 else "auto",
+    )  # fmt: skip
+    trainer.fit(DCGAN(), Pictures(batch_size=BATCH))
+    if trainer.is_global_zero:
+        print(json.dumps(devices * BATCH / clock.seconds), flush=True)
+
+
 def draw() -> tuple[float, float]:
     """Return the processor times of a draw of normal numbers, and of `torch.randn`'s, in ms: the least of 7."""
 
@@ -80,28 +187,48 @@ def main() -> None:
     parser.add_argument("--worlds", type=int, nargs="+", default=[1, 64, 512], help="how many ranks; the first is 1")
     parser.add_argument("--turns", type=int, default=5)
     parser.add_argument("--world", type=int, help=argparse.SUPPRESS)  # of a process that plays
+    parser.add_argument("--devices", type=int, help=argparse.SUPPRESS)  # the same, for the clock
+    parser.add_argument("--wire", action="store_true", help="say what is sent, and end")
     args = parser.parse_args()
     torch.set_num_threads(1)
+    if args.wire:
+        ours, plain, weights = sent()
+        print(f"bytes a round: ganzoo {ours:,.0f}, plain {plain:,.0f}: {ours / plain:.3f}; weights {weights:,}")
+        return
+    if args.devices is not None:
+        pace(args.devices)
+        return
     if args.world is not None:
         print(json.dumps(play(args.world)))
         return
     found: dict[int, list[float]] = {world: [] for world in args.worlds}
+    paces: dict[int, list[float]] = {1: [], 2: []}
     for _ in range(args.turns):
         for world in args.worlds:
-            done = subprocess.run(
-                [sys.executable, __file__, "--world", str(world)],
-                env={**os.environ, "OMP_NUM_THREADS": "1"},  # or Lightning gives several ranks more threads than one
-                capture_output=True,
-                text=True,
-                check=True,
-            )
-            found[world].append(json.loads(done.stdout.splitlines()[-1]))
+            found[world].append(asked("--world", world))
+        for devices in paces:
+            paces[devices].append(asked("--devices", devices))
     print("| ranks | a round, ms on the host | against one |\n|---|---|---|")
     for world, times in found.items():
         ratios = [mine / one for mine, one in zip(times, found[args.worlds[0]], strict=True)]
         print(f"| {world} | {statistics.median(times):.2f} | {spread(ratios)} |")
+    medians = [statistics.median(values) for values in paces.values()]
+    ratios = [two / one for one, two in zip(*paces.values(), strict=True)]
+    print(f"\nimages a second, one process and two: {medians[0]:.0f}, {medians[1]:.0f}: {spread(ratios)} times as many")
     ratios = [mine / theirs for mine, theirs in (draw() for _ in range(args.turns))]
     print(f"\n{NOISE[0]} x {NOISE[1] * NOISE[2]:,} normal numbers against torch.randn, one thread: {spread(ratios)}")
+
+
+def asked(option: str, number: int) -> float:
+    """Return what a process of this file finds, with one thread: Lightning would give several ranks more."""
+    done = subprocess.run(
+        [sys.executable, __file__, option, str(number)],
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return float(json.loads(next(line for line in done.stdout.splitlines()[::-1] if line[:1].isdigit())))
 
 
 def spread(values: list[float]) -> str:

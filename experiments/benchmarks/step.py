@@ -5,8 +5,10 @@ bare    A loop with ganzoo's speed-ups and nothing else: the images one uint8 te
         channels_last; the other player frozen; no gradients kept.
 ganzoo  Lightning's Trainer as `ganzoo fit` sets it up, progress bar, metrics.csv and checkpoints included, without
         validation.
+lightning   With `--lightning`: the bare loop as a LightningModule with manual optimization, and nothing around it. What
+        ganzoo takes more than this is the framework's own cost.
 
-The three play the same game with the same networks, batch size and noise: D's move and G's, each with fresh noise,
+All play the same game with the same networks, batch size and noise: D's move and G's, each with fresh noise,
 non-saturating loss. They take turns by short blocks of rounds, so a machine that is busy or slow for a while is so for
 all; ratios and differences are taken within a turn. The table gives the median over the turns, and (min..max).
 """
@@ -37,9 +39,10 @@ from rich.table import Table
 from sklearn.datasets import load_digits
 from torch import Tensor, nn
 from torch.nn import functional as F
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import DataLoader, Dataset, IterableDataset
 from torchvision import transforms
 
+from ganzoo.cli.contestants import Contestant, Made
 from ganzoo.cli.fit import TRAINER
 from ganzoo.data import DataModule
 from ganzoo.data.base.sets import TensorSet
@@ -208,6 +211,84 @@ def bare(
     return play
 
 
+class Batches(IterableDataset[Tensor]):
+    """The batches of the bare loop, for a DataLoader."""
+
+    def __init__(self, case: Case):
+        self.images = resize(pictures(case), case.shape[-1])
+
+    def __iter__(self) -> Iterator[Tensor]:
+        return bare_batches(self.images)
+
+
+class Bare(L.LightningModule):
+    """The bare loop's round, as a reader of Lightning's manual would write it."""
+
+    def __init__(self, case: Case, seed: int):
+        super().__init__()
+        self.automatic_optimization = False
+        self.generator, self.discriminator = (
+            network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+            for network in case.networks(seed)
+        )
+        self.images_seen = 0
+
+    def configure_optimizers(self) -> list[torch.optim.Optimizer]:
+        """Return G's and D's."""
+        networks = (self.generator, self.discriminator)
+        return [torch.optim.Adam(network.parameters(), lr=LR, betas=BETAS, fused=True) for network in networks]
+
+    def training_step(self, images: Tensor, batch_idx: int) -> None:
+        """Play a round."""
+        generator, discriminator = self.generator, self.discriminator
+        g_optimizer, d_optimizer = self.optimizers()  # type: ignore[misc]
+        generator.requires_grad_(False)
+        discriminator.requires_grad_(True)
+        loss = F.softplus(-discriminator(images)).mean() + F.softplus(discriminator(generator(noise()))).mean()
+        self.manual_backward(loss)
+        d_optimizer.step()
+        d_optimizer.zero_grad()
+        generator.requires_grad_(True)
+        discriminator.requires_grad_(False)
+        self.manual_backward(F.softplus(-discriminator(generator(noise()))).mean())
+        g_optimizer.step()
+        g_optimizer.zero_grad()
+        self.images_seen += len(images)
+
+
+def bare_lightning(case: Case, seed: int, callback: L.Callback) -> Made:
+    """Return a trainer with nothing around it, the bare round, and its batches."""
+    around = ("logger", "enable_checkpointing", "enable_progress_bar", "enable_model_summary")
+    none: dict[str, Any] = dict.fromkeys(around, False)
+    trainer = L.Trainer(accelerator="cpu", devices=1, max_steps=-1, max_epochs=-1, callbacks=[callback], **none)
+    return trainer, Bare(case, seed), DataLoader(Batches(case), batch_size=None)
+
+
+def many(play: Play) -> Callable[[int], None]:
+    """Return what plays several rounds."""
+
+    def rounds(number: int) -> None:
+        with mock.patch.dict(os.environ, {NVML_CHECK: "0"}):
+            for _ in range(number):
+                play()
+
+    return rounds
+
+
+def rounds_of(name: str, case: Case, seed: int) -> Callable[[int], None]:
+    """Return what plays several rounds of the plain, the bare or the Lightning loop."""
+    if name != "lightning":
+        return many(contestant(name, case, seed))
+    own = Contestant(partial(bare_lightning, case, seed))
+
+    def rounds(number: int) -> None:
+        own.play(number, lambda: True)
+        if own.trouble:
+            raise RuntimeError(own.trouble)
+
+    return rounds
+
+
 def contestant(name: str, case: Case, seed: int) -> Play:
     """Return a round of the plain or the bare loop."""
     networks = case.networks(seed)
@@ -217,7 +298,13 @@ def contestant(name: str, case: Case, seed: int) -> Play:
 
 
 def ganzoo(
-    case: Case, seed: int, rounds: int, callbacks: list[L.Callback], precision: str = "32-true", **options: Any
+    case: Case,
+    seed: int,
+    rounds: int,
+    callbacks: list[L.Callback],
+    precision: str = "32-true",
+    accelerator: str = "cpu",
+    **options: Any,
 ) -> GAN:
     """Play `rounds` rounds as `ganzoo fit` does; return the model."""
     for noise in ("lightning.pytorch", "lightning.fabric"):
@@ -229,7 +316,8 @@ def ganzoo(
         "discriminator": partial(case.model.default_discriminator, **case.options),
     }
     model = case.model(**networks, latent_dim=LATENT_DIM, **options)
-    return fit(model, Pictures(case, batch_size=BATCH), rounds, callbacks, precision=precision)
+    data = Pictures(case, batch_size=BATCH)
+    return fit(model, data, rounds, callbacks, precision=precision, accelerator=accelerator)
 
 
 def fit(model: Model, data: L.LightningDataModule, rounds: int, callbacks: list[L.Callback], **trainer: Any) -> Model:
@@ -255,7 +343,7 @@ def fit(model: Model, data: L.LightningDataModule, rounds: int, callbacks: list[
 class Turns(L.Callback):
     """Stops ganzoo's clock after each `rounds` rounds and lets the others play as many. The first turn warms up."""
 
-    def __init__(self, others: dict[str, Play], rounds: int):
+    def __init__(self, others: dict[str, Callable[[int], None]], rounds: int):
         self.others, self.rounds = others, rounds
         self.seconds: dict[str, list[float]] = {name: [] for name in ("ganzoo", *others)}
         self.start: float | None = None
@@ -266,20 +354,18 @@ class Turns(L.Callback):
             return
         if warm := self.start is not None:
             self.seconds["ganzoo"].append((time.perf_counter() - self.start) / self.rounds)
-        with mock.patch.dict(os.environ, {NVML_CHECK: "0"}):
-            for name, play in self.others.items():
-                start = time.perf_counter()
-                for _ in range(self.rounds):
-                    play()
-                if warm:
-                    self.seconds[name].append((time.perf_counter() - start) / self.rounds)
+        for name, play in self.others.items():
+            start = time.perf_counter()
+            play(self.rounds)
+            if warm:
+                self.seconds[name].append((time.perf_counter() - start) / self.rounds)
         self.start = time.perf_counter()
 
 
 def race(case: Case, others: list[str], turns: int, rounds: int, seed: int, **settings: Any) -> dict[str, list[float]]:
     """Return the seconds a round of ganzoo, under these settings, and of the others, by turn."""
     torch._dynamo.reset()  # what an earlier race compiled
-    clock = Turns({name: contestant(name, case, seed) for name in others}, rounds)
+    clock = Turns({name: rounds_of(name, case, seed) for name in others}, rounds)
     ganzoo(case, seed, rounds * (turns + 1), [clock], **settings)
     return clock.seconds
 
@@ -361,6 +447,18 @@ def default_settings(names: list[str], turns: int, quick: bool, seed: int) -> li
     return rows
 
 
+def own_cost(names: list[str], turns: int, quick: bool, seed: int) -> list[list[str]]:
+    """Race ganzoo against the bare loop in Lightning; return the rows of the table of the framework's own cost."""
+    rows = []
+    for name in names:
+        case = CASES[name]
+        seconds = race(case, ["bare", "lightning"], turns, 2 if quick else case.rounds, seed)
+        pairs = list(zip(seconds["ganzoo"], seconds["lightning"], strict=True))
+        times = (milliseconds(seconds[loop]) for loop in ("bare", "lightning", "ganzoo"))
+        rows.append([case.name, *times, spread([1000 * (own - lightning) for own, lightning in pairs])])
+    return rows
+
+
 def all_settings(names: list[str], turns: int, quick: bool, seed: int) -> list[list[str]]:
     """Race ganzoo's settings against the plain loop; return the rows of the second table, the quickest first."""
     rows = []
@@ -386,6 +484,9 @@ def main(args: list[str] | None = None) -> None:
     parser.add_argument(
         "--settings", nargs="*", choices=CASES, default=["dcgan32", "dcgan64"], help="games to try all settings on"
     )
+    parser.add_argument(
+        "--lightning", nargs="*", choices=CASES, default=["tiny", "mlp"], help="games for the framework's own cost"
+    )
     parser.add_argument("--turns", type=int, default=15, help="blocks of rounds of each loop, without the warm-up")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--seed", type=int, default=0)
@@ -403,6 +504,12 @@ def main(args: list[str] | None = None) -> None:
             "A round, default settings (fp32)",
             ["game", "plain ms", "bare ms", "ganzoo ms", "ganzoo - bare ms", "plain / ganzoo"],
             default_settings(given.cases, turns, given.quick, given.seed),
+        )
+    if given.lightning:
+        report.table(
+            "A round, against a bare loop in Lightning",
+            ["game", "bare ms", "lightning ms", "ganzoo ms", "ganzoo - lightning ms"],
+            own_cost(given.lightning, turns, given.quick, given.seed),
         )
     if given.settings:
         report.table(

@@ -21,8 +21,9 @@ def others() -> dict[str, Any]:
     """Return all commands but Lightning's: functions, or for a group a dict of them, with its help as `_help`."""
     check, dry_run = outline("ganzoo.cli.sweep", "check_sweep"), outline("ganzoo.cli.dry_run", "dry_run_sweep")
     sweep = {"_help": "Check or try a wandb sweep file: ganzoo sweep check FILE.", "check": check, "dry-run": dry_run}
-    doctor = outline("ganzoo.cli.doctor", "doctor")
-    return {"resume": outline("ganzoo.cli.resume", "resume"), **commands.found(), "sweep": sweep, "doctor": doctor}
+    own = {"sweep": sweep, "doctor": outline("ganzoo.cli.doctor", "doctor")}
+    own["tune-speed"] = outline("ganzoo.cli.tune_speed", "tune_speed")
+    return {"resume": outline("ganzoo.cli.resume", "resume"), **commands.found(), **own}
 
 
 def summaries() -> dict[str, str]:

@@ -76,12 +76,9 @@ def run_other(name: str, args: list[str]) -> None:
         refuse_usual_names(name, [arg for arg in args[1:] if not (more and arg.startswith("--run_dir"))], command)
         refuse_usual_names("fit", more)
         args, command = with_options_of_fit(args, command)
-    if name == "doctor" and args[1:] and not {*args[1:2]} & {"-h", "--help"}:
-        refuse_usual_names("fit", args[1:])  # they are options of it
-        from ganzoo.cli.doctor import examine
-
+    if name in ("doctor", "tune-speed") and args[1:] and not {*args[1:2]} & {"-h", "--help"}:
         with interruptible():
-            examine(args[1:])
+            run_on_options_of_fit(name, args[1:])
         return
     if isinstance(command, dict) and not {*args[1:2]} & {*command, "-h", "--help"}:
         names = [name for name in command if name != "_help"]
@@ -100,6 +97,22 @@ def run_other(name: str, args: list[str]) -> None:
         refuse_usual_names(name, args[1:], command)
     with interruptible():
         auto_cli({name: command}, args=flags(args, command), parser_class=CommandParser)
+
+
+def run_on_options_of_fit(name: str, args: list[str]) -> None:
+    """Run a command that looks at the run which options of `fit` describe."""
+    from ganzoo.cli.usual import refuse_usual_names
+
+    if name == "doctor":
+        refuse_usual_names("fit", args)
+        from ganzoo.cli.doctor import examine
+
+        examine(args)
+    else:
+        from ganzoo.cli.tune_speed import minutes_in, tune
+
+        refuse_usual_names("fit", minutes_in(args)[1])
+        tune(args)
 
 
 def main(args: list[str] | None = None) -> None:

@@ -5,6 +5,7 @@ from typing import Any
 
 import lightning as L
 from lightning.pytorch.accelerators import CPUAccelerator
+from lightning.pytorch.callbacks import Timer
 from lightning.pytorch.profilers import PassThroughProfiler, Profiler
 from lightning.pytorch.strategies import StrategyRegistry
 
@@ -12,7 +13,14 @@ from ganzoo.game.limits import no_game_by, refuse_other_games
 from ganzoo.system.errors import UserError
 from ganzoo.system.output import say
 
-__all__ = ["log_scores", "profile_of", "refuse_named_strategy", "refuse_what_lightning_ignores", "say_profile"]
+__all__ = [
+    "log_scores",
+    "profile_of",
+    "refuse_at_once",
+    "refuse_named_strategy",
+    "refuse_what_lightning_ignores",
+    "say_profile",
+]
 
 # Callbacks that change the learning of one optimizer, or of one batch, and what a game has for that.
 OTHERS = {
@@ -26,6 +34,18 @@ OTHERS = {
     "BaseFinetuning": "begin with trained weights, --begin_with CKPT",
     "SpikeDetection": "leave it out, as a run watches both losses by itself",
 }
+
+
+def refuse_at_once(wanted: Any) -> None:
+    """Refuse what Lightning would answer in other words: strategies that can't work, no checkpoints."""
+    if wanted.barebones:
+        raise UserError("trainer.barebones would leave out checkpoints and scores: leave it out.")
+    if wanted.enable_checkpointing is False:
+        raise UserError(
+            "trainer.enable_checkpointing is false, and a run always keeps its last checkpoint: leave it out "
+            "(--checkpoint.monitor null keeps no best one)."
+        )
+    refuse_named_strategy(wanted.strategy)
 
 
 def refuse_named_strategy(name: Any) -> None:
@@ -60,13 +80,18 @@ def refuse_what_lightning_ignores(wanted: Any, trainer: L.Trainer) -> None:
         if getattr(wanted, name) == 0:
             never = "; --trainer.limit_val_batches 0 never validates" if name == "val_check_interval" else ""
             raise UserError(f"trainer.{name} is 0: give 1 or more{never}.")
-    if wanted.gradient_clip_val is not None:
+    if wanted.gradient_clip_val is not None or wanted.gradient_clip_algorithm is not None:
         raise UserError(
             "trainer.gradient_clip_val can't tell two players apart: "
             "use --model.generator_clip and --model.discriminator_clip."
         )
     if wanted.accumulate_grad_batches != 1:
         raise UserError("trainer.accumulate_grad_batches can't tell two players apart: use --model.micro_batches.")
+    timers = [callback for callback in trainer.callbacks if isinstance(callback, Timer)]  # type: ignore[attr-defined]
+    if len(timers) > (wanted.max_time is not None):
+        raise UserError(
+            "trainer.callbacks: Timer would count on in a run that is resumed: use --trainer.max_time DD:HH:MM:SS."
+        )
     for callback in trainer.callbacks:  # type: ignore[attr-defined]
         names = [cls.__name__ for cls in type(callback).__mro__ if cls.__name__ in OTHERS]
         if names and type(callback).__module__.startswith("lightning."):

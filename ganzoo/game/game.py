@@ -17,7 +17,7 @@ from ganzoo.game.move import Batch, Move
 from ganzoo.game.notes import noted
 from ganzoo.game.player import OptimizerCallable, Player, SchedulerCallable
 from ganzoo.game.ranks import leave_buffers_alone, mean_over_ranks
-from ganzoo.game.round import Rounds
+from ganzoo.game.round import Rounds, share
 from ganzoo.game.starting import optimizers_of, start
 from ganzoo.game.traceable import Traceable
 from ganzoo.game.validation import Validation
@@ -140,6 +140,7 @@ class Game(L.LightningModule):
         self.helpers_of_run: dict[str, Any] | None = None  # as that checkpoint recorded them
         self.images_seen, self.images_in_round, self.round = 0, 0, 0  # the round that is played
         self.image_forms: dict[str, Any] = {}  # how the data's images became pixels, by name, as a checkpoint keeps it
+        self.trained_direction: str | None = None  # `data.direction` of the training, as a checkpoint keeps it
         self.draws_by_itself = self.no_seed_decides = False  # a network draws from the process's chance, or its own
         self.last_steps: dict[str, str] = {}  # what squeezes the output of a player, such as "a tanh"
 
@@ -231,7 +232,7 @@ class Game(L.LightningModule):
 
     def note(self, name: str, value: Tensor) -> None:
         """Log a value beside the terms of a loss, as its mean over samples and micro-batches."""
-        self.notes[name] = self.notes.get(name, 0) + value.detach().mean() / self.micro_batches
+        self.notes[name] = self.notes.get(name, 0) + share(value.detach().mean(), self.micro_batches)
 
     def note_scores(self, real: Tensor, fake: Tensor) -> None:
         """Log figures on D's scores (N,) of real and generated samples."""
@@ -287,8 +288,7 @@ class Game(L.LightningModule):
 
     def traced(self, direction: str | None, raw: bool | None) -> list[Traceable]:
         """Return what `export` may write; it takes the first that works."""
-        name = type(self).__name__
-        raise UserError(f"{name} makes samples neither from noise nor from images: there is nothing to export.")
+        raise UserError(f"{type(self).__name__} samples neither from noise nor from images: nothing can be exported.")
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Record what `ganzoo.load` needs to build this very model again, in plain values; the ranks must agree."""

@@ -18,7 +18,7 @@ from ganzoo.networks.chance import chance_from
 from ganzoo.system.draws import Draws, mix, run_seed, seed_networks
 from ganzoo.system.errors import UserError
 
-__all__ = ["Rounds"]
+__all__ = ["Rounds", "share"]
 
 NETWORKS = 1  # sets the chance inside networks apart from that of losses
 
@@ -124,12 +124,13 @@ class Rounds:
             with chance_from(Draws((*key, NETWORKS), rows, game.device, dtype)):
                 found = move.loss(micro_batch, *game.chance())
                 for terms in parts_of(found, move.loss):
-                    loss = sum(terms.values(), start=torch.zeros((), device=game.device)) / len(batch)
+                    loss = share(sum(terms.values(), start=torch.zeros((), device=game.device)), len(batch))
                     self.refuse_constant(loss, player, move)
                     game.manual_backward(loss)
                     losses.append(loss.detach())
                     for name, term in terms.items():
-                        player.terms[name] = player.terms.get(name, 0) + term.detach().mean() / len(batch)
+                        number = share(term.detach().reshape(()), len(batch))
+                        player.terms[name] = player.terms[name] + number if name in player.terms else number
             start = stop
         game.notes = notes | game.notes
         player.round_terms |= player.terms
@@ -224,6 +225,11 @@ class Rounds:
             if player.schedule is not None:
                 values[f"{player.title}/lr"] = optimizer.param_groups[0]["lr"]
         return values | self.game.notes
+
+
+def share(value: Tensor, parts: int) -> Tensor:
+    """Return a value's part in the mean over so many micro-batches. A division by 1 would take time, and back too."""
+    return value if parts == 1 else value / parts
 
 
 def size_of(batch: Batch) -> int:

@@ -131,7 +131,7 @@ def told(model: FromNoise, num: int, seed: int = 0) -> Labelled:
         raise UserError(f"{type(model).__name__} has no classes: give labelled images, --data NAME --root DIR.")
     count, rows = condition.classes, torch.arange(num)
     if num < FEWEST * count:
-        raise UserError(f"{num} samples are too few of {count} classes: make at least {FEWEST * count}.")
+        raise UserError(f"{num} samples are too few of {count} classes: --labelled {FEWEST * count} or more.")
     y = condition.of_rows(rows, seed)
     first = 1 if count == 2 else 0
     labels = torch.nn.functional.one_hot(y, count).bool()[:, first:]

@@ -88,10 +88,11 @@ class Draws:
     def _counted(self, size: int) -> np.ndarray:
         """Return the next call's `size` words of 64 random bits for each sample, uint64 (rows, size)."""
         if self._start is None:
-            numbers = self.rows if isinstance(self.rows, range) else self.rows.tolist()
+            r = self.rows
+            numbers = np.arange(r.start, r.stop, r.step) if isinstance(r, range) else np.array(r.tolist())
             entropy = (*self.key, len(self.key))  # for numpy zeros at the end are as if they were not there
             word = int(np.random.SeedSequence(entropy).generate_state(1, np.uint64)[0])
-            self._start = np.fromiter(numbers, np.uint64, len(self.rows)), word
+            self._start = numbers.astype(np.uint64), word
         rows, key = self._start
         self.calls += 1
         starts = mixed(rows * np.uint64(GOLDEN) + np.uint64(splitmix(key + self.calls * GOLDEN)))

@@ -19,6 +19,7 @@ def place(tmp_path, monkeypatch):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("COLUMNS", "300")
+    monkeypatch.setattr("rich._console", None)  # it has taken its width from the variable already
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(room, "ROOM", 1.0)  # whatever this machine has just now
     return tmp_path

@@ -121,7 +121,7 @@ def test_ranks_with_other_versions_are_refused(folder_of):
     pair = folder_of("GAN")
     for rank in (0, 1):
         said = (pair / f"OtherVersion-{rank}.txt").read_text()
-        assert re.match(r"rank 1 has torch 1\.0, and rank 0 torch \d.*: install the same on all nodes", said)
+        assert re.match(r"rank 1 has torch 1\.0, and rank 0 \d.*: install the same on all nodes", said)
     assert not (pair / "OtherVersion").exists()
 
 

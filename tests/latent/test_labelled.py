@@ -64,7 +64,7 @@ def test_a_conditional_model_tells_its_own_classes():
     assert found.labels[:4].int().tolist() == [[1, 0, 0], [0, 1, 0], [0, 0, 1], [1, 0, 0]]
     with pytest.raises(UserError, match="no classes"):
         labels_told(plain(), 15)
-    with pytest.raises(UserError, match="14 samples are too few of 3 classes: make at least 15"):
+    with pytest.raises(UserError, match="14 samples are too few of 3 classes: --labelled 15"):
         labels_told(told(), 14)
     two = labels_told(plain(CGAN, num_classes=2), 10)
     assert (two.names, two.labels[:, 0].tolist()) == (["1"], [False, True] * 5)

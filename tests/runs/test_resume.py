@@ -126,7 +126,7 @@ def test_killed_goes_on_exactly_from_the_last_checkpoint(fit, tmp_path, model):
     rows = (killed / "metrics.csv").read_text().splitlines()
     main(["resume", str(killed), "--max_steps", str(step + 4)])
     assert_same_run(fit(model, "whole", step + 4), killed)
-    assert rows[0] == (killed / "metrics.csv").read_text().splitlines()[0]
+    assert (killed / "metrics.csv").read_text().startswith(rows[0])  # then the scores of the end
 
 
 @pytest.mark.slow
