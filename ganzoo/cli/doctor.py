@@ -113,7 +113,11 @@ def devices(config: Any) -> tuple[str, str]:
     accelerator, wanted = config["trainer"]["accelerator"], config["trainer"]["devices"]
     if accelerator in ("gpu", "cuda") and not gpus and not (mps and accelerator == "gpu"):
         return found, f"trainer.accelerator is {accelerator}, and there is none: leave it out, for the CPU"
-    number = int(wanted) if str(wanted).isdigit() else len(wanted) if isinstance(wanted, list) else 0
+    from ganzoo.cli.launched import counted
+
+    number, on_cpu = counted(wanted) or 0, accelerator == "cpu" or not (gpus or mps)
+    if not number and str(wanted) not in (("auto",) if on_cpu else ("auto", "-1")):
+        return found, f"trainer.devices is {wanted}: give 1 or more, or leave it out"
     if gpus and accelerator in ("auto", "gpu", "cuda") and number > gpus:
         return found, f"trainer.devices is {wanted}, and there {'are' if gpus > 1 else 'is'} {in_number(gpus, 'GPU')}"
     if str(config["trainer"]["precision"]) in ("16", "16-mixed") and not gpus:

@@ -13,6 +13,7 @@ from ganzoo.cli.arguments import take_mode_of_today
 from ganzoo.cli.beginning import begin_as_import, begin_with, tell_going_on
 from ganzoo.cli.catalogue import LIGHTNING
 from ganzoo.cli.config_parser import LightningParser
+from ganzoo.cli.doctor import devices
 from ganzoo.cli.failing import say_what_failed
 from ganzoo.cli.help import usage_of
 from ganzoo.cli.launched import launched
@@ -133,7 +134,8 @@ class GanzooCLI(LightningCLI):
         try:
             trainer = super().instantiate_trainer(**kwargs, **plugins, **launched(wanted))
         except (MisconfigurationException, ValueError, TypeError) as error:
-            raise UserError(f"trainer: {str(error).splitlines()[0]}") from error
+            trouble = devices(self.config[self.subcommand])[1]
+            raise UserError(trouble or f"trainer: {str(error).splitlines()[0]}") from error
         refuse_what_lightning_ignores(wanted, trainer)
         if self.subcommand == "fit":
             trainer.loggers = [MetricsCSV(self._run_folder()), *trainer.loggers]

@@ -36,6 +36,7 @@ KEYS = (
     *("program", "command", "method", "metric", "parameters", "name", "description", "project", "entity"),
     *("early_terminate", "run_cap"),
 )
+PARAMETER = ("value", "values", "distribution", "min", "max", "mu", "sigma", "q", "probabilities")
 NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?")  # as everywhere but in YAML, where 1e-5 is a text
 
 
@@ -99,8 +100,9 @@ def check_metric(file: str, sweep: dict[str, Any], known: dict[str, bool | None]
     if known[monitor] is None:
         raise UserError(f"{file}: checkpoint.monitor is {monitor}, and neither more nor less of it is best.")
     if found.get("name") != f"{monitor}_best":
+        given = f"metric.name is {found['name']}" if "name" in found else "there is no metric.name"
         raise UserError(
-            f"{file}: metric.name is {found.get('name')}; the runs report {monitor}_best, the best value so far "
+            f"{file}: {given}; the runs report {monitor}_best, the best value so far "
             "(a sweep goes by the value logged last)."
         )
     goal = "maximize" if known[monitor] else "minimize"
@@ -119,6 +121,11 @@ def check_parameter(file: str, name: str, parameter: Any, method: str) -> None:
             f"{where} is nested, which wandb hands on as one text: write its parameters beside the others, by their "
             f"whole names, such as {inner[0]}."
         )
+    if unknown := [str(key) for key in parameter if key not in PARAMETER]:
+        there_are = nearest(unknown[0], PARAMETER)
+        raise UserError(f"{where}: {unknown[0]} is no key of a parameter{there_are}")
+    if {"value", "values"} <= parameter.keys():
+        raise UserError(f"{where} has value and values; give one of them.")
     for value in [parameter[key] for key in ("value", "min", "max", "mu", "sigma") if key in parameter] + listed(
         parameter
     ):

@@ -144,7 +144,7 @@ VALUES = [
     ([*GAN, "--trainer.precision", "16-mixed"], "on the CPU use bf16-mixed"),
     ([*GAN, "--trainer.precision", "bf16-true"], "bf16-true is not supported"),
     ([*GAN, "--trainer.strategy", "fsdp"], "strategy fsdp "),
-    ([*GAN, "--trainer.devices", "many"], "trainer: "),
+    ([*GAN, "--trainer.devices", "many"], "trainer.devices is many: give 1 or more"),
     ([*GAN, "--trainer.max_steps", "0"], "trainer.max_steps is 0"),
     ([*GAN, "--trainer.log_every_n_steps", "0"], "trainer.log_every_n_steps is 0"),
     ([*GAN, "--trainer.val_check_interval", "0"], "--trainer.limit_val_batches 0"),

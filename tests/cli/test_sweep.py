@@ -204,6 +204,8 @@ LINES = {
     ),
     "distribution": (over("model.ema", distribution="loguniform", min=1, max=2), "distribution loguniform; there are"),
     "half a range": (over("model.ema", min=1.0), "uniform needs max"),
+    "key of a parameter": (over("model.ema", vlaues=[1.0]), "vlaues is no key of a parameter; did you mean value"),
+    "value and values": (over("model.ema", value=1.0, values=[1.0]), "has value and values; give one of them"),
     "no values": (over("model.ema", values=[]), "values must be a list of at least one"),
     "bare value": (changed(parameters={"model.ema": 3}), "parameter model.ema is 3; give it value, values, or min"),
     "grid over a range": (
@@ -237,7 +239,7 @@ LINES = {
         "metric.name is val/fid_best; the runs report val/swd_best",
     ),
     "the last value, not the best": (changed(metric={"name": "val/swd", "goal": "minimize"}), "report val/swd_best"),
-    "bayes without metric": (changed(metric=None, method="bayes"), "metric.name is None"),
+    "bayes without metric": (changed(metric=None, method="bayes"), "there is no metric.name"),
     "goal": (changed(metric={"name": "val/swd_best", "goal": "maximize"}), "but val/swd wants minimize."),
     "goal of a score that is to be high": (
         changed(command=[*COMMAND[:-1], MODES, "${args}"], metric={"name": "val/modes_best", "goal": "minimize"}),
