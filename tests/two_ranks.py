@@ -1,9 +1,10 @@
 """Run by test_ranks.py in a pair of processes: every model, one after the other.
 
 Not a test by itself: `python two_ranks.py FOLDER GROUP` starts its own second rank, as `ganzoo fit --trainer.devices 2`
-does.
+does. With `long` after it, each model plays 20 rounds, with lazy penalties.
 """
 
+import inspect
 import os
 import sys
 from pathlib import Path
@@ -12,8 +13,10 @@ import lightning as L
 import torch
 from conftest import EXPENSIVE, FROM_NOISE, TRANSLATORS, fit_args
 
+import ganzoo
 from ganzoo.cli.main import run
 from ganzoo.game import NonFiniteLoss, agreement
+from ganzoo.game.record import options_of
 from ganzoo.models import GAN
 from ganzoo.system.errors import UserError
 
@@ -24,6 +27,7 @@ GROUPS = {  # each is a pair of processes, so that none takes too long
 }
 FID_TOO = ("--data.extra_metrics", '[{"class_path": "FID", "init_args": {"extractor": {"class_path": "fakes.Means"}}}]')
 ADAPTIVE = ("--model.augment", "ADA", "--model.augment.speed", "0.1")  # p moves by 0.32 in four rounds
+LAZY = '[{"class_path": "R2", "init_args": {"gamma": 0.1, "every": 4}}]'  # R1 is a move of StyleGAN2's own
 IN_BOTH = ("GAN", "DCGAN")  # models that are tried in float32 too
 
 
@@ -76,7 +80,20 @@ def args_for(model: str, folder: Path, precision: str, devices: int, *more: str)
     )
 
 
-def main(folder: Path, group: str) -> None:
+def long_args(model: str) -> tuple[str, ...]:
+    """The options of a longer game, with a penalty in each fourth round where a model takes one."""
+    cls = getattr(ganzoo.models, model)
+    penalty = ["--model.penalties", LAZY] if "penalties" in options_of(cls) else []
+    if penalty and "norm" in inspect.signature(cls.default_discriminator).parameters:
+        penalty += ["--model.discriminator.norm", "none"]  # batch norm and the slope at a sample don't go together
+    return ("--trainer.max_steps", "20", *penalty)
+
+
+def main(folder: Path, group: str, how: str = "") -> None:
+    if how == "long":
+        for model in GROUPS[group]:
+            run(args_for(model, folder / f"{model}-64-true", "64-true", 2, *long_args(model)))
+        return
     for model in GROUPS[group]:
         for precision in ("64-true", "32-true") if model in IN_BOTH else ("64-true",):
             run(args_for(model, folder / f"{model}-{precision}", precision, 2))
@@ -91,4 +108,4 @@ def main(folder: Path, group: str) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), sys.argv[2])
+    main(Path(sys.argv[1]), *sys.argv[2:])

@@ -100,6 +100,14 @@ def values_of(args: list[str], *options: str) -> list[str]:
     return values + [arg.split("=", 1)[1] for arg in args if arg.split("=", 1)[0] in options and "=" in arg]
 
 
+def take_mode_of_today(config: Any, args: list[str]) -> None:
+    """Let WANDB_MODE hold in place of the mode in a config, such as that of a run that goes on."""
+    from ganzoo.runs.wandb_today import mode_of_today  # it needs torch
+
+    if config.subcommand == "fit" and not values_of(args, "--wandb"):
+        config.fit.wandb = mode_of_today(config.fit.wandb)
+
+
 def find_checkpoint(args: list[str], trust: bool) -> list[str]:
     """Resolve `--ckpt_path last` (or best) beside `--config`; for a checkpoint alone, add the options of its run."""
     checkpoints, configs = values_of(args, "--ckpt_path"), values_of(args, "--config", "-c")
@@ -162,6 +170,7 @@ def with_model_of(checkpoint: dict[str, Any], path: str, args: list[str], trust:
     import ganzoo.data
     from ganzoo.game import Game
     from ganzoo.game.record import options_of
+    from ganzoo.game.ways import direction_in
     from ganzoo.runs.checkpoint_file import model_of
     from ganzoo.runs.naming import find
     from ganzoo.runs.reader import Reader
@@ -182,6 +191,10 @@ def with_model_of(checkpoint: dict[str, Any], path: str, args: list[str], trust:
     known = [getattr(ganzoo.data, name, None) for name in names]  # a user's own may be of one size
     sized = any(isinstance(cls, type) and "image_size" in options_of(cls) for cls in known)
     size = channels_of(domains, args)
+    direction = direction_in(checkpoint["ganzoo"])
+    directed = any(isinstance(cls, type) and "direction" in options_of(cls) for cls in known)
+    if direction and directed and args[0] != "fit" and not values_of(args, "--data.direction"):
+        size += [f"--data.direction={direction}"]
     if any(len(shape) == 3 for shape in shapes) and sized and not values_of(args, "--data.image_size"):
         height, width = max(shape[1:] for shape in shapes)
         size += [f"--data.image_size={height if height == width else [height, width]}"]

@@ -118,6 +118,12 @@ def devices(config: Any) -> tuple[str, str]:
         return found, f"trainer.devices is {wanted}, and there {'are' if gpus > 1 else 'is'} {in_number(gpus, 'GPU')}"
     if str(config["trainer"]["precision"]) in ("16", "16-mixed") and not gpus:
         return found, f"trainer.precision is {config['trainer']['precision']}, which needs CUDA: take bf16-mixed"
+    from ganzoo.cli.trainer import refuse_named_strategy  # it needs seconds
+
+    try:
+        refuse_named_strategy(config["trainer"]["strategy"])
+    except UserError as error:
+        return found, str(error)
     return found, ""
 
 

@@ -9,6 +9,7 @@ from lightning.pytorch.callbacks import ProgressBar
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
 
+from ganzoo.cli.arguments import take_mode_of_today
 from ganzoo.cli.beginning import begin_as_import, begin_with, tell_going_on
 from ganzoo.cli.catalogue import LIGHTNING
 from ganzoo.cli.config_parser import LightningParser
@@ -21,7 +22,7 @@ from ganzoo.cli.paths import as_given, settle
 from ganzoo.cli.restoring import say_what_is_odd
 from ganzoo.cli.several import name_lost_processes, refuse_to_wait_for_ever, say_what_was_lost
 from ganzoo.cli.slurm import plugins_of_slurm
-from ganzoo.cli.trainer import log_scores, profile_of, refuse_named_strategy, refuse_what_lightning_ignores, say_profile
+from ganzoo.cli.trainer import log_scores, profile_of, refuse_at_once, refuse_what_lightning_ignores, say_profile
 from ganzoo.data import DataModule
 from ganzoo.game import Game
 from ganzoo.runs.bounded import build_bounded
@@ -30,8 +31,9 @@ from ganzoo.runs.checkpoint_file import read
 from ganzoo.runs.ending import course, last_scores
 from ganzoo.runs.folder import RunFolder, leave_no_empty_folder, new_folder, occupy
 from ganzoo.runs.lock import let_go
-from ganzoo.runs.loggers import MetricsCSV, WandbMode
+from ganzoo.runs.loggers import MetricsCSV
 from ganzoo.runs.read_again import has_own_parts
+from ganzoo.runs.wandb_today import WandbMode
 from ganzoo.runs.wellformed import held_by, refuse_unplayable
 from ganzoo.system.discovery import import_all
 from ganzoo.system.errors import UserError
@@ -96,6 +98,7 @@ class GanzooCLI(LightningCLI):
         """Parse; settle the paths; refuse a seed that NumPy would refuse."""
         super().parse_arguments(parser, args)
         settle(self.config[self.config.subcommand])
+        take_mode_of_today(self.config, args)
         for part in ("model", "data"):
             refuse_nulls(part, self.config[self.config.subcommand].get(part))
         seed = self.config[self.config.subcommand].seed_everything
@@ -125,14 +128,11 @@ class GanzooCLI(LightningCLI):
         if wanted.enable_progress_bar is not False and not has_bar:
             more.append(Progress())
         self.trainer_defaults["callbacks"] = more
-        refuse_named_strategy(wanted.strategy)
+        refuse_at_once(wanted)
         plugins = plugins_of_slurm(wanted, self.subcommand or "")
         try:
             trainer = super().instantiate_trainer(**kwargs, **plugins, **launched(wanted))
         except (MisconfigurationException, ValueError, TypeError) as error:
-            if "invalid strategy name" in str(error):
-                told = "there is none of this name; for several devices leave it out, or give ddp"
-                raise UserError(f"trainer.strategy is {wanted.strategy}: {told}.") from error
             raise UserError(f"trainer: {str(error).splitlines()[0]}") from error
         refuse_what_lightning_ignores(wanted, trainer)
         if self.subcommand == "fit":
@@ -214,10 +214,6 @@ class GanzooCLI(LightningCLI):
         """Refuse to score weights that were never trained."""
         self._need_checkpoint()
 
-    def before_test(self) -> None:
-        """Do as for validate."""
-        self._need_checkpoint()
-
     def after_validate(self) -> None:
         """Print what was found."""
         scores = {name: float(value) for name, value in self.trainer.callback_metrics.items()}
@@ -230,7 +226,7 @@ class GanzooCLI(LightningCLI):
             say("The scores are printed only: --wandb is for fit. --trainer.logger WandbLogger logs them.")
         say_profile(self.profile)
 
-    after_test = after_validate
+    before_test, after_test = before_validate, after_validate
 
     def before_predict(self) -> None:
         """Write batch by batch; keep nothing in memory."""

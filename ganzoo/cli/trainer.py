@@ -5,13 +5,22 @@ from typing import Any
 
 import lightning as L
 from lightning.pytorch.accelerators import CPUAccelerator
+from lightning.pytorch.callbacks import Timer
 from lightning.pytorch.profilers import PassThroughProfiler, Profiler
+from lightning.pytorch.strategies import StrategyRegistry
 
 from ganzoo.game.limits import no_game_by, refuse_other_games
 from ganzoo.system.errors import UserError
 from ganzoo.system.output import say
 
-__all__ = ["log_scores", "profile_of", "refuse_named_strategy", "refuse_what_lightning_ignores", "say_profile"]
+__all__ = [
+    "log_scores",
+    "profile_of",
+    "refuse_at_once",
+    "refuse_named_strategy",
+    "refuse_what_lightning_ignores",
+    "say_profile",
+]
 
 # Callbacks that change the learning of one optimizer, or of one batch, and what a game has for that.
 OTHERS = {
@@ -27,33 +36,62 @@ OTHERS = {
 }
 
 
+def refuse_at_once(wanted: Any) -> None:
+    """Refuse what Lightning would answer in other words: strategies that can't work, no checkpoints."""
+    if wanted.barebones:
+        raise UserError("trainer.barebones would leave out checkpoints and scores: leave it out.")
+    if wanted.enable_checkpointing is False:
+        raise UserError(
+            "trainer.enable_checkpointing is false, and a run always keeps its last checkpoint: leave it out "
+            "(--checkpoint.monitor null keeps no best one)."
+        )
+    refuse_named_strategy(wanted.strategy)
+
+
 def refuse_named_strategy(name: Any) -> None:
-    """Refuse a strategy that shards weights, before Lightning asks for a device or a package for it."""
-    if isinstance(name, str) and name.lower().startswith(("fsdp", "deepspeed", "model_parallel")):
+    """Refuse the name of a strategy that can't work, before Lightning asks for a device or a package for it."""
+    if not isinstance(name, str) or name == "auto":
+        return
+    if name.lower().startswith(("fsdp", "deepspeed", "model_parallel")):
         raise UserError(no_game_by(name))
+    if name not in StrategyRegistry:
+        told = "there is none of this name; for several devices leave it out, or give ddp"
+        raise UserError(f"trainer.strategy is {name}: {told}.")
+    if StrategyRegistry[name]["init_params"].get("start_method", "popen") != "popen":
+        raise UserError(unheard(name))
+
+
+def unheard(strategy: Any) -> str:
+    """Return why a strategy that starts processes out of this one can't report a run."""
+    return (
+        f"strategy {strategy} trains in processes of which this one hears nothing, neither rounds nor scores: "
+        "use ddp (the default for several devices)."
+    )
 
 
 def refuse_what_lightning_ignores(wanted: Any, trainer: L.Trainer) -> None:
     """Refuse trainer options that would end in a traceback, or silently do something else."""
     refuse_other_games(trainer)  # now, before there are processes
     if getattr(trainer.strategy, "_start_method", "popen") != "popen":
-        raise UserError(
-            f"strategy {wanted.strategy} trains in processes of which this one hears nothing, neither rounds nor "
-            "scores: use ddp (the default for several devices)."
-        )
+        raise UserError(unheard(wanted.strategy))
     if str(wanted.precision) in ("16", "16-mixed") and isinstance(trainer.accelerator, CPUAccelerator):
         raise UserError(f"trainer.precision is {wanted.precision}, which needs CUDA: on the CPU use bf16-mixed.")
     for name in ("max_steps", "log_every_n_steps", "val_check_interval"):
         if getattr(wanted, name) == 0:
             never = "; --trainer.limit_val_batches 0 never validates" if name == "val_check_interval" else ""
             raise UserError(f"trainer.{name} is 0: give 1 or more{never}.")
-    if wanted.gradient_clip_val is not None:
+    if wanted.gradient_clip_val is not None or wanted.gradient_clip_algorithm is not None:
         raise UserError(
             "trainer.gradient_clip_val can't tell two players apart: "
             "use --model.generator_clip and --model.discriminator_clip."
         )
     if wanted.accumulate_grad_batches != 1:
         raise UserError("trainer.accumulate_grad_batches can't tell two players apart: use --model.micro_batches.")
+    timers = [callback for callback in trainer.callbacks if isinstance(callback, Timer)]  # type: ignore[attr-defined]
+    if len(timers) > (wanted.max_time is not None):
+        raise UserError(
+            "trainer.callbacks: Timer would count on in a run that is resumed: use --trainer.max_time DD:HH:MM:SS."
+        )
     for callback in trainer.callbacks:  # type: ignore[attr-defined]
         names = [cls.__name__ for cls in type(callback).__mro__ if cls.__name__ in OTHERS]
         if names and type(callback).__module__.startswith("lightning."):

@@ -140,6 +140,7 @@ class Game(L.LightningModule):
         self.helpers_of_run: dict[str, Any] | None = None  # as that checkpoint recorded them
         self.images_seen, self.images_in_round, self.round = 0, 0, 0  # the round that is played
         self.image_forms: dict[str, Any] = {}  # how the data's images became pixels, by name, as a checkpoint keeps it
+        self.trained_direction: str | None = None  # `data.direction` of the training, as a checkpoint keeps it
         self.draws_by_itself = self.no_seed_decides = False  # a network draws from the process's chance, or its own
         self.last_steps: dict[str, str] = {}  # what squeezes the output of a player, such as "a tanh"
 
@@ -287,8 +288,7 @@ class Game(L.LightningModule):
 
     def traced(self, direction: str | None, raw: bool | None) -> list[Traceable]:
         """Return what `export` may write; it takes the first that works."""
-        name = type(self).__name__
-        raise UserError(f"{name} makes samples neither from noise nor from images: there is nothing to export.")
+        raise UserError(f"{type(self).__name__} samples neither from noise nor from images: nothing can be exported.")
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Record what `ganzoo.load` needs to build this very model again, in plain values; the ranks must agree."""

@@ -7,13 +7,17 @@ from torch import Tensor
 from ganzoo.game.going_on import changed_options
 from ganzoo.game.ranks import gathered_buffers, own_buffers
 from ganzoo.game.record import record
+from ganzoo.game.ways import direction_in, direction_of
 from ganzoo.system.draws import run_seed
 from ganzoo.system.errors import UserError
+from ganzoo.system.machine import rank
 from ganzoo.system.moved import moved, public_path
+from ganzoo.system.output import say
 
 __all__ = ["FORMAT", "completed", "keep", "misfit", "take_back", "take_names"]
 
 MOST_NAMED = 3  # weights that don't fit
+AVERAGE, G = "ema.", "generator."  # what the names of the weights begin with
 FORMAT = 1  # of a checkpoint's record of its model; format 0 had no number and other class paths
 
 
@@ -28,6 +32,8 @@ def keep(game: Any, checkpoint: dict[str, Any]) -> None:
     if names := names_of(game):
         kept["classes"] = names
     data = game._trainer.datamodule if game._trainer is not None else None
+    if direction := direction_of(game):
+        kept["direction"] = direction
     if forms := getattr(data, "image_forms", game.image_forms):
         kept["image_forms"] = forms
     if game.helpers:
@@ -52,6 +58,7 @@ def take_back(game: Any, checkpoint: dict[str, Any]) -> None:
         raise UserError(f"the checkpoint belongs to {found}, not to {mine}: use the model that it was made with.")
     if trained(game):
         refuse_other_data(game, checkpoint)
+        switch_average(game, checkpoint)
     refuse_other_shapes(game, checkpoint)
     take_names(game, kept)
     if "optimizer_states" in checkpoint:  # of a run, not an import
@@ -62,7 +69,9 @@ def take_back(game: Any, checkpoint: dict[str, Any]) -> None:
         checkpoint["state_dict"] |= own_buffers(game, kept["local_buffers"])  # which is loaded next
     checkpoint["state_dict"] = completed(game, checkpoint)
     game.images_seen = kept["images_seen"]
-    game.image_forms = kept.get("image_forms", {})
+    game.image_forms, game.trained_direction = kept.get("image_forms", {}), direction_in(kept)
+    if not trained(game):
+        say_other_direction(game)
 
 
 def refuse_other_data(game: Any, checkpoint: dict[str, Any]) -> None:
@@ -76,6 +85,34 @@ def refuse_other_data(game: Any, checkpoint: dict[str, Any]) -> None:
             f"the run was trained on {found[0]} so far, and the data are {type(data).__qualname__} now: go on with "
             f"{found[0]}, or begin another run with its weights, `ganzoo fit --begin_with CKPT`."
         )
+
+
+def say_other_direction(game: Any) -> None:
+    """Say that a game is shown pairs of another direction than it was trained on."""
+    before, now = game.trained_direction, direction_of(game)
+    if before != now and before and rank() == 0:
+        say(
+            f"The checkpoint was trained with data.direction {before}, and the data have {now}: it is shown the images "
+            f"that it was trained to make (--data.direction {before} shows the others)."
+        )
+
+
+def switch_average(game: Any, checkpoint: dict[str, Any]) -> None:
+    """Let a run that goes on begin an average of its generator, or leave the one that it had: `model.ema` has changed.
+
+    A new average begins as the generator of the checkpoint.
+    """
+    weights = checkpoint["state_dict"]
+    had, has = any(name.startswith(AVERAGE) for name in weights), game.ema is not None
+    if "optimizer_states" not in checkpoint or not game.players or had == has:
+        return
+    own = {name: value for name, value in weights.items() if not name.startswith(AVERAGE)}
+    begun = {AVERAGE + name[len(G) :]: value.clone() for name, value in own.items() if has and name.startswith(G)}
+    checkpoint["state_dict"] = own | begun
+    if rank() == 0:
+        step = f"round {checkpoint['global_step']:,}"
+        begins = f"The average of the generator begins at {step}, as the generator is there."
+        say(begins if has else f"The average of the generator ends at {step}: model.ema is null.")
 
 
 def names_of(game: Any) -> list[str] | None:
@@ -127,13 +164,17 @@ def refuse_other_shapes(game: Any, checkpoint: dict[str, Any]) -> None:
     known = checkpoint["ganzoo"]["init_args"]
     sizes = [f"{size} {known[size]}" for size in game.sizes if size in known]
     changed = changed_options(game, checkpoint)
-    others = [name for name in changed if name not in game.sizes and not name.endswith(("_optimizer", "_schedule"))]
+    kept = ("_optimizer", "_schedule", "ema")
+    others = [name for name in changed if name not in game.sizes and not name.endswith(kept)]
     told = "".join("; model.{} was {} and is {}".format(name, *map(short_of, changed[name])) for name in others)
     afresh = ", or begin another run with its weights, `ganzoo fit --begin_with CKPT`"
+    remedy = "give the options of model and data that it was trained with, such as --data.image_size (its run's "
+    remedy += "config.yaml has them)"
+    if others:
+        remedy = f"leave {' and '.join(f'model.{name}' for name in others)} as it was"
     raise UserError(
-        f"the checkpoint has other networks, made for {', '.join(sizes) or 'other data'}{told} ({reason}): give "
-        "the options of model and data that it was trained with, such as --data.image_size (its run's "
-        f"config.yaml has them){afresh if trained(game) else ''}."
+        f"the checkpoint has other networks, made for {', '.join(sizes) or 'other data'}{told} ({reason}): "
+        f"{remedy}{afresh if trained(game) else ''}."
     )
 
 

@@ -123,12 +123,23 @@ class Player:
             optimizer = self.optimizer(groups)
         except ValueError as error:
             raise UserError(f"{self.name}_optimizer: {error}.") from error
+        self._try_optimizer()
         for group, factor in zip(optimizer.param_groups[1:], self.rates.values(), strict=True):
             group["lr"] *= factor
         if has_scaler(precision):
             # fused optimizers would unscale fp16's gradients themselves, after they were clipped: let the scaler
             optimizer._step_supports_amp_scaling = False  # type: ignore[attr-defined]
         return optimizer
+
+    def _try_optimizer(self) -> None:
+        """Refuse an optimizer that can't make a step, as one for sparse gradients, before there is a run."""
+        weight = nn.Parameter(torch.zeros(2, 2))
+        weight.grad = torch.zeros(2, 2)
+        optimizer = self.optimizer([weight])
+        try:
+            optimizer.step(lambda: torch.zeros(()))  # type: ignore[arg-type, return-value]
+        except RuntimeError as error:
+            raise UserError(f"{self.name}_optimizer: {error}.") from error
 
     def new_schedule(
         self, optimizer: torch.optim.Optimizer, max_steps: int
@@ -140,7 +151,10 @@ class Player:
         """
         if self.schedule is None:
             return None
-        schedule = self.schedule(optimizer)
+        try:
+            schedule = self.schedule(optimizer)
+        except (TypeError, ValueError, ZeroDivisionError) as error:  # options that don't fit
+            raise UserError(f"{self.name}_schedule can't be made ({error}): give another, or other options.") from error
         if isinstance(schedule, torch.optim.lr_scheduler.ReduceLROnPlateau):
             raise UserError(
                 f"{self.name}_schedule is ReduceLROnPlateau, which waits for a loss to stop falling; "

@@ -1,6 +1,6 @@
 """The ways in which a model translates images."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,8 +13,11 @@ __all__ = [
     "A_TO_B",
     "B_TO_A",
     "Way",
+    "asked_way",
     "check_channels",
     "check_shapes",
+    "direction_in",
+    "direction_of",
     "need_equal_channels",
     "read",
     "refuse_other_data",
@@ -68,6 +71,38 @@ def way_of(game: Any, name: str) -> Way:
     if game.paired:
         other = ", from what data.direction made a to what it made b: for the opposite way train another."
     raise UserError(f"{type(game).__name__} translates {' and '.join(w.name for w in game.ways)}, not {name}{other}")
+
+
+def direction_in(record: Mapping[str, Any]) -> str | None:
+    """Return the direction of the data (`data.direction`) that a checkpoint's record keeps; None: it keeps none."""
+    found = record.get("direction")
+    return found if found in (A_TO_B.name, B_TO_A.name) else None
+
+
+def direction_of(game: Any) -> str | None:
+    """Return the direction of the data that a game has, or else of those that it was trained on."""
+    data = game._trainer.datamodule if game._trainer is not None else None
+    return direction_in({"direction": getattr(data, "direction", game.trained_direction)})
+
+
+def asked_way(game: Any, name: str) -> str:
+    """Return the name of the way that a user means.
+
+    A model of pairs has one way, which goes from `a` to `b` of the data. To its user it goes in the direction that the
+    data had, `data.direction`.
+
+    Raises:
+        UserError: the model was not trained so.
+    """
+    trained = direction_of(game)
+    if len(game.ways) != 1 or trained is None:
+        return name
+    if name != trained and name in (A_TO_B.name, B_TO_A.name):
+        raise UserError(
+            f"this {type(game).__name__} was trained with data.direction {trained}, and translates {trained} only: "
+            f"leave the direction out, or train another with --data.direction {name}."
+        )
+    return str(game.ways[0].name) if name == trained else name
 
 
 def read(batch: dict[str, Tensor], way: Way) -> Tensor:

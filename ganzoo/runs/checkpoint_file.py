@@ -11,6 +11,7 @@ from torch import Tensor
 
 from ganzoo.game import Game
 from ganzoo.game.keeping import FORMAT, completed, misfit, take_names
+from ganzoo.game.ways import direction_in
 from ganzoo.runs.bounded import bounded
 from ganzoo.runs.chosen import chosen, in_run
 from ganzoo.runs.earlier import state_of_today
@@ -178,7 +179,8 @@ def built(checkpoint: dict[str, Any], path: str | Path, trust: bool = False) -> 
     except Exception as error:  # wrong values fail in any way
         reason = f"{first_line(error)}{hint}"
         raise UserError(f"{path} names the model {named['class_path']}, which can't be built here: {reason}") from error
-    model.image_forms = record_of(checkpoint, path).get("image_forms", {})
+    record = record_of(checkpoint, path)
+    model.image_forms, model.trained_direction = record.get("image_forms", {}), direction_in(record)
     return model.eval()
 
 

@@ -15,9 +15,10 @@ def course(curves: Curves, monitor: str, best: float) -> str:
     Args:
         curves: what was logged, as `MetricsCSV.curves` gives it.
         monitor: the score.
-        best: its best value.
+        best: its best value; of a run that went on in another folder perhaps from before, when nothing is logged here.
     """
-    scores = curves[monitor]
+    if not (scores := curves.get(monitor)):
+        return f"{monitor}: best {best:.4g}, from before; it was not validated since"
     first, last = (f"{value:.4g} at round {step:,}" for step, value in (scores[0], scores[-1]))
     each = f" ({num:,} samples each)" if (num := count(curves, "val")) else ""
     return f"{monitor}: {first}, {last}; best {best:.4g}{each}"

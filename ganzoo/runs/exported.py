@@ -26,7 +26,10 @@ KEY = "ganzoo"  # of the metadata: the config, as JSON
 LONGEST = 1_000_000  # letters of the config
 LONGEST_HEADER = 16_000_000  # bytes: names, shapes and places of the tensors, and the config
 PLAIN = (torch.float32, torch.float16, torch.bfloat16, torch.float64, torch.int64, torch.int32, torch.uint8, torch.bool)
-RECORD = ("format", "class_path", "init_args", "unrecorded", "seed", "images_seen", "classes", "image_forms")
+RECORD = (
+    *("format", "class_path", "init_args", "unrecorded", "seed", "images_seen", "classes", "image_forms"),
+    "direction",
+)
 TOLD = ("step", "weights", "does", "options", "versions")  # beside the record, for people and for the card
 OPTIONS = ("data", "trainer", "devices")  # of the training: what the card tells
 # of what the card tells, whether a value is right

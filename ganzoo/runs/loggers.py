@@ -6,19 +6,19 @@ from argparse import Namespace
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from lightning.pytorch.loggers import Logger, WandbLogger
 from lightning.pytorch.utilities import rank_zero_only
 
 from ganzoo.metrics.recipe import Recipe, read_recipes, write_recipes
+from ganzoo.runs.wandb_today import WandbMode, keep_id, place_of, upload, wandb_id
 from ganzoo.system.errors import UserError
 from ganzoo.system.files import written
 from ganzoo.system.output import say
 
-__all__ = ["MetricsCSV", "Wandb", "WandbMode", "log_model", "start_wandb"]
+__all__ = ["MetricsCSV", "Wandb", "log_model", "start_wandb"]
 
-WandbMode = Literal["online", "offline", "disabled"]
 IMAGES = "images_seen"  # wandb's x-axis
 SERVER_TIMEOUT = 30  # seconds; how long the start and the end of a run wait for wandb's server
 
@@ -246,7 +246,7 @@ def start_wandb(mode: WandbMode, folder: Path) -> Wandb:
     used doesn't stop the run: it is logged offline, and a line says so.
 
     Args:
-        mode: online, offline (kept in the run's folder, to be uploaded by `wandb sync`), or disabled.
+        mode: online, offline (kept in WANDB_DIR or the run's folder, to be uploaded by `wandb sync`), or disabled.
         folder: the run's.
 
     Raises:
@@ -258,7 +258,7 @@ def start_wandb(mode: WandbMode, folder: Path) -> Wandb:
         "project": os.environ.get("WANDB_PROJECT", "ganzoo"),
         "id": wandb_id(folder),
         "name": os.environ.get("WANDB_NAME") or "/".join(folder.absolute().parts[-3:]),
-        "save_dir": folder,
+        "save_dir": place_of(folder),
     }
 
     def start(mode: WandbMode) -> Wandb:
@@ -283,11 +283,6 @@ def start_wandb(mode: WandbMode, folder: Path) -> Wandb:
     if run.settings.mode == "online":
         say(f"wandb: {run.url}")
     elif run.settings.mode != "disabled":
-        say(f"wandb: offline; upload with `wandb sync {Path(run.dir).parent}`")
+        say(upload(folder, Path(run.dir).parent))
+    keep_id(folder, str(run.id))
     return logger
-
-
-def wandb_id(folder: Path) -> str | None:
-    """Return the id that a run's folder has at wandb, or None; wandb names its own folders in it by date and id."""
-    names = sorted(path.name.partition("run-")[2] for path in folder.glob("wandb/*run-*-*"))
-    return names[-1].partition("-")[2] if names else None

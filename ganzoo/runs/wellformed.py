@@ -39,6 +39,7 @@ def refuse_odd_records(checkpoint: dict[str, Any], path: str | Path) -> None:
         "helpers": dict,
         "local_buffers": dict,
         "image_forms": dict,
+        "direction": str,
     }
     given = {name: made[name] for name in kinds if isinstance(made, dict) and name in made}
     for name, value in given.items():

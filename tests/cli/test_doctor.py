@@ -73,7 +73,7 @@ def test_options_that_cannot_be_parsed(capsys):
     assert error == "ganzoo: 1 thing would stop a run: options."
 
 
-CONFIG = {"accelerator": "auto", "devices": 4, "precision": "32"}
+CONFIG = {"accelerator": "auto", "devices": 4, "precision": "32", "strategy": "auto"}
 
 
 @pytest.mark.parametrize(
@@ -87,6 +87,10 @@ CONFIG = {"accelerator": "auto", "devices": 4, "precision": "32"}
         ({}, 0, ""),
         ({"precision": "16-mixed"}, 0, "which needs CUDA: take bf16-mixed"),
         ({"accelerator": "cuda"}, 0, "trainer.accelerator is cuda, and there is none"),
+        ({"strategy": "fsdp"}, 0, "strategy fsdp"),
+        ({"strategy": "ddp_fork"}, 0, "strategy ddp_fork trains in processes"),
+        ({"strategy": "ddq"}, 0, "trainer.strategy is ddq: there is none"),
+        ({"strategy": "ddp"}, 0, ""),
     ],
 )
 def test_devices_that_are_not_there(monkeypatch, trainer, gpus, words):

@@ -4,9 +4,12 @@ import inspect
 import re
 
 import lightning.pytorch.callbacks as callbacks
+import lightning.pytorch.loggers as loggers
 import lightning.pytorch.profilers as profilers
 import pytest
 from conftest import QUIET
+from lightning.pytorch import Trainer
+from lightning.pytorch.strategies import StrategyRegistry
 
 from ganzoo.cli import main
 
@@ -20,28 +23,130 @@ CALLBACKS = {
     "BatchSizeFinder": ([], "give --data.batch_size"),
     "Callback": ([], ""),
     "Checkpoint": ([], ""),
-    "DeviceStatsMonitor": ([], "psutil|DeviceStatsMonitor|^$"),
+    "DeviceStatsMonitor": ([], "psutil"),
     "EMAWeightAveraging": ([], "use --model.ema"),
     "EarlyStopping": (["monitor=val/swd"], ""),
     "GradientAccumulationScheduler": (["scheduling={0: 2}"], "use --model.micro_batches"),
     "LambdaCallback": ([], ""),
     "LearningRateFinder": ([], "generator_optimizer.lr"),
-    "LearningRateMonitor": (["logging_interval=step"], "LearningRateMonitor|^$"),
+    "LearningRateMonitor": (["logging_interval=step"], ""),
     "ModelCheckpoint": ([], ""),
     "ModelPruning": (["pruning_fn=l1_unstructured"], "ModelPruning"),
     "ModelSummary": ([], ""),
     "OnExceptionCheckpoint": (["dirpath=saved"], ""),
-    "ProgressBar": ([], "ProgressBar|^$"),
+    "ProgressBar": ([], ""),
     "RichModelSummary": ([], ""),
     "RichProgressBar": ([], ""),
     "SpikeDetection": ([], "SpikeDetection.*watches both losses"),
     "StochasticWeightAveraging": (["swa_lrs=0.01"], "use --model.ema"),
     "TQDMProgressBar": ([], ""),
     "ThroughputMonitor": (["batch_size_fn=len"], "ThroughputMonitor|batch_size_fn"),
-    "Timer": (["duration=00:00:10:00"], "Timer"),
+    "Timer": (["duration=00:00:10:00"], "Timer.*use --trainer.max_time"),
     "WeightAveraging": ([], "use --model.ema"),
 }
-CHEAP = ("BatchSizeFinder", "GradientAccumulationScheduler", "StochasticWeightAveraging", "LearningRateMonitor")
+CHEAP = ("BatchSizeFinder", "GradientAccumulationScheduler", "StochasticWeightAveraging", "Timer")
+
+# The values of the Trainer's arguments with which a run works: all of them in one run, and each in a slow one.
+WORKS = {
+    "benchmark": "true",
+    "callbacks": "LearningRateMonitor",
+    "check_val_every_n_epoch": "1",
+    "default_root_dir": "elsewhere",
+    "detect_anomaly": "true",
+    "deterministic": "warn",
+    "devices": "1",
+    "enable_autolog_hparams": "false",
+    "enable_model_summary": "true",
+    "enable_progress_bar": "true",
+    "inference_mode": "false",
+    "limit_predict_batches": "1",
+    "limit_test_batches": "1",
+    "limit_val_batches": "1",
+    "log_every_n_steps": "1",
+    "logger": "true",
+    "max_steps": "2",
+    "max_time": "00:00:10:00",
+    "min_epochs": "2",
+    "min_steps": "1",
+    "model_registry": "mine",
+    "num_nodes": "1",
+    "num_sanity_val_steps": "1",
+    "profiler": "simple",
+    "reload_dataloaders_every_n_epochs": "1",
+    "sync_batchnorm": "true",
+    "use_distributed_sampler": "false",
+    "val_check_interval": "1",
+}
+# The others, and what is said of some values: what to do instead, or what is not there.
+REFUSED = {
+    "accelerator": ("gpu", "No supported gpu backend"),
+    "accumulate_grad_batches": ("2", "use --model.micro_batches"),
+    "barebones": ("true", "leave it out"),
+    "enable_checkpointing": ("false", "leave it out"),
+    "fast_dev_run": ("true", "use max_steps 1"),
+    "gradient_clip_algorithm": ("norm", "use --model.generator_clip"),
+    "gradient_clip_val": ("1", "use --model.generator_clip"),
+    "limit_train_batches": ("2", "give max_steps"),
+    "max_epochs": ("2", "give max_steps 6250"),
+    "overfit_batches": ("1", "leave it out"),
+    "plugins": ("BitsandbytesPrecision", "trainer.plugins"),
+    "precision": ("bf16-true", "use 32-true"),
+    "strategy": ("ddp_spawn", "use ddp"),
+}
+
+# What each strategy that Lightning knows by name is: nothing where it works.
+NOT_HERE = "torch_xla|missing 1 required"  # the packages and devices of others
+STRATEGIES = {
+    "ddp": "",
+    "ddp_find_unused_parameters_false": "",
+    "ddp_find_unused_parameters_true": "",
+    "single_device": "",
+    **dict.fromkeys(("single_tpu", "single_xla", "xla", "xla_debug"), NOT_HERE),
+    **{f"ddp_{how}": f"strategy ddp_{how}.*use ddp" for how in ("spawn", "fork", "notebook")},
+    **{
+        f"ddp_{how}_find_unused_parameters_{word}": f"strategy ddp_{how}.*use ddp"
+        for how in ("spawn", "fork", "notebook")
+        for word in ("false", "true")
+    },
+    **dict.fromkeys(("fsdp", "fsdp_cpu_offload"), "strategy fsdp.*use ddp"),
+    **{
+        f"deepspeed{stage}": "strategy deepspeed.*use ddp"
+        for stage in (
+            "",
+            "_stage_1",
+            "_stage_2",
+            "_stage_2_offload",
+            "_stage_3",
+            "_stage_3_offload",
+            "_stage_3_offload_nvme",
+        )
+    },
+}
+
+# The loggers; those whose package is not installed say so.
+LOGGERS = {
+    "CSVLogger": (["save_dir=logs"], ""),
+    "CometLogger": ([], "comet-ml"),
+    "LitLogger": ([], "LitLogger"),
+    "Logger": ([], "Logger"),
+    "MLFlowLogger": (["save_dir=logs"], "mlflow"),
+    "TensorBoardLogger": (["save_dir=logs"], ""),
+    "WandbLogger": (["save_dir=logs", "mode=offline"], ""),
+}
+
+PROFILERS = {
+    "AdvancedProfiler": "",
+    "PassThroughProfiler": "",
+    "Profiler": "Profiler",
+    "PyTorchProfiler": "",
+    "SimpleProfiler": "",
+    "XLAProfiler": "torch_xla",
+}
+
+
+def rows(table, refuses):
+    """Return rows of a table as parameters: those that train are slow."""
+    return [pytest.param(name, marks=() if refuses(row) else pytest.mark.slow) for name, row in table.items()]
 
 
 def played(tmp_path, monkeypatch, capsys, *args):
@@ -75,11 +180,57 @@ def test_a_callback_works_or_is_refused(tmp_path, monkeypatch, capsys, name):
     assert re.search(refused, said) if refused else not said, said
 
 
+def test_all_arguments_of_the_trainer_are_in_the_table():
+    there = set(inspect.signature(Trainer.__init__).parameters) - {"self"}
+    assert there == WORKS.keys() | REFUSED.keys()
+    assert not WORKS.keys() & REFUSED.keys()
+
+
+def given(arguments):
+    return [part for name, value in arguments.items() for part in (f"--trainer.{name}", value)]
+
+
+def test_arguments_of_the_trainer_that_work_work_together(tmp_path, monkeypatch, capsys):
+    assert not played(tmp_path, monkeypatch, capsys, *given(WORKS))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", WORKS)
+def test_an_argument_of_the_trainer_works(tmp_path, monkeypatch, capsys, name):
+    assert not played(tmp_path, monkeypatch, capsys, *given({name: WORKS[name]}))
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_an_argument_of_the_trainer_is_refused(tmp_path, monkeypatch, capsys, name):
+    value, refused = REFUSED[name]
+    assert re.search(refused, played(tmp_path, monkeypatch, capsys, *given({name: value})))
+
+
+@pytest.mark.parametrize("name", rows(STRATEGIES, lambda refused: "find_unused" not in refused and refused))
+def test_a_strategy_works_or_is_refused(tmp_path, monkeypatch, capsys, name):
+    assert set(StrategyRegistry.available_strategies()) == STRATEGIES.keys()
+    where = ["--trainer.accelerator", "cpu", "--trainer.strategy", name]
+    said = played(tmp_path, monkeypatch, capsys, *where)
+    assert re.search(STRATEGIES[name], said) if STRATEGIES[name] else not said, said
+
+
+@pytest.mark.parametrize("name", rows(LOGGERS, lambda row: row[1]))
+def test_a_logger_works_or_is_refused(tmp_path, monkeypatch, capsys, name):
+    assert {n for n, cls in vars(loggers).items() if inspect.isclass(cls)} == LOGGERS.keys()
+    options, refused = LOGGERS[name]
+    said = played(tmp_path, monkeypatch, capsys, "--trainer.logger", name, *(f"--trainer.logger.{o}" for o in options))
+    assert re.search(refused, said) if refused else not said, said
+
+
+@pytest.mark.parametrize("name", rows(PROFILERS, lambda refused: refused))
+def test_a_profiler_works_or_is_refused(tmp_path, monkeypatch, capsys, name):
+    assert {n for n, cls in vars(profilers).items() if inspect.isclass(cls)} == PROFILERS.keys()
+    said = played(tmp_path, monkeypatch, capsys, "--trainer.profiler", name)
+    assert re.search(PROFILERS[name], said) if PROFILERS[name] else not said, said
+
+
 @pytest.mark.parametrize("name", ["advanced", pytest.param("simple", marks=pytest.mark.slow)])
 def test_a_profilers_report_is_in_the_runs_folder(tmp_path, monkeypatch, capsys, name):
-    assert {n for n, cls in vars(profilers).items() if inspect.isclass(cls)} == {
-        *("AdvancedProfiler", "PassThroughProfiler", "Profiler", "PyTorchProfiler", "SimpleProfiler", "XLAProfiler")
-    }
     assert not played(tmp_path, monkeypatch, capsys, "--trainer.profiler", name)
     (report,) = (tmp_path / "run").glob("*profile*.txt")
     assert ("ncalls" if name == "advanced" else "training_step") in report.read_text()

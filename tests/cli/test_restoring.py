@@ -24,6 +24,65 @@ def run(tmp_path_factory):
     return place
 
 
+@pytest.fixture
+def goes_on(run, tmp_path, capsys):
+    """Go on with the run, two rounds more; return what was said."""
+
+    def go_on(*options, ckpt=run / "checkpoints" / "last.ckpt", to="new"):
+        args = ["--model", "GAN", "--data", "Toy2D", "--data.batch_size", "4", "--pictures.every_n_steps", "0", *QUIET]
+        ended = torch.load(ckpt, weights_only=True)["global_step"] + 2
+        args += ["--ckpt_path", str(ckpt), "--run_dir", str(tmp_path / to), "--trainer.max_steps", str(ended)]
+        try:
+            main(["fit", *args, *options])
+        except SystemExit:
+            error = capsys.readouterr().err
+            assert error.startswith("ganzoo: ")
+            assert error.count("\n") == 1
+            return error
+        return capsys.readouterr().out
+
+    return go_on
+
+
+def test_averaging_is_switched_on_and_off(run, goes_on, tmp_path):
+    def weights(path, network):
+        state = torch.load(path / "checkpoints" / "last.ckpt", weights_only=True)["state_dict"]
+        return [value for name, value in state.items() if name.startswith(f"{network}.")]
+
+    still = "--model.generator_optimizer.lr", "0"  # the average of what stands still is that
+    assert "The average of the generator begins at round 2, as the generator is there." in goes_on(
+        "--model.ema", "500", "--model.generator_optimizer", "ganzoo.optimizers.Adam", *still
+    )
+    before, average = weights(run, "generator"), weights(tmp_path / "new", "ema")
+    assert all(torch.allclose(g, a) for g, a in zip(before, average, strict=True))
+    assert "The average of the generator ends at round 4: model.ema is null." in goes_on(
+        ckpt=tmp_path / "new" / "checkpoints" / "last.ckpt", to="off"
+    )
+    assert weights(tmp_path / "off", "generator")
+    assert not weights(tmp_path / "off", "ema")
+
+
+def test_a_run_that_goes_on_in_another_folder_ends_though_its_best_score_is_not_there(goes_on, tmp_path):
+    assert "val/swd: " in goes_on("--trainer.val_check_interval", "1", to="a")
+    said = goes_on(ckpt=tmp_path / "a" / "checkpoints" / "last.ckpt", to="b")
+    assert "from before; it was not validated since" in said
+    assert "At the end" in said
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (
+            ["latent_dim", "7"],
+            "model.latent_dim was 100 and is 7 (1 of another shape: generator.hidden.0.weight): leave",
+        ),
+        (["generator_optimizer", "torch.optim.SparseAdam"], "generator_optimizer: SparseAdam does not support dense"),
+    ],
+)
+def test_what_a_run_can_not_go_on_with_is_one_line(goes_on, options, words):
+    assert words in goes_on(f"--model.{options[0]}", options[1])
+
+
 def put(*keys):
     *path, last, value = keys
 

@@ -64,6 +64,7 @@ def test_odd_names_are_words_of_the_shell(tmp_path, capsys):
         (["--time", "00:09:59"], "give 10 minutes or more"),
         (["--time", "24:00:00\n#SBATCH --x"], "give hours"),
         (["--seeds", "one"], "seeds is one: give whole numbers"),
+        (["--seeds", "7,4-0%2"], "seeds is 7,4-0%2: 4 is above 0"),
         (["--account", "a\n#SBATCH --b"], "account is .*give a name of letters"),
         (["--out", "there.sbatch"], "there.sbatch is there, and says something else"),
         (["-c", "nowhere.yaml"], "there is no file nowhere.yaml"),

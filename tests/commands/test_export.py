@@ -433,5 +433,5 @@ def test_what_onnx_lacks_is_said(refused, tmp_path, monkeypatch):
 
 
 def test_a_game_of_another_kind():
-    with pytest.raises(UserError, match="Game makes samples neither from noise nor from images"):
+    with pytest.raises(UserError, match="Game samples neither from noise nor from images"):
         trace(Game(), "AtoB", None)

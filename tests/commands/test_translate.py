@@ -508,6 +508,37 @@ def test_predict_does_not_go_on_the_other_way_round_of_the_pairs(tmp_path, capsy
     assert predicted(tmp_path, ckpt, [*data, "--data.direction", "BtoA"], "all") == names
 
 
+def test_a_checkpoint_remembers_the_direction_of_its_pairs(tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    data = ["--data", "Paired", *write_pairs(tmp_path / "data", 4, 2)]
+    data += ["--data.image_size", "16", "--data.num_workers", "0"]
+    small = ["--model.generator", "UNet", "--model.generator.width", "2", "--model.discriminator", "PatchGAN"]
+    small += ["--model.discriminator.patch", "34", "--model.discriminator.width", "2"]
+    end = ["--trainer.max_steps", "1", "--trainer.limit_val_batches", "0", "--pictures.every_n_steps", "0", *QUIET]
+    main(["fit", "--model", "Pix2Pix", *data, "--data.direction", "BtoA", *small, *end, "--run_dir", "run"])
+    shutil.copy("run/checkpoints/last.ckpt", "alone.ckpt")
+    capsys.readouterr()
+    for given in (
+        ["translate", "alone.ckpt", "--input", "data/val/100.png", "--out", "t", "--direction"],
+        ["predict", "--ckpt_path", "run/checkpoints/last.ckpt", "--samples.out", "p", *QUIET, "--samples.direction"],
+        ["export", "alone.ckpt", "--out", "e.pt2", "--direction"],
+    ):
+        with pytest.raises(SystemExit):
+            main([*given, "AtoB"])
+        assert "was trained with data.direction BtoA, and translates BtoA only" in capsys.readouterr().err
+        if given[0] != "export":  # it takes long
+            main([*given, "BtoA"])
+    main(["translate", "alone.ckpt", "--input", "data/val/101.png", "--out", "t"])
+    assert "1 image, BtoA by Pix2Pix" in capsys.readouterr().out
+    scores = []
+    for more in ([], ["--data.direction", "AtoB"]):
+        main(["validate", "--ckpt_path", "alone.ckpt", *data, *more, *QUIET])
+        scores.append(capsys.readouterr().out)
+    assert "data.direction" not in scores[0]
+    assert "was trained with data.direction BtoA, and the data have AtoB" in scores[1]
+    assert scores[0].split("val/l1")[1] != scores[1].split("val/l1")[1]
+
+
 @pytest.mark.parametrize("place", ["", "testA", "made"])
 def test_predict_writes_nothing_among_the_images(unpaired, tmp_path, capsys, place):
     before = files(tmp_path / "data")

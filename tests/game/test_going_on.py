@@ -8,7 +8,15 @@ import pytest
 import torch
 from lightning.pytorch.plugins.precision import Precision
 from torch.optim import SGD, AdamW, RMSprop
-from torch.optim.lr_scheduler import CosineAnnealingLR, LinearLR, OneCycleLR, StepLR
+from torch.optim.lr_scheduler import (
+    ChainedScheduler,
+    CosineAnnealingLR,
+    CosineAnnealingWarmRestarts,
+    LinearLR,
+    OneCycleLR,
+    SequentialLR,
+    StepLR,
+)
 
 from ganzoo.game.going_on import go_on
 from ganzoo.models import GAN
@@ -167,6 +175,16 @@ def test_a_schedule_that_ends_before_the_run_is_refused_before_it_begins():
     assert run.rates(END - ROUNDS) == [
         pytest.approx(r) for r in Run(END, generator_schedule=longer).rates(END)[ROUNDS:]
     ]
+
+
+@pytest.mark.parametrize(
+    "schedule",
+    [partial(ChainedScheduler), partial(SequentialLR), partial(CosineAnnealingWarmRestarts, T_0=-1)],
+    ids=lambda schedule: schedule.func.__name__,
+)
+def test_a_schedule_that_can_not_be_made_is_one_line(schedule):
+    with pytest.raises(UserError, match="generator_schedule can't be made"):
+        Run(generator_schedule=schedule)
 
 
 @pytest.mark.parametrize("states", [[], [{}], [{"param_groups": []}, {}], None])

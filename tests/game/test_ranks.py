@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 import torch
-from conftest import MODELS_OR_SLOW, assert_equal, data_of, environment, last
+from conftest import MODELS, MODELS_OR_SLOW, assert_equal, data_of, environment, last
 from torch.nn.modules.batchnorm import _BatchNorm
-from two_ranks import ADAPTIVE, GROUPS, IN_BOTH, args_for
+from two_ranks import ADAPTIVE, GROUPS, IN_BOTH, args_for, long_args
 
 import ganzoo
 from ganzoo.cli import main
@@ -24,19 +24,20 @@ def coupled(run: Path) -> bool:
 
 
 @pytest.fixture(scope="module")
-def folder_of(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+def folder_of(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
     """Where the runs of a model on two ranks are: those of its group are made by one pair of processes."""
 
     @functools.cache
-    def train(group: str) -> Path:
+    def train(group: str, *how: str) -> Path:
         folder = tmp_path_factory.mktemp("ranks")
         script = Path(__file__).parents[1] / "two_ranks.py"
-        command = [sys.executable, str(script), str(folder), group]
-        done = subprocess.run(command, env=environment(), capture_output=True, text=True, timeout=280)
+        command = [sys.executable, str(script), str(folder), group, *how]
+        seconds = 1500 if how else 280
+        done = subprocess.run(command, env=environment(), capture_output=True, text=True, timeout=seconds)
         assert done.returncode == 0, done.stdout + done.stderr
         return folder
 
-    return lambda model: train(next(group for group, models in GROUPS.items() if model in models))
+    return lambda model, *how: train(next(group for group, models in GROUPS.items() if model in models), *how)
 
 
 def numbers(row: str) -> list[float]:
@@ -47,19 +48,33 @@ def numbers(row: str) -> list[float]:
 def test_two_ranks_equal_one_process(folder_of, tmp_path, model):
     pair = folder_of(model)
     main(args_for(model, tmp_path / "one", "64-true", 1))
-    one, two = last(tmp_path / "one"), last(pair / f"{model}-64-true")
-    assert one["global_step"] == two["global_step"] == 12
-    assert one[data_of(model)] == two[data_of(model)]  # the same data, counted once
+    assert_same_game(tmp_path / "one", pair / f"{model}-64-true", data_of(model), 12)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+@pytest.mark.parametrize("model", MODELS)
+def test_two_ranks_equal_one_process_for_20_rounds_with_lazy_penalties(folder_of, tmp_path, model):
+    """Both lazy penalties of StyleGAN2, and R2 in each fourth round of the others that take it."""
+    pair = folder_of(model, "long")
+    main(args_for(model, tmp_path / "one", "64-true", 1, *long_args(model)))
+    assert_same_game(tmp_path / "one", pair / f"{model}-64-true", data_of(model), 20)
+
+
+def assert_same_game(run: Path, pair: Path, data: str, rounds: int) -> None:
+    """One process and two ranks end with the same weights and data, and logged the same, unless samples are coupled."""
+    one, two = last(run), last(pair)
+    assert one["global_step"] == two["global_step"] == rounds
+    assert one[data] == two[data]  # the same data, counted once
     furthest = max(float((one["state_dict"][k] - two["state_dict"][k]).abs().max()) for k in one["state_dict"])
-    if coupled(tmp_path / "one"):
+    if coupled(run):
         assert furthest > 1e-9  # or the model is stricter than it says
-    else:
-        assert furthest < 1e-9
-        runs = tmp_path / "one", pair / f"{model}-64-true"
-        rows = [(run / "metrics.csv").read_text().split() for run in runs]
-        assert len(rows[0]) == len(rows[1]) > 8
-        for a, b in zip(*rows, strict=True):
-            assert numbers(a) == pytest.approx(numbers(b), abs=1e-5)
+        return
+    assert furthest < 1e-9
+    rows = [(folder / "metrics.csv").read_text().split() for folder in (run, pair)]
+    assert len(rows[0]) == len(rows[1]) > 8
+    for a, b in zip(*rows, strict=True):
+        assert numbers(a) == pytest.approx(numbers(b), abs=1e-5)
 
 
 def test_adas_p_follows_the_scores_of_all_ranks(folder_of, tmp_path):

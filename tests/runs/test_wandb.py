@@ -164,18 +164,42 @@ def test_offline_run_is_that_of_the_folder(fit, capsys):
     assert [record.exit.exit_code for record in found if record.HasField("exit")] == [0]
 
 
-def test_resumed_run_keeps_its_id(fit):
+def test_resumed_run_keeps_its_id_and_is_uploaded_as_one(fit, capsys):
     run = fit("run", "--wandb", "offline", "--trainer.max_steps", "5")
     before = parts(run)
+    assert f"wandb: offline; upload with `wandb sync {before[0]}`" in capsys.readouterr().out
     main(["resume", str(run), "--max_steps", "9"])
     after = parts(run)
     assert len(after) == 2
+    assert f"in 2 parts: one command joins them; upload with `wandb sync {after[0]} {after[1]}`" in (
+        capsys.readouterr().out
+    )
     assert {id_of(part) for part in after} == {id_of(before[0])}
     rows = scalars(history(run))
     ends = [row for row in rows if "final/fid_digits" in row[1]]
     assert [step for step, _ in ends] == [5, 9]
     assert [row for row in rows if row is not ends[0]] == csv_rows(run)  # wandb takes no row back
     assert [step for step, _ in csv_rows(run)] == STEPS
+
+
+def test_a_resumed_run_obeys_the_environment_of_today(fit, tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("WANDB_DIR", str(tmp_path / "elsewhere"))
+    run = fit("run", "--wandb", "offline", "--trainer.max_steps", "2", "--trainer.limit_val_batches", "0")
+    (first,) = parts(tmp_path / "elsewhere")
+    assert not parts(run)
+    capsys.readouterr()
+    monkeypatch.setenv("WANDB_MODE", "disabled")
+    main(["resume", str(run), "--max_steps", "3"])
+    assert "wandb: disabled, by WANDB_MODE; the config has offline." in capsys.readouterr().out
+    assert parts(tmp_path / "elsewhere") == [first]
+    monkeypatch.delenv("WANDB_DIR")
+    main(["resume", str(run), "--max_steps", "4", "--wandb", "offline"])  # what is given holds before the variable
+    (second,) = parts(run)
+    assert id_of(second) == id_of(first)
+    monkeypatch.setenv("WANDB_MODE", "dry")
+    with pytest.raises(SystemExit):
+        main(["resume", str(run), "--max_steps", "5"])
+    assert "WANDB_MODE is dry: give online, offline, disabled" in capsys.readouterr().err
 
 
 def test_two_runs_in_one_process_have_two_ids(fit):

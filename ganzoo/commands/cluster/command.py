@@ -96,8 +96,8 @@ def cluster(
         if not 1 <= count <= 100_000:
             raise UserError(f"{name} is {count}: give 1 or more." if count < 1 else f"{name} is {count}: give fewer.")
     refuse_odd_time(time)
-    if seeds is not None and not SEEDS.fullmatch(seeds):
-        raise UserError(f"seeds is {seeds}: give whole numbers, as 0-4 or 0,7,42.")
+    if seeds is not None:
+        refuse_odd_seeds(seeds)
     for name, word in {"partition": partition, "account": account}.items():
         if word is not None and not WORD.fullmatch(word):
             raise UserError(f"{name} is {word}: give a name of letters, digits, and _ . + -.")
@@ -158,6 +158,19 @@ def existing(experiment: str) -> Path:
     if "model" not in read_mapping(str(file)):
         raise UserError(f"{experiment} names no model, so it is not the YAML file of a run.")
     return file
+
+
+def refuse_odd_seeds(seeds: str) -> None:
+    """Refuse seeds that SLURM would not take.
+
+    Raises:
+        UserError: they are such.
+    """
+    if not SEEDS.fullmatch(seeds):
+        raise UserError(f"seeds is {seeds}: give whole numbers, as 0-4 or 0,7,42.")
+    for first, last in re.findall(r"(\d+)-(\d+)", seeds):
+        if int(first) > int(last):
+            raise UserError(f"seeds is {seeds}: {first} is above {last}; give the smaller one first.")
 
 
 def refuse_odd_time(time: str) -> None:

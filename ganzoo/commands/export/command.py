@@ -16,6 +16,7 @@ from torch import Tensor
 from ganzoo.commands.export.giving import export_tensors
 from ganzoo.commands.export.tracing import Traced, first_line, furthest, trace
 from ganzoo.game import Game
+from ganzoo.game.ways import asked_way
 from ganzoo.networks.chance import without_chance
 from ganzoo.runs.checkpoint_file import load
 from ganzoo.runs.chosen import chosen
@@ -66,7 +67,8 @@ def export(
         return
     if path.suffix == ".onnx":
         need_onnx(path)
-    for line in export_program(load(ckpt, trust), path, direction, raw):
+    model = load(ckpt, trust)
+    for line in export_program(model, path, direction and asked_way(model, direction), raw):
         say(line)
 
 

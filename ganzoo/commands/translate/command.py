@@ -18,6 +18,7 @@ from ganzoo.data.files.pixels import SUFFIXES, Resize, Unreadable, height_and_wi
 from ganzoo.data.files.sources import FolderSource, Names, Source, source_of
 from ganzoo.game import FromImages, Game
 from ganzoo.game.telling import what_no_seed_decides
+from ganzoo.game.ways import asked_way
 from ganzoo.networks.chance import has_chance
 from ganzoo.pictures.grids import suffix_for
 from ganzoo.pictures.provenance import origin_of, refuse_others
@@ -59,7 +60,8 @@ def translate(
             becomes .tif, and a video .mp4. Existing files stay, so the same command goes on after a stop. Each has a
             note of its checkpoint, options and input: the command refuses to go on with others, and to replace a
             video. For one input it may be a .png or .mp4.
-        direction: the way to translate in, such as AtoB or BtoA. Unless given: the model's first.
+        direction: the way to translate in, such as AtoB or BtoA. Unless given: the model's first; of a model of pairs
+            the one that it was trained in (data.direction), which is its only one.
         compare: write input and output side by side.
         image_size: fit the images to this size first, a side, [height, width] or 64x96. Unless given: their own size.
         levels: the values of the input that become black and white, as [0,4095], where it has more than 8 bits. Unless
@@ -85,7 +87,8 @@ def translate(
         raise UserError(f"--input: there is no {input}: give an image, a folder of images, or a video.")
     ckpt = chosen(ckpt)
     model = that_translates(opened(ckpt, trust), ckpt)
-    direction = model.way(direction or model.ways[0].name).name  # refuses one that it does not have
+    named = direction or (model.trained_direction if len(model.ways) == 1 else None) or model.ways[0].name
+    direction = model.way(asked_way(model, named)).name  # refuses one that it does not have
     network = model.translator(direction, raw or None)
     path = Path(input)
     source, listing = inputs_of(path)
@@ -122,7 +125,7 @@ def translate(
     counts = [(what, sum(name not in left_out for name in names)) for what, names in kinds]
     if done := " and ".join(f"{count} {what}{'s' * (count > 1)}" for what, count in counts if count):
         before = f", {len(there)} of them there already and left as they were" if there else ""
-        say(f"{done}, {direction} by {type(model).__name__}{before}: {out}")
+        say(f"{done}, {named} by {type(model).__name__}{before}: {out}")
     problems = []
     if left_out:
         named = ", ".join(f"{name} {why}" for name, why in itertools.islice(left_out.items(), MOST_NAMED))

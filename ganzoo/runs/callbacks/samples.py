@@ -9,6 +9,7 @@ import torch
 from lightning.pytorch.callbacks import BasePredictionWriter
 
 from ganzoo.game import FromNoise, Game
+from ganzoo.game.ways import asked_way
 from ganzoo.pictures.channels import beside
 from ganzoo.pictures.grids import save_image, save_samples, suffix_for
 from ganzoo.pictures.provenance import origin_of, refuse_others
@@ -67,7 +68,7 @@ class SampleWriter(BasePredictionWriter):
                 "images of the set: give another folder."
             )
         assert isinstance(pl_module, Game)
-        self.reads = pl_module.predictions(self.direction)
+        self.reads = pl_module.predictions(self.direction and asked_way(pl_module, self.direction))
         if self.compare and not self.reads:
             raise UserError(
                 f"samples.compare is for models that translate images; {type(pl_module).__name__} makes samples from "
