@@ -49,7 +49,8 @@ def weights(state):
 
 def trained(model, device, folder, steps, *more):
     """A short run on a device; return its checkpoint."""
-    main(fit_args(model, folder, steps, "--trainer.accelerator", device, *more))
+    unscored = ("--trainer.limit_val_batches", "0")
+    main(fit_args(model, folder, steps, "--trainer.accelerator", device, *unscored, *more))
     return last(folder)
 
 
@@ -60,7 +61,7 @@ def assert_agree(found, wanted):
         assert_close(value, wanted[name], rtol=1e-6, atol=1e-8, msg=lambda told, name=name: f"{name}: {told}")
 
 
-@pytest.mark.parametrize(("device", "model", "form"), cases(("GAN", "bf16"), ("GAN", "channels_first")))
+@pytest.mark.parametrize(("device", "model", "form"), cases(("GAN", "bf16")))
 def test_three_rounds(device, model, form, tmp_path):
     torch._dynamo.reset()  # what another model compiled
     found = trained(model, device, tmp_path / "run", 3, *FORMS[form])
