@@ -79,7 +79,7 @@ WORKS = {
 }
 # The others, and what is said of some values: what to do instead, or what is not there.
 REFUSED = {
-    "accelerator": ("gpu", "No supported gpu backend"),
+    "accelerator": ("gpu", "trainer.accelerator is gpu, and there is none"),
     "accumulate_grad_batches": ("2", "use --model.micro_batches"),
     "barebones": ("true", "leave it out"),
     "enable_checkpointing": ("false", "leave it out"),
