@@ -21,12 +21,12 @@ tables give the median over the turns, and (min..max).
 import argparse
 import contextlib
 import os
-import resource
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import lightning as L
@@ -40,6 +40,7 @@ from ganzoo.metrics import FID, PRDC, Extractor, InceptionScore, share_features
 from ganzoo.metrics.frechet import frechet_distance
 from ganzoo.models import DCGAN
 from ganzoo.networks.frozen import RandomVGG
+from ganzoo.system.hardware import line_of
 
 FEATURES, CLASSES, SAMPLES, MANY = 2048, 1008, 5000, 20_000
 BATCH = 250
@@ -165,10 +166,16 @@ def peak(num: int, size: int) -> str:
 def measure_memory(num: int, size: int) -> str:
     """Score so many samples, and return what `peak` does."""
     real, fake = features(num, size, 0), features(num, size, 1)
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    Path("/proc/self/clear_refs").write_text("5")  # forget the peak of making them
+    before = kilobytes("VmRSS")
     neighbours(real, fake)
-    after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    after = kilobytes("VmHWM")
     return f"{(after - before) / 1024:,.0f} | {after / 1024:,.0f}"
+
+
+def kilobytes(name: str) -> int:
+    """Return what Linux says of this process's memory: VmRSS as it is, VmHWM its peak."""
+    return int(line_of("/proc/self/status", name).removesuffix(" kB"))
 
 
 # The root ---------------------------------------------------------------------------------------------------------

@@ -172,7 +172,7 @@ def test_a_run_of_the_agent_reports_the_metric_under_its_id(file, place, monkeyp
     rows = (place / "run" / "metrics.csv").read_text().splitlines()
     column = rows[0].split(",").index(sweep["metric"]["name"])
     assert any(row.split(",")[column] for row in rows[1:])
-    assert len(list(place.glob("run/wandb/offline-run-*-run1"))) == 1
+    assert len(list(place.rglob("wandb/offline-run-*-run1"))) == 1  # the agent's WANDB_DIR says where
     config = yaml.safe_load((place / "run" / "config.yaml").read_text())
     assert (
         lost_options(
@@ -552,7 +552,7 @@ def test_a_dry_run_trains_the_first_runs_as_an_agent_would(place, capsys, in_thi
     for number, n_critic in (("1", 1), ("2", 5)):
         (run,) = (path.parent for path in (place / "tried" / number).rglob("metrics.csv"))
         assert yaml.safe_load((run / "config.yaml").read_text())["model"]["init_args"]["n_critic"] == n_critic
-        assert len(list(run.glob(f"wandb/offline-run-*-dry-run-{number}"))) == 1
+        assert len(list((place / "tried" / number).glob(f"wandb/offline-run-*-dry-run-{number}"))) == 1
         assert f"{run.parent.parent.name}/{run.parent.name}" == "toy2d/gan_ring"
 
 
