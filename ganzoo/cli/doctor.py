@@ -179,6 +179,8 @@ def data(run: Any) -> tuple[str, str]:
         module.setup("fit")
     except UserError as error:
         return name, str(error)
+    except Exception as error:  # of a user's own class, which may fail in any way
+        return name, f"it can't be set up ({type(error).__name__}: {error})"
     return f"{name}: {len(module.train):,} to train on, {len(module.val):,} to validate", ""
 
 

@@ -122,3 +122,16 @@ def test_a_folder_that_cannot_be_written(place, monkeypatch):
     (place / "file").touch()
     rows = {name: t for name, _, t in room.disks({"run_dir": "file/run", "trainer": {"default_root_dir": "runs"}})}
     assert "file can't be written: give another folder" in rows["disk: runs"]
+
+
+def test_data_of_ones_own_that_fail_in_their_own_way_are_a_row():
+    class Broken:
+        root = "here"
+
+        def setup(self, stage):
+            raise KeyError("labels")
+
+    assert room.data(SimpleNamespace(datamodule=Broken())) == (
+        "Broken, here",
+        "it can't be set up (KeyError: 'labels')",
+    )
