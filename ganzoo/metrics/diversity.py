@@ -76,6 +76,7 @@ class Diversity(SampleMetric):
         super().__init__(**kwargs)
         self.weights, self.sha256 = weights, sha256
         self.distance: list[LPIPS] = []  # in a list, so that no checkpoint has it
+        self.together = 0  # of how many images of one input or condition the pairs are; 0: of all
         self.add_state("total", [], dist_reduce_fx="cat")  # one row: the sum of the features
         for name in ("squares", "within"):
             self.add_state(name, torch.zeros((), dtype=torch.float64), dist_reduce_fx="sum")
@@ -83,8 +84,8 @@ class Diversity(SampleMetric):
             self.add_state(name, torch.zeros((), dtype=torch.long), dist_reduce_fx="sum")
 
     def settings(self) -> dict[str, Any]:
-        """Return what LPIPS is."""
-        return lpips_settings(self.weights)
+        """Return what LPIPS is, and how many images belonged together."""
+        return lpips_settings(self.weights) | ({"together": self.together} if self.together else {})
 
     def prepare(self) -> None:
         """Get the weights."""
@@ -97,6 +98,7 @@ class Diversity(SampleMetric):
             return
         self.prepare()
         if x.ndim == 5:
+            self.together = x.shape[1]
             for together in x:
                 rows = self.features(together)
                 self.within += pair_mean(rows.sum(0), rows.square().sum(), len(rows))

@@ -18,18 +18,21 @@ from PIL import Image
 import ganzoo
 from ganzoo import UserError
 from ganzoo.cli import main
+from ganzoo.commands.evaluate import judged as judged_room
 from ganzoo.commands.evaluate.command import evaluate as command
 from ganzoo.commands.evaluate.evaluating import evaluate, opened
+from ganzoo.commands.evaluate.judged import Translations
 from ganzoo.commands.evaluate.result import as_markdown
 from ganzoo.data import Digits
 from ganzoo.data.base.content import content_of
 from ganzoo.data.base.tensors import to_float
 from ganzoo.latent.disentanglement import path_lengths
 from ganzoo.latent.distances import MultiScale
-from ganzoo.metrics import FID, PRDC, PathLength, SlicedWassersteinDistance
+from ganzoo.metrics import FID, PRDC, Diversity, PathLength, SlicedWassersteinDistance
 from ganzoo.metrics.ppl import path_length
 from ganzoo.metrics.recipe import differences
 from ganzoo.models import GAN
+from ganzoo.networks.chance import Dropout
 from ganzoo.runs.exported import config_of, write_exported
 from ganzoo.runs.loggers import MetricsCSV
 
@@ -153,6 +156,27 @@ def test_translations_are_compared_with_their_targets(translator):
 def test_translations_without_pairs_are_asked_in_both_domains_and_there_and_back(translator):
     found = evaluate(translator / "CycleGAN", metrics=["swd"], trust=True)
     assert found["scores"].keys() == {"swd_a", "swd_b", "cycle_a", "cycle_b"}
+
+
+def test_where_chance_makes_translations_differ_several_of_each_image_are_compared(translator, monkeypatch):
+    model = ganzoo.load(translator / "Pix2Pix")
+    rows, sides = torch.arange(3), model.shapes
+    batch = {name: torch.rand(3, *sides[name]) * 2 - 1 for name in sides}
+    judged = Translations(model, 4, True)
+    assert judged.several(batch, rows) == {}  # there is no chance in it
+    (way,) = model.generator
+    model.generator[way] = torch.nn.Sequential(model.generator[way], Dropout(0.5, always=True))
+    (several,) = judged.several(batch, rows).values()
+    assert several.shape == (3, 10, *sides["b"])
+    assert torch.equal(several[:, 0], judged.of(batch, rows)[way])
+    assert not torch.equal(several[:, 0], several[:, 1])
+
+    monkeypatch.setattr(judged_room, "has_chance", lambda network: True)  # ten translations, all alike
+    monkeypatch.setattr(Diversity, "prepare", lambda metric: None)
+    monkeypatch.setattr(Diversity, "features", lambda metric, x: x.flatten(1).double())
+    score = evaluate(translator / "Pix2Pix", metrics=["lpips"], trust=True)["scores"]["lpips_diversity_b"]
+    assert score["value"] == pytest.approx(0, abs=1e-5)
+    assert score["recipe"]["settings"]["together"] == 10
 
 
 def test_the_closest_to_training_images_are_drawn(run, tmp_path):

@@ -12,9 +12,13 @@ from ganzoo.data.base.tensors import to_float
 from ganzoo.game import FromImages, FromNoise, Game
 from ganzoo.game.final import in_turn
 from ganzoo.game.recipes import weights_of
+from ganzoo.game.ways import read
+from ganzoo.networks.chance import has_chance
 from ganzoo.system.errors import UserError
 
 __all__ = ["FolderSamples", "ModelSamples", "Translations"]
+
+TOGETHER = 10  # translations of one image, whose pairs are compared
 
 
 class ModelSamples:
@@ -111,6 +115,16 @@ class Translations:
     def of(self, batch: dict[str, Tensor], rows: Tensor) -> dict[str, Tensor]:
         """Return the images of a batch and the translations, by name."""
         return self.model.made(batch, rows, self.seed, self.raw)
+
+    def several(self, batch: dict[str, Tensor], rows: Tensor) -> dict[str, Tensor]:
+        """Return several translations of each image, (N, K, C, H, W), of the ways in which chance makes them differ."""
+        found = {}
+        for way in self.model.ways:
+            if way.styled or self.model.draws_by_itself or has_chance(self.model.translator(way.name, self.raw)):
+                seeds = range(self.seed, self.seed + TOGETHER)
+                made = [self.model.translate(read(batch, way), way.name, seed, self.raw, rows) for seed in seeds]
+                found[way.name] = torch.stack(made, 1)
+        return found
 
 
 def made_by(model: Game, raw: bool | None) -> dict[str, Any]:

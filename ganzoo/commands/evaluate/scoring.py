@@ -19,7 +19,9 @@ from ganzoo.game.ranks import anywhere, gathered_rows
 from ganzoo.game.validation import on
 from ganzoo.latent.disentanglement import path_pairs
 from ganzoo.metrics import (
+    Diversity,
     FeatureMetric,
+    OfDomain,
     PathLength,
     RealFeatures,
     SampleMetric,
@@ -252,11 +254,17 @@ def show_translations(
             size = len(next(iter(batch.values())))
             rows = number + count * torch.arange(start, start + size)
             made: Any = on(ranks.device, judged.of(batch, rows))
+            several = on(ranks.device, judged.several(batch, rows)) if any(map(is_diversity, metrics)) else {}
             with shared.batch(made, start):
                 for metric in metrics:
                     with named(metric):
                         metric.update(made, real=True)
-                        metric.update(made, real=False)
+                        metric.update({**made, **several} if is_diversity(metric) else made, real=False)
             start += size
             waiting.advance(size * count)
     keep(shared, start, ranks)
+
+
+def is_diversity(metric: SampleMetric) -> bool:
+    """Say whether a metric asks how far translations of one image are apart."""
+    return isinstance(metric, OfDomain) and isinstance(metric.metric, Diversity)
