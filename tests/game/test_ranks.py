@@ -9,12 +9,17 @@ from pathlib import Path
 
 import pytest
 import torch
-from conftest import MODELS, MODELS_OR_SLOW, assert_equal, data_of, environment, last
+from conftest import MODELS, assert_equal, data_of, environment, last
 from torch.nn.modules.batchnorm import _BatchNorm
 from two_ranks import ADAPTIVE, GROUPS, IN_BOTH, args_for, long_args
 
 import ganzoo
 from ganzoo.cli import main
+
+# a pair of processes for each further group takes long
+MODELS_OR_SLOW = [
+    model if model in GROUPS["noise"] else pytest.param(model, marks=pytest.mark.slow) for model in MODELS
+]
 
 
 def coupled(run: Path) -> bool:
