@@ -1,5 +1,7 @@
 import importlib
 import itertools
+import re
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -7,6 +9,7 @@ from types import ModuleType
 
 import pytest
 import torch
+from conftest import environment
 from torch import Tensor
 
 from ganzoo.data.base.sets import TensorSet
@@ -127,3 +130,26 @@ def test_checkpoints_and_gpu_report(step: ModuleType, tmp_path: Path, capsys: py
         capsys.readouterr()
         gpu.main([])
         assert capsys.readouterr().out == "gpu.py: there is no GPU of CUDA here, so there are no figures.\n"
+
+
+@pytest.mark.slow
+def test_a_rank_sends_the_gradients_of_the_mover_alone() -> None:
+    """Half of what DDP sends, which reduces both players in each move."""
+    done = subprocess.run(
+        [sys.executable, str(BENCHMARKS / "ranks.py"), "--wire"], capture_output=True, text=True, env=environment()
+    )
+    assert done.returncode == 0, done.stderr
+    found = re.search(r"ganzoo ([\d,]+), plain ([\d,]+): ([\d.]+); weights ([\d,]+)$", done.stdout.strip())
+    assert found is not None, done.stdout
+    ours, plain, weights = (int(found[i].replace(",", "")) for i in (1, 2, 4))
+    assert weights <= ours <= 1.1 * weights
+    assert plain == 2 * weights
+
+
+@pytest.mark.slow
+def test_judging_is_measured(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.syspath_prepend(BENCHMARKS)
+    out = tmp_path / "judging.md"
+    importlib.import_module("judging").main(["--quick", "--turns", "1", "--threads", "1", "--out", str(out)])
+    assert out.read_text().count("**") == 10  # five tables
+    assert out.read_text().strip().endswith("50 and 0 |")  # the second validation looked at no real image

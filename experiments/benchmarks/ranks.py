@@ -20,11 +20,13 @@ import subprocess
 import sys
 import time
 import warnings
+from collections.abc import Callable
 
 import lightning as L
 import torch
 import torch.distributed as dist
 from lightning.pytorch.strategies import DDPStrategy
+from step import spread
 from torch.distributed.algorithms.ddp_comm_hooks.default_hooks import allreduce_hook
 from torch.testing._internal.distributed.fake_pg import FakeStore
 
@@ -37,17 +39,28 @@ BATCH, ROUNDS, WARM_UP = 64, 300, 60
 NOISE = (4, 1400, 2000)  # 4 samples of 2.8 million numbers
 
 
+QUIET = dict.fromkeys(("logger", "enable_checkpointing", "enable_progress_bar", "enable_model_summary"), False)
+
+
 class Clock(L.Callback):
-    """Notes the processor time of the rounds after a warm-up."""
+    """Notes the time of a round after a warm-up, in seconds.
+
+    Args:
+        now: `time.process_time`, or `time.perf_counter`.
+        warm_up: rounds.
+    """
+
+    def __init__(self, now: Callable[[], float], warm_up: int) -> None:
+        self.now, self.warm_up = now, warm_up
 
     def on_train_batch_end(self, trainer: L.Trainer, *args: object) -> None:
         """Start after the warm-up."""
-        if trainer.global_step == WARM_UP:
-            self.start = time.process_time()
+        if trainer.global_step == self.warm_up:
+            self.start = self.now()
 
-    def on_train_end(self, *args: object) -> None:
+    def on_train_end(self, trainer: L.Trainer, *args: object) -> None:
         """Stop."""
-        self.seconds = (time.process_time() - self.start) / (ROUNDS - WARM_UP)
+        self.seconds = (self.now() - self.start) / (trainer.global_step - self.warm_up)
 
 
 def play(world: int) -> float:
@@ -58,10 +71,9 @@ def play(world: int) -> float:
     if world > 1:
         dist.init_process_group("fake", store=FakeStore(), rank=0, world_size=world)
         options = {"num_nodes": world, "strategy": DDPStrategy()}
-    quiet = dict.fromkeys(("logger", "enable_checkpointing", "enable_progress_bar", "enable_model_summary"), False)
-    clock, data = Clock(), Toy2D(num_points=100_000, batch_size=BATCH)
+    clock, data = Clock(time.process_time, WARM_UP), Toy2D(num_points=100_000, batch_size=BATCH)
     trainer = L.Trainer(
-        max_steps=ROUNDS, limit_val_batches=0, accelerator="cpu", devices=1, callbacks=[clock], **quiet, **options
+        max_steps=ROUNDS, limit_val_batches=0, accelerator="cpu", devices=1, callbacks=[clock], **QUIET, **options
     )
     trainer.fit(GAN(), data)
     return 1e3 * clock.seconds
@@ -110,10 +122,9 @@ def sent() -> tuple[float, float, int]:
         return allreduce_hook(dist.group.WORLD, bucket)
 
     def fit(module: L.LightningModule, steps: int, nodes: int, strategy: DDPStrategy) -> None:
-        quiet = dict.fromkeys(("logger", "enable_checkpointing", "enable_progress_bar", "enable_model_summary"), False)
         options = {"max_steps": steps, "limit_val_batches": 0, "accelerator": "cpu", "devices": 1, "num_nodes": nodes}
         data = Toy2D(num_points=10_000, batch_size=BATCH)
-        L.Trainer(**options, **quiet, strategy=strategy).fit(module, data)  # type: ignore[arg-type]
+        L.Trainer(**options, **QUIET, strategy=strategy).fit(module, data)  # type: ignore[arg-type]
 
     game = GAN()
     dist.init_process_group("fake", store=FakeStore(), rank=0, world_size=2)
@@ -138,29 +149,13 @@ class Pictures(DataModule):
         return TensorSet(image=images.byte()), TensorSet(image=images.byte())
 
 
-class WallClock(L.Callback):
-    """Notes the time of the rounds after a warm-up, by the clock."""
-
-    def on_train_batch_end(self, trainer: L.Trainer, *args: object) -> None:
-        """Start after the warm-up."""
-        if trainer.global_step == 10:
-            self.start = time.perf_counter()
-
-    def on_train_end(self, trainer: L.Trainer, *args: object) -> None:
-        """Stop."""
-        self.seconds = (time.perf_counter() - self.start) / (trainer.global_step - 10)
-
-
 def pace(devices: int) -> None:
     """Print, on rank 0, how many images a second so many processes train on."""
     warnings.filterwarnings("ignore")
     logging.getLogger("lightning").setLevel(logging.ERROR)
-    quiet = dict.fromkeys(("logger", "enable_checkpointing", "enable_progress_bar", "enable_model_summary"), False)
-    clock = WallClock()
-    trainer = L.Trainer(
-        max_steps=60, limit_val_batches=0, accelerator="cpu", devices=devices, callbacks=[clock], **quiet,
-        strategy="ddp" if devices > 1 else "auto",
-    )  # fmt: skip
+    options = {"max_steps": 60, "limit_val_batches": 0, "accelerator": "cpu", "devices": devices}
+    clock = Clock(time.perf_counter, 10)
+    trainer = L.Trainer(**options, **QUIET, callbacks=[clock], strategy="ddp" if devices > 1 else "auto")  # type: ignore
     trainer.fit(DCGAN(), Pictures(batch_size=BATCH))
     if trainer.is_global_zero:
         print(json.dumps(devices * BATCH / clock.seconds), flush=True)
@@ -229,11 +224,6 @@ def asked(option: str, number: int) -> float:
         check=True,
     )
     return float(json.loads(next(line for line in done.stdout.splitlines()[::-1] if line[:1].isdigit())))
-
-
-def spread(values: list[float]) -> str:
-    """Return the median of values, and the least and the largest."""
-    return f"{statistics.median(values):.2f} ({min(values):.2f}..{max(values):.2f})"
 
 
 if __name__ == "__main__":

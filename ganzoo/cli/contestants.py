@@ -12,7 +12,7 @@ import lightning as L
 import torch
 
 from ganzoo.cli.race import LATE
-from ganzoo.runs.naming import first_line
+from ganzoo.system.words import first_line
 
 __all__ = ["Contestant", "end_with_late_ones", "hushed"]
 
@@ -100,7 +100,7 @@ class Contestant(L.Callback):
         except Over:
             pass
         except BaseException as error:  # whatever it is: the others play on
-            self.trouble = first_line(error) or type(error).__name__
+            self.trouble = first_line(error)
         finally:
             self._back.release()
 

@@ -14,13 +14,14 @@ from urllib.parse import urlsplit
 
 from ganzoo.system.errors import UserError
 from ganzoo.system.files import in_words
-from ganzoo.system.hardware import hardware, in_number, line_of
+from ganzoo.system.hardware import hardware, line_of
 from ganzoo.system.machine import cache_folder
 from ganzoo.system.output import harmless, say_table
+from ganzoo.system.versions import COMPUTE, versions_of
+from ganzoo.system.words import counted
 
 __all__ = ["doctor", "examine"]
 
-PACKAGES = ("ganzoo", "torch", "torchvision", "lightning", "torchmetrics", "jsonargparse", "wandb")
 MEMORY = ("MemTotal", "MemAvailable")  # in /proc/meminfo, in kB
 ROOM = 1e9  # bytes: with less on a disk, or in memory, a run will soon be stopped
 
@@ -54,7 +55,7 @@ def examine(options: list[str]) -> None:
         rows += [("options", "can be parsed" if run else "", said), *([("data", *data(run))] if run else [])]
     show(rows)
     if troubles := [name for name, _, trouble in rows if trouble]:
-        raise UserError(f"{in_number(len(troubles), 'thing')} would stop a run: {', '.join(troubles)}.")
+        raise UserError(f"{counted(len(troubles), 'thing')} would stop a run: {', '.join(troubles)}.")
 
 
 def parsed(options: list[str]) -> tuple[Any, Any, str]:
@@ -80,21 +81,12 @@ def versions() -> Iterator[Row]:
     """Yield the versions of what computes, and what of ganzoo's requirements is not met."""
     from packaging.requirements import Requirement  # it comes with lightning
 
-    there = {}
-    for name in PACKAGES:
-        try:
-            there[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            continue
-    unmet = []
+    there, unmet = versions_of([*COMPUTE, "jsonargparse", "wandb"]), []
     if "ganzoo" in there:
         for text in metadata.requires("ganzoo") or []:
             needed = Requirement(text)
             if needed.marker is None or needed.marker.evaluate({"extra": ""}):
-                try:
-                    found = metadata.version(needed.name)
-                except metadata.PackageNotFoundError:
-                    found = ""
+                found = versions_of([needed.name]).get(needed.name)
                 if not found or not needed.specifier.contains(found, prereleases=True):
                     unmet.append(f"{needed.name}{needed.specifier} is needed, not {found or 'there'}")
     told = ", ".join(f"{name} {version}" for name, version in there.items())
@@ -113,13 +105,13 @@ def devices(config: Any) -> tuple[str, str]:
     accelerator, wanted = config["trainer"]["accelerator"], config["trainer"]["devices"]
     if accelerator in ("gpu", "cuda") and not gpus and not (mps and accelerator == "gpu"):
         return found, f"trainer.accelerator is {accelerator}, and there is none: leave it out, for the CPU"
-    from ganzoo.cli.launched import counted
+    from ganzoo.cli.launched import devices_in
 
-    number, on_cpu = counted(wanted) or 0, accelerator == "cpu" or not (gpus or mps)
+    number, on_cpu = devices_in(wanted) or 0, accelerator == "cpu" or not (gpus or mps)
     if not number and str(wanted) not in (("auto",) if on_cpu else ("auto", "-1")):
         return found, f"trainer.devices is {wanted}: give 1 or more, or leave it out"
     if gpus and accelerator in ("auto", "gpu", "cuda") and number > gpus:
-        return found, f"trainer.devices is {wanted}, and there {'are' if gpus > 1 else 'is'} {in_number(gpus, 'GPU')}"
+        return found, f"trainer.devices is {wanted}, and there {'are' if gpus > 1 else 'is'} {counted(gpus, 'GPU')}"
     if str(config["trainer"]["precision"]) in ("16", "16-mixed") and not gpus:
         return found, f"trainer.precision is {config['trainer']['precision']}, which needs CUDA: take bf16-mixed"
     from ganzoo.cli.trainer import refuse_named_strategy  # it needs seconds

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from lightning.pytorch import callbacks
 
-from ganzoo.runs.naming import first_line
 from ganzoo.system.errors import UserError
+from ganzoo.system.words import first_line
 
 __all__ = ["say_what_failed"]
 

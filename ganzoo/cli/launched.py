@@ -24,7 +24,7 @@ def launched(wanted: Any) -> dict[str, int]:
         return {}
     who, each, nodes = found
     devices, num_nodes = wanted.devices, wanted.num_nodes
-    asked = counted(devices)
+    asked = devices_in(devices)
     if (asked is not None and asked != each) or num_nodes not in (1, nodes):
         raise UserError(
             f"{who} started {each} on each of {nodes}: {each * nodes} processes, and trainer.devices is {devices}, "
@@ -52,7 +52,7 @@ def by_srun() -> tuple[str, int, int] | None:
     return "srun", each, max(1, world // each)
 
 
-def counted(devices: Any) -> int | None:
+def devices_in(devices: Any) -> int | None:
     """Return how many devices an option asks for; None if it leaves that open, as auto does."""
     if isinstance(devices, list):
         return len(devices)

@@ -6,8 +6,8 @@ from typing import Any
 
 from lightning.pytorch.trainer.connectors import checkpoint_connector
 
-from ganzoo.runs.naming import first_line
 from ganzoo.system.errors import UserError
+from ganzoo.system.words import first_line
 
 __all__ = ["say_what_is_odd"]
 

@@ -5,7 +5,6 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from ganzoo.data.files.listing import counted
 from ganzoo.game import FromNoise
 from ganzoo.latent.codes import codes_named
 from ganzoo.latent.directions import Directions, first_weight, moved_along, of_labels, principal, sefa, style_weights
@@ -17,6 +16,7 @@ from ganzoo.runs.checkpoint_file import opened
 from ganzoo.system.errors import UserError
 from ganzoo.system.files import new_folder
 from ganzoo.system.output import harmless, say
+from ganzoo.system.words import counted
 
 __all__ = ["directions"]
 

@@ -7,7 +7,6 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from ganzoo.data.files.listing import counted
 from ganzoo.game import FromNoise
 from ganzoo.game.styles import need_styles
 from ganzoo.latent import Codes, walk
@@ -23,6 +22,7 @@ from ganzoo.system.files import writable
 from ganzoo.system.output import say
 from ganzoo.system.places import local
 from ganzoo.system.waiting import follow
+from ganzoo.system.words import counted
 
 __all__ = ["interpolate"]
 

@@ -3,7 +3,6 @@
 import torch
 from torch import Tensor
 
-from ganzoo.data.files.listing import counted
 from ganzoo.latent.codes import codes_named
 from ganzoo.latent.noise import deviation
 from ganzoo.latent.spaces import image_model
@@ -12,6 +11,7 @@ from ganzoo.runs.checkpoint_file import opened
 from ganzoo.system.errors import UserError
 from ganzoo.system.files import writable_png
 from ganzoo.system.output import say
+from ganzoo.system.words import counted
 
 __all__ = ["noise"]
 

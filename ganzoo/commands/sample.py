@@ -8,7 +8,7 @@ from typing import cast
 
 import torch
 
-from ganzoo.data.files.listing import counted, few
+from ganzoo.data.files.listing import few
 from ganzoo.game import FromNoise, Game
 from ganzoo.game.styles import MOST_PSI, need_styles
 from ganzoo.game.telling import what_no_seed_decides
@@ -24,6 +24,7 @@ from ganzoo.system.files import empty_folder
 from ganzoo.system.output import say
 from ganzoo.system.places import local
 from ganzoo.system.waiting import follow
+from ganzoo.system.words import counted
 
 __all__ = ["sample"]
 

@@ -9,12 +9,13 @@ import numpy as np
 from ganzoo.data.base.images import SPLIT, Images
 from ganzoo.data.base.streams import permutation
 from ganzoo.data.files.folders import HELD_OUT, listed_root, sorted_out
-from ganzoo.data.files.listing import Listing, counted
+from ganzoo.data.files.listing import Listing
 from ganzoo.data.files.sources import Names, Parts
 from ganzoo.data.files.stores import ImageSet, Store
 from ganzoo.data.files.tables import Table, find_table
 from ganzoo.system.errors import UserError
 from ganzoo.system.output import say
+from ganzoo.system.words import counted
 
 __all__ = ["Faces"]
 

@@ -13,11 +13,11 @@ from ganzoo.data.base.sets import SampleSet
 from ganzoo.data.base.streams import Stream, permutation
 from ganzoo.data.files.domains import domains_of
 from ganzoo.data.files.folders import left_out, listed_root
-from ganzoo.data.files.listing import counted
 from ganzoo.data.files.sources import Parts, Source
 from ganzoo.data.files.stores import ImageSet, Store
 from ganzoo.system.draws import Draws
 from ganzoo.system.errors import UserError
+from ganzoo.system.words import counted
 
 __all__ = ["Horse2Zebra"]
 

@@ -5,10 +5,10 @@ from typing import Any
 
 from ganzoo.data.base.images import Images
 from ganzoo.data.files.folders import folder_or_zip
-from ganzoo.data.files.listing import counted
 from ganzoo.data.files.lmdbs import lmdb_source
 from ganzoo.data.files.sources import Parts
 from ganzoo.system.errors import UserError
+from ganzoo.system.words import counted
 
 __all__ = ["LSUN"]
 

@@ -10,12 +10,13 @@ import numpy as np
 from ganzoo.data.base.images import Images
 from ganzoo.data.files.domains import Domain, Domains, domains_of
 from ganzoo.data.files.folders import left_out, listed_root, parts_of, understood
-from ganzoo.data.files.listing import Listing, counted, few
+from ganzoo.data.files.listing import Listing, few
 from ganzoo.data.files.partners import by_ends, ends_of, partners, unmatched
 from ganzoo.data.files.pixels import Picture, Unreadable
 from ganzoo.data.files.sources import Parts, Source, source_of
 from ganzoo.data.files.stores import ImageSet, Store
 from ganzoo.system.errors import UserError
+from ganzoo.system.words import counted
 
 __all__ = ["Paired"]
 

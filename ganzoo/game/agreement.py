@@ -2,8 +2,6 @@
 
 import platform
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 import torch
@@ -12,11 +10,11 @@ from torch import Tensor
 
 from ganzoo.system.buffers import buffers_of
 from ganzoo.system.errors import UserError
+from ganzoo.system.versions import COMPUTE, versions_of
 
 __all__ = ["refuse_other_versions", "refuse_ranks_that_differ", "same_everywhere", "sums"]
 
 SAME_SIZE = {1: torch.uint8, 2: torch.int16, 4: torch.int32, 8: torch.int64}  # whole numbers, by their bytes
-PACKAGES = ("ganzoo", "torch", "torchvision", "lightning", "torchmetrics", "numpy")  # what computes
 
 
 def refuse_other_versions() -> None:
@@ -40,11 +38,7 @@ def refuse_other_versions() -> None:
 
 def versions() -> dict[str, str]:
     """Return the versions of what computes, `none` of what is not installed."""
-    found = {"python": platform.python_version(), **dict.fromkeys(PACKAGES, "none")}
-    for name in PACKAGES:
-        with suppress(PackageNotFoundError):  # ganzoo's source
-            found[name] = version(name)
-    return found
+    return {"python": platform.python_version(), **versions_of([*COMPUTE, "numpy"], "none")}
 
 
 def refuse_ranks_that_differ(game: Any) -> None:

@@ -13,6 +13,7 @@ from torchmetrics import Metric
 from ganzoo.metrics import SampleMetric
 from ganzoo.system.errors import UserError
 from ganzoo.system.output import say
+from ganzoo.system.words import first_line, place_of
 
 __all__ = ["named", "refuse_twins", "scores_in", "try_metrics"]
 
@@ -31,14 +32,10 @@ def named(metric: SampleMetric, place: str = "data.extra_metrics") -> Iterator[N
     except UserError:
         raise
     except Exception as error:  # code of others may fail in any way
-        reason = (str(error).strip().splitlines() or [""])[0][:200].rstrip(".")
-        where = error.__traceback__
-        while where is not None and where.tb_next is not None:
-            where = where.tb_next
-        line = f"{where.tb_frame.f_code.co_filename}:{where.tb_lineno}" if where is not None else "an unknown place"
+        reason = first_line(error).rstrip(".")
         raise UserError(
             f"the metric {name_of(metric)} ({', '.join(metric.scores)}) failed: {type(error).__name__}: {reason} "
-            f"({line}). Mend it, or leave it out of {place}."
+            f"({place_of(error)}). Mend it, or leave it out of {place}."
         ) from error
 
 

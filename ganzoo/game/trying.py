@@ -13,6 +13,7 @@ from ganzoo.networks.chance import chance_from
 from ganzoo.system.draws import Draws, state_of_chance
 from ganzoo.system.errors import UserError
 from ganzoo.system.foreign import is_own as is_users
+from ganzoo.system.words import first_line
 
 __all__ = ["draws_by_itself", "evaluating", "no_seed_decides", "try_from_images", "try_from_noise"]
 
@@ -101,7 +102,7 @@ def named(network: nn.Module, what: str) -> Iterator[None]:
         own = is_own(network)
         if not own and not isinstance(error, USUAL):
             raise
-        reason = (str(error).strip().splitlines() or [""])[0][:200].rstrip(".")
+        reason = first_line(error).rstrip(".")
         reason = reason if isinstance(error, USUAL) else f"{type(error).__name__}: {reason}"
         frames = [(frame.filename, frame.lineno) for frame in traceback.extract_tb(error.__traceback__)]
         place = next((f" ({file}:{line})" for file, line in reversed(frames) if is_users(file)), "")

@@ -12,7 +12,7 @@ from torchmetrics.utilities.distributed import gather_all_tensors
 from ganzoo.metrics.kept import KeptFeatures
 from ganzoo.metrics.neighbours import nearest, radii
 from ganzoo.metrics.real_features import RealFeatures
-from ganzoo.networks.frozen.extractor import Extractor
+from ganzoo.networks.frozen.extractor import Extractor, levels
 from ganzoo.system.errors import UserError
 from ganzoo.system.waiting import follow
 
@@ -151,7 +151,7 @@ class Memorization(KeptFeatures):
             assert self.known is not None
             assert self.middle is not None
             distance, row = nearest(self.fake[-1] - self.middle.to(x.device), self.known.to(x.device))
-            images = x.detach().float().add(1).mul(127.5).round().clamp(0, 255).byte()
+            images = levels(x)
             near = torch.stack([distance.double(), row.double()], 1)
             near, images = torch.cat([*self.near, near]), torch.cat([*self.near_images, images])
             kept = near[:, 0].argsort(stable=True)[: self.num_closest]
@@ -205,7 +205,7 @@ def shown(images: Tensor) -> Tensor:
 
 def as_bytes(images: Tensor) -> Tensor:
     """Return images, in bytes or floats in [-1, 1], as bytes."""
-    return images if images.dtype == torch.uint8 else images.float().add(1).mul(127.5).round().clamp(0, 255).byte()
+    return images if images.dtype == torch.uint8 else levels(images)
 
 
 def mann_whitney(x: Tensor, y: Tensor) -> Tensor:

@@ -21,6 +21,7 @@ from ganzoo.system.files import collected, in_words
 from ganzoo.system.machine import cache_folder, rank
 from ganzoo.system.output import say
 from ganzoo.system.weights import plain_contents
+from ganzoo.system.words import first_line
 
 __all__ = ["RealFeatures", "kept_features"]
 
@@ -156,7 +157,7 @@ def kept_features(path: Path, width: int) -> Tensor:
             raise ValueError("no features of this extractor")
     except Exception as error:  # random bytes make the unpickler fail in any way
         if rank() == 0:
-            reason = (str(error).splitlines() or [type(error).__name__])[0][:100]
+            reason = first_line(error)
             say(f"{path} is spoiled ({reason}): these features of real images are made again.")
         return none
     with suppress(OSError):

@@ -2,8 +2,7 @@
 
 import json
 import math
-from collections.abc import Iterable, Iterator, Mapping
-from importlib.metadata import PackageNotFoundError, version
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
@@ -11,6 +10,7 @@ from ganzoo.metrics.base import SampleMetric
 from ganzoo.system.errors import UserError
 from ganzoo.system.files import written
 from ganzoo.system.reading import parse_json
+from ganzoo.system.versions import versions_of
 
 __all__ = [
     "Recipe",
@@ -82,7 +82,7 @@ def recipes_of(
             "weights": weights,
             "seed": seed,
             "precision": precision,
-            "versions": versions(packages_of(metric)),
+            "versions": versions_of([*PACKAGES, *packages_of(metric)], "unknown"),
         }
         for score in metric.scores
     }
@@ -99,17 +99,6 @@ def extractor_in(metric: Any) -> Any:
 def packages_of(metric: SampleMetric) -> list[str]:
     """Return the packages that a metric, those in it, and its extractor are made with."""
     return [package for part in metric.modules() for package in getattr(part, "packages", ())]
-
-
-def versions(more: Iterable[str] = ()) -> dict[str, str]:
-    """Return the versions of the packages that compute scores, and of more."""
-    found = {}
-    for package in dict.fromkeys([*PACKAGES, *more]):
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:  # the source alone, on the path
-            found[package] = "unknown"
-    return found
 
 
 def plain(value: Any) -> Any:

@@ -17,13 +17,14 @@ from ganzoo.runs.chosen import chosen, in_run
 from ganzoo.runs.earlier import state_of_today
 from ganzoo.runs.exported import SUFFIX, read_exported
 from ganzoo.runs.hub import fetched, is_on_hub
-from ganzoo.runs.naming import first_line, names_in, refuse_unpublished, short, without_training
+from ganzoo.runs.naming import names_in, refuse_unpublished, short, without_training
 from ganzoo.runs.reader import Reader
 from ganzoo.runs.wellformed import held_by, refuse_odd_records, refuse_unplayable
 from ganzoo.system.errors import UserError
 from ganzoo.system.files import written
 from ganzoo.system.places import at_home, local
 from ganzoo.system.weights import plain_contents
+from ganzoo.system.words import first_line
 
 __all__ = ["SafeCheckpointIO", "built", "load", "model_of", "read", "refuse_unplayable"]
 

@@ -15,9 +15,10 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from ganzoo.game import Game
-from ganzoo.runs.naming import first_line, short
+from ganzoo.runs.naming import short
 from ganzoo.system.errors import UserError
 from ganzoo.system.reading import parse_json
+from ganzoo.system.words import first_line
 
 __all__ = ["SUFFIX", "config_of", "directions", "read_exported", "write_exported"]
 

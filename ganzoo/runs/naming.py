@@ -13,8 +13,9 @@ import torch
 from ganzoo.system.errors import UserError
 from ganzoo.system.moved import ROOMS, moved
 from ganzoo.system.own_modules import let_import
+from ganzoo.system.words import first_line
 
-__all__ = ["find", "first_line", "names_in", "published", "refuse_unpublished", "short", "without_training"]
+__all__ = ["find", "names_in", "published", "refuse_unpublished", "short", "without_training"]
 
 DEEPEST = 20  # levels in a record
 MOST = 10_000  # values in a record
@@ -144,8 +145,3 @@ def short(value: Any) -> str:
     except ValueError:  # a number of thousands of digits
         text = f"a huge {type(value).__name__}"
     return text if len(text) <= 80 else f"{text[:80]} ..."
-
-
-def first_line(error: BaseException) -> str:
-    """Return the first line of what an error says."""
-    return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]

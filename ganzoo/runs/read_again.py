@@ -9,12 +9,13 @@ from ganzoo.data import DataModule
 from ganzoo.game import Game
 from ganzoo.game.keeping import misfit
 from ganzoo.game.record import lost, record, texts_in
-from ganzoo.runs.naming import CLASS, OPTIONS, first_line, published, without_training
+from ganzoo.runs.naming import CLASS, OPTIONS, published, without_training
 from ganzoo.runs.reader import Reader
 from ganzoo.system.errors import UserError
 from ganzoo.system.moved import moved
 from ganzoo.system.output import say
 from ganzoo.system.own_modules import dotted_in
+from ganzoo.system.words import first_line
 
 __all__ = ["has_own_parts", "say_what_is_unreadable"]
 

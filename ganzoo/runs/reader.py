@@ -13,9 +13,10 @@ from torch import nn
 
 from ganzoo.game import Game
 from ganzoo.runs.earlier import options_of_today
-from ganzoo.runs.naming import CLASS, MORE, MOST_NAMED, OPTIONS, find, first_line, names_in, short
+from ganzoo.runs.naming import CLASS, MORE, MOST_NAMED, OPTIONS, find, names_in, short
 from ganzoo.system.errors import UserError
 from ganzoo.system.moved import moved
+from ganzoo.system.words import first_line
 
 __all__ = ["Reader", "options"]
 

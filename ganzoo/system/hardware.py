@@ -6,6 +6,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from ganzoo.system.machine import cores
+from ganzoo.system.words import counted
 
 __all__ = ["hardware", "peak_device_memory", "peak_memory"]
 
@@ -25,12 +26,7 @@ def hardware(device: str = "cpu", devices: int = 1) -> str:
     count = f"{devices} x " if devices > 1 else ""
     host = f"{processor()}, " if device != "cpu" else ""
     threads = torch.get_num_threads()
-    return f"{count}{name}; {host}{in_number(cores(), 'core')}, {in_number(threads, 'thread')}; {platform.system()}"
-
-
-def in_number(count: int, what: str) -> str:
-    """Return "1 core", "2 cores"."""
-    return f"{count} {what}{'s' * (count != 1)}"
+    return f"{count}{name}; {host}{counted(cores(), 'core')}, {counted(threads, 'thread')}; {platform.system()}"
 
 
 def processor() -> str:

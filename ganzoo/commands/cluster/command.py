@@ -15,6 +15,7 @@ from ganzoo.system.options import options_in
 from ganzoo.system.output import say
 from ganzoo.system.places import disk_of, local
 from ganzoo.system.reading import read_mapping
+from ganzoo.system.words import counted
 
 __all__ = ["Job", "cluster", "script_of"]
 
@@ -205,8 +206,3 @@ def batches(file: Path, processes: int) -> str:
             return ""
     each = int(text) if (text := str(size)).isdigit() else 0
     return f", batches of {each} for each, {each * processes:,} images together" if each else ""
-
-
-def counted(number: int, what: str, plural: str = "s") -> str:
-    """Return a number with its noun."""
-    return f"{number:,} {what}{plural * (number != 1)}"

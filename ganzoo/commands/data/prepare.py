@@ -8,7 +8,6 @@ from typing import Any, Literal
 from ganzoo.data.base.images import Images
 from ganzoo.data.base.streams import Stream
 from ganzoo.data.faces import Faces
-from ganzoo.data.files.listing import counted
 from ganzoo.data.files.pixels import Fit, Resize
 from ganzoo.data.files.sources import remarks_on
 from ganzoo.data.files.stores import Decoded
@@ -23,6 +22,7 @@ from ganzoo.system.errors import UserError
 from ganzoo.system.machine import cores
 from ganzoo.system.output import harmless, say
 from ganzoo.system.places import local
+from ganzoo.system.words import counted
 
 __all__ = ["Kind", "data_set", "prepare", "stores_of", "workers_for"]
 

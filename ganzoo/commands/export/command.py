@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from ganzoo.commands.export.giving import export_tensors
-from ganzoo.commands.export.tracing import Traced, first_line, furthest, trace
+from ganzoo.commands.export.tracing import Traced, furthest, trace
 from ganzoo.game import Game
 from ganzoo.game.ways import asked_way
 from ganzoo.networks.chance import without_chance
@@ -25,6 +25,7 @@ from ganzoo.system.errors import UserError
 from ganzoo.system.files import writable, written
 from ganzoo.system.output import say
 from ganzoo.system.places import local
+from ganzoo.system.words import first_line
 
 __all__ = ["export", "export_program"]
 

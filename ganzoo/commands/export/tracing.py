@@ -13,8 +13,9 @@ from torch.export import ExportedProgram
 from ganzoo.game import Game
 from ganzoo.game.traceable import Traceable
 from ganzoo.system.errors import UserError
+from ganzoo.system.words import first_line
 
-__all__ = ["Traced", "first_line", "furthest", "trace"]
+__all__ = ["Traced", "furthest", "trace"]
 
 TOLERANCE = 1e-3  # an eighth of a grey level; relative where points are larger than 1
 
@@ -109,11 +110,6 @@ def program_of(network: Held, inputs: tuple[Tensor, ...], free: dict[str, dict[i
 def frozen(network: nn.Module) -> nn.Module:
     """Return a copy that is not to be trained, in plain memory order."""
     return copy.deepcopy(network).eval().requires_grad_(False).to(memory_format=torch.contiguous_format)
-
-
-def first_line(error: Exception) -> str:
-    """Return the first line of an error, if it says anything, or else its kind."""
-    return (str(error).strip() or type(error).__name__).splitlines()[0]
 
 
 def furthest(run: Callable[..., Tensor], tries: Sequence[tuple[Tensor, ...]], expected: Callable[..., Tensor]) -> float:

@@ -13,7 +13,7 @@ from ganzoo.commands.translate.inputs import form_for
 from ganzoo.commands.translate.translation import Translation
 from ganzoo.commands.translate.videos import translate_several, translate_video
 from ganzoo.data.files.films import VIDEOS
-from ganzoo.data.files.listing import Listing, counted, few, holds_many, listed, suffix_of
+from ganzoo.data.files.listing import Listing, few, holds_many, listed, suffix_of
 from ganzoo.data.files.pixels import SUFFIXES, Resize, Unreadable, height_and_width
 from ganzoo.data.files.sources import FolderSource, Names, Source, source_of
 from ganzoo.game import FromImages, Game
@@ -29,6 +29,7 @@ from ganzoo.system.errors import UserError
 from ganzoo.system.files import distinct, folder_for, inside
 from ganzoo.system.output import say
 from ganzoo.system.places import local
+from ganzoo.system.words import counted
 
 __all__ = ["that_translates", "translate"]
 

@@ -11,7 +11,6 @@ from ganzoo.data.base.formed import Formed
 from ganzoo.data.base.sets import SampleSet
 from ganzoo.data.base.streams import permutation
 from ganzoo.data.files.forms import told
-from ganzoo.data.files.listing import counted
 from ganzoo.data.files.sources import Source, remarks_on
 from ganzoo.data.files.stores import ImageSet, Mapped, Store
 from ganzoo.data.prepared.chunks import ChunkedStream, chunks_of
@@ -22,6 +21,7 @@ from ganzoo.system.files import strays
 from ganzoo.system.machine import cores
 from ganzoo.system.output import harmless, say
 from ganzoo.system.places import at_home
+from ganzoo.system.words import counted
 
 __all__ = ["SPLIT", "Images"]
 

@@ -11,6 +11,7 @@ from torch import Tensor
 from ganzoo.data.base.sets import SampleSet, TensorSet
 from ganzoo.system.errors import UserError
 from ganzoo.system.output import say
+from ganzoo.system.words import first_line, place_of
 
 __all__ = ["is_own", "loading", "look_at", "look_at_labels"]
 
@@ -40,12 +41,8 @@ def loading(data: Any) -> Iterator[None]:
     except Exception as error:
         if not is_own(data):
             raise
-        last = error.__traceback__
-        while last is not None and last.tb_next is not None:
-            last = last.tb_next
-        place = f" ({last.tb_frame.f_code.co_filename}:{last.tb_lineno})" if last is not None else ""
-        reason = " ".join(str(error).split())[:200].rstrip(".")
-        raise UserError(f"{type(data).__name__} can't be loaded: {type(error).__name__}: {reason}{place}.") from error
+        reason = f"{type(error).__name__}: {first_line(error).rstrip('.')} ({place_of(error)})"
+        raise UserError(f"{type(data).__name__} can't be loaded: {reason}.") from error
 
 
 def look_at(data: Any, loaded: Any) -> None:

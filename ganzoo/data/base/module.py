@@ -16,9 +16,9 @@ from ganzoo.data.base.looking import is_own, loading, look_at, look_at_labels
 from ganzoo.data.base.sets import Numbered, SampleSet
 from ganzoo.data.base.streams import Blocks, Rows, Stream
 from ganzoo.data.base.tensors import to_float
-from ganzoo.data.files.listing import counted
 from ganzoo.metrics import Judge, SampleMetric, SlicedWassersteinDistance
 from ganzoo.system.errors import UserError
+from ganzoo.system.words import counted
 from ganzoo.system.workers import Loader
 
 __all__ = ["DataModule"]

@@ -8,10 +8,11 @@ from pathlib import Path
 import numpy as np
 
 from ganzoo.data.files.json_labels import json_labels
-from ganzoo.data.files.listing import Listing, counted, few, listed, wrapper
+from ganzoo.data.files.listing import Listing, few, listed, wrapper
 from ganzoo.data.files.part_names import FILLERS, parsed
 from ganzoo.data.files.sources import Parts, source_of
 from ganzoo.system.errors import UserError
+from ganzoo.system.words import counted
 
 __all__ = [
     "HELD_OUT",

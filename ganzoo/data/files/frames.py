@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from PIL import Image
 
 from ganzoo.data.files.bands import Unreadable, is_deep
-from ganzoo.data.files.pixels import Picture, first_line, opened, quiet, upright
+from ganzoo.data.files.pixels import Picture, opened, quiet, upright
 from ganzoo.data.files.profiles import has_other_colours
+from ganzoo.system.words import first_line
 
 __all__ = ["Glance", "frames_of", "glanced"]
 

@@ -11,11 +11,11 @@ from pathlib import Path
 from ganzoo.data.files.pixels import SUFFIXES
 from ganzoo.system.errors import UserError
 from ganzoo.system.files import strays
+from ganzoo.system.words import counted
 
 __all__ = [
     "MOVIES",
     "Listing",
-    "counted",
     "few",
     "holds_many",
     "image_names",
@@ -233,9 +233,3 @@ def few(names: Iterable[str], most: int = NAMED) -> str:
     """Return the first few names of many."""
     names = list(names)
     return ", ".join(names[:most]) + ", ..." * (len(names) > most)
-
-
-def counted(count: int, what: str = "image") -> str:
-    """Return a count with its word: 1 image, 20 images, 2 runs of ganzoo."""
-    word, space, more = what.partition(" of ")
-    return f"{count:,} {word}{'s' * (count != 1)}{space}{more}"

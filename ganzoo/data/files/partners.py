@@ -6,7 +6,8 @@ from collections import Counter
 
 from ganzoo.data.files.domains import Domain, Domains, choose
 from ganzoo.data.files.folders import parts_of
-from ganzoo.data.files.listing import Listing, counted
+from ganzoo.data.files.listing import Listing
+from ganzoo.system.words import counted
 
 __all__ = ["by_ends", "ends_of", "partners", "unmatched"]
 

@@ -30,6 +30,7 @@ from ganzoo.data.files.bands import (
 from ganzoo.data.files.profiles import in_srgb
 from ganzoo.system.errors import UserError
 from ganzoo.system.files import is_web_page
+from ganzoo.system.words import first_line
 
 __all__ = [
     "FILTER",
@@ -41,7 +42,6 @@ __all__ = [
     "Unreadable",
     "WrongChannels",
     "enlarged",
-    "first_line",
     "fitted",
     "height_and_width",
     "in_channels",
@@ -133,11 +133,6 @@ def quiet() -> Iterator[None]:
         warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # of half the limit: panoramas are larger
         warnings.simplefilter("ignore", UserWarning)  # on odd metadata
         yield
-
-
-def first_line(error: Exception) -> str:
-    """Return the first line of what an error says, or its name."""
-    return (str(error).splitlines() or [type(error).__name__])[0]
 
 
 def in_channels(picture: Picture, channels: int, levels: tuple[float, float] | None = None) -> Picture:

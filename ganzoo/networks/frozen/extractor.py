@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from ganzoo.system.errors import UserError
 from ganzoo.system.files import sha256
+from ganzoo.system.words import first_line
 
 __all__ = ["Extractor", "levels"]
 
@@ -171,7 +172,7 @@ class OwnNetwork(Extractor):
             if found.ndim != 2 or len(found) != 2:
                 raise ValueError(f"it makes {tuple(found.shape)} of two images")
         except Exception as error:  # code of others may fail in any way
-            reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
+            reason = first_line(error)
             raise UserError(
                 f"{path} is no extractor ({reason}): a network takes images uint8 (N, 3, H, W), of 0 to 255, and "
                 "returns features (N, F), floats."

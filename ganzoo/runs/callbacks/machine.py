@@ -3,7 +3,6 @@
 import platform
 import time
 from datetime import datetime
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +13,11 @@ from ganzoo.runs.clock import Clock, Process
 from ganzoo.system.errors import UserError
 from ganzoo.system.hardware import hardware, peak_device_memory, peak_memory
 from ganzoo.system.output import say
+from ganzoo.system.versions import COMPUTE, versions_of
 
 __all__ = ["Machine"]
 
 EVERY = 30.0  # seconds between two writings of the file; a checkpoint has it written, too
-PACKAGES = ("ganzoo", "torch", "torchvision", "lightning", "torchmetrics")
 
 
 class Machine(L.Callback):
@@ -54,7 +53,7 @@ class Machine(L.Callback):
                 hardware=hardware(self.kind, trainer.world_size),
                 devices=trainer.world_size,
                 precision=str(trainer.precision),
-                versions={"python": platform.python_version(), **versions()},
+                versions={"python": platform.python_version(), **versions_of(COMPUTE)},
             )
         )
         self.ticked, self.saved = -1.0, 0.0  # in this process, in seconds
@@ -110,14 +109,3 @@ class Machine(L.Callback):
         except UserError as error:
             self.works = False
             say(f"The run's times are not kept: {error}")
-
-
-def versions() -> dict[str, str]:
-    """Return the versions of what computes."""
-    found = {}
-    for name in PACKAGES:
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:  # ganzoo's source, not installed
-            continue
-    return found
