@@ -14,10 +14,10 @@ from ganzoo.game.helpers import Helpers
 from ganzoo.game.keeping import keep, take_back
 from ganzoo.game.limits import refuse_other_clocks, refuse_other_games
 from ganzoo.game.move import Batch, Move
-from ganzoo.game.notes import noted
+from ganzoo.game.notes import Notes, noted, share
 from ganzoo.game.player import OptimizerCallable, Player, SchedulerCallable
 from ganzoo.game.ranks import leave_buffers_alone, mean_over_ranks
-from ganzoo.game.round import Rounds, share
+from ganzoo.game.round import Rounds
 from ganzoo.game.starting import optimizers_of, start
 from ganzoo.game.traceable import Traceable
 from ganzoo.game.validation import Validation
@@ -134,7 +134,7 @@ class Game(L.LightningModule):
         self.compile_networks, self.channels_last, self.raw = compile, channels_last, raw
         self.average, self.ema = Average(ema, ema_rampup), None
         self.rounds, self.validation, self.helpers = Rounds(self), Validation(self), Helpers({})
-        self.players, self.notes = dict[str, Player](), dict[str, Tensor]()  # what losses noted beside their terms
+        self.players, self.notes = dict[str, Player](), Notes()
         self.beginning: Beginning | None = None
         self.checkpoint_of_run: dict[str, Any] | None = None  # that goes on: it is about to be loaded
         self.helpers_of_run: dict[str, Any] | None = None  # as that checkpoint recorded them
@@ -232,12 +232,12 @@ class Game(L.LightningModule):
 
     def note(self, name: str, value: Tensor) -> None:
         """Log a value beside the terms of a loss, as its mean over samples and micro-batches."""
-        self.notes[name] = self.notes.get(name, 0) + share(value.detach().mean(), self.micro_batches)
+        self.notes.add(name, share(value.detach().mean(), self.micro_batches))
 
     def note_scores(self, real: Tensor, fake: Tensor) -> None:
         """Log figures on D's scores (N,) of real and generated samples."""
-        for name, value in noted(self.objective, self.players["discriminator"].title, real, fake).items():
-            self.note(name, value)
+        of = self.objective, self.players["discriminator"].title, real.detach(), fake.detach(), self.micro_batches
+        self.notes.add_later(lambda: noted(*of))
 
     # Validating, showing, keeping -------------------------------------------------------------------------
 

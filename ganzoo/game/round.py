@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from ganzoo.game.finite import Watch
 from ganzoo.game.move import Batch, Move, NonFiniteLoss, Terms, due, listed, parts_of
+from ganzoo.game.notes import Notes, share
 from ganzoo.game.player import Player, has_scaler
 from ganzoo.game.ranks import average_, average_gradients_, reduced_once, shared_buffers
 from ganzoo.game.spoiled import Given, given_to, refuse_bad_data
@@ -18,7 +19,7 @@ from ganzoo.networks.chance import chance_from
 from ganzoo.system.draws import Draws, mix, run_seed, seed_networks
 from ganzoo.system.errors import UserError
 
-__all__ = ["Rounds", "share"]
+__all__ = ["Rounds"]
 
 NETWORKS = 1  # sets the chance inside networks apart from that of losses
 
@@ -53,7 +54,7 @@ class Rounds:
         if not moves:
             raise UserError(f"{type(game).__name__}.moves({step}) has no move that is due: a round needs one.")
         seed_networks(mix(run_seed(), step, game.global_rank), game.device)
-        game.notes = {}
+        game.notes = Notes()
         for player in game.players.values():
             player.round_terms = {}
         batch: list[Batch] = []  # in its parts
@@ -116,7 +117,8 @@ class Rounds:
         game = self.game
         rank, world, dtype = game.global_rank, game.trainer.world_size, player.weights[0].dtype
         losses, start = [], 0
-        player.terms, notes, game.notes = {}, game.notes, {}
+        player.terms = {}
+        game.notes.begin_loss()
         for micro_batch in batch:
             stop = start + size_of(micro_batch)
             rows = range(rank + world * start, world * stop, world)  # this rank's samples of the global batch
@@ -132,7 +134,6 @@ class Rounds:
                         number = share(term.detach().reshape(()), len(batch))
                         player.terms[name] = player.terms[name] + number if name in player.terms else number
             start = stop
-        game.notes = notes | game.notes
         player.round_terms |= player.terms
         return losses[0] if len(losses) == 1 else torch.stack(losses).sum()
 
@@ -224,12 +225,7 @@ class Rounds:
         for player, optimizer in zip(players, self.game.trainer.optimizers, strict=True):
             if player.schedule is not None:
                 values[f"{player.title}/lr"] = optimizer.param_groups[0]["lr"]
-        return values | self.game.notes
-
-
-def share(value: Tensor, parts: int) -> Tensor:
-    """Return a value's part in the mean over so many micro-batches. A division by 1 would take time, and back too."""
-    return value if parts == 1 else value / parts
+        return values | self.game.notes.all()
 
 
 def size_of(batch: Batch) -> int:

@@ -219,7 +219,8 @@ class GAN(FromNoise):
         """Let the augmentation follow."""
         super().after_round(step)
         if self.augmentation is not None:
-            self.notes |= self.augmentation.after_round(step, self.images_in_round)
+            for name, value in self.augmentation.after_round(step, self.images_in_round).items():
+                self.notes.add(name, value)
 
     # Penalties --------------------------------------------------------------------------------------------
 

@@ -117,8 +117,11 @@ def mixed(words: np.ndarray) -> np.ndarray:
 
 
 def splitmix(word: int) -> int:
-    """Return the same of one word."""
-    return int(mixed(np.array([word & WORD], np.uint64))[0])
+    """Return the same of one word; Python's own numbers take a tenth of the time of an array of one."""
+    word &= WORD
+    word = (word ^ word >> 30) * 0xBF58476D1CE4E5B9 & WORD
+    word = (word ^ word >> 27) * 0x94D049BB133111EB & WORD
+    return word ^ word >> 31
 
 
 def uniform_of(words: Words, size: int) -> np.ndarray:
