@@ -1,4 +1,5 @@
-"""What many ranks cost on the host: a round of the GAN on points, and a draw of noise, in one process and one thread.
+"""What many ranks cost on the host: a round of the GAN on points and of a DCGAN of 32 px, and a draw of noise, in one
+process and one thread.
 
 The ranks are torch's fake process group: this process is rank 0 of so many, and reductions answer at once. So what is
 timed is the rank's own work: its draws, its data, its moves. Each world is a process of its own, and they take turns;
@@ -7,8 +8,8 @@ the table gives medians over the turns, and (min..max).
 Then what a rank of two sends in a round: the bytes of all reductions, of ganzoo and of a plain loop in Lightning by
 `ddp_find_unused_parameters_true`, whose DDP reduces the gradients of both players in each move.
 
-And how many images a second a DCGAN of 32 px trains on by one and by two processes of one thread each (gloo), by the
-clock, in turns.
+And how many images a second the DCGAN trains on by one and by two processes of one thread each (gloo), by the clock, in
+turns; and two that train apart, side by side, and share nothing but the machine: what two could reach at most.
 """
 
 import argparse
@@ -32,6 +33,7 @@ from torch.testing._internal.distributed.fake_pg import FakeStore
 
 from ganzoo.data import DataModule, Toy2D
 from ganzoo.data.base.sets import TensorSet
+from ganzoo.game import Game
 from ganzoo.models import DCGAN, GAN
 from ganzoo.system.draws import Draws
 
@@ -63,19 +65,36 @@ class Clock(L.Callback):
         self.seconds = (self.now() - self.start) / (trainer.global_step - self.warm_up)
 
 
-def play(world: int) -> float:
-    """Return the processor time of a round, in ms, as rank 0 of `world`."""
+class Pictures(DataModule):
+    """Noise as images, uint8 (N, 3, 32, 32)."""
+
+    def load(self) -> tuple[TensorSet, TensorSet]:
+        """Return it as both parts."""
+        images = torch.randint(256, (40_000, 3, 32, 32), generator=torch.Generator().manual_seed(0))
+        return TensorSet(image=images.byte()), TensorSet(image=images.byte())
+
+
+GAMES: dict[str, tuple[Callable[[], Game], Callable[[], DataModule], int, int]] = {
+    "GAN on points": (GAN, lambda: Toy2D(num_points=100_000, batch_size=BATCH), ROUNDS, WARM_UP),
+    "DCGAN, 32 px": (DCGAN, lambda: Pictures(batch_size=BATCH), 40, 10),
+}
+"""By name: the game, its data, how many rounds are played, and how many of them warm up."""
+
+
+def play(world: int, name: str) -> float:
+    """Return the processor time of a round of a game, in ms, as rank 0 of `world`."""
     warnings.filterwarnings("ignore")
     logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
     options: dict = {}
     if world > 1:
         dist.init_process_group("fake", store=FakeStore(), rank=0, world_size=world)
         options = {"num_nodes": world, "strategy": DDPStrategy()}
-    clock, data = Clock(time.process_time, WARM_UP), Toy2D(num_points=100_000, batch_size=BATCH)
+    game, data, rounds, warm_up = GAMES[name]
+    clock = Clock(time.process_time, warm_up)
     trainer = L.Trainer(
-        max_steps=ROUNDS, limit_val_batches=0, accelerator="cpu", devices=1, callbacks=[clock], **QUIET, **options
+        max_steps=rounds, limit_val_batches=0, accelerator="cpu", devices=1, callbacks=[clock], **QUIET, **options
     )
-    trainer.fit(GAN(), data)
+    trainer.fit(game(), data())
     return 1e3 * clock.seconds
 
 
@@ -140,15 +159,6 @@ def sent() -> tuple[float, float, int]:
     return bytes_of["ganzoo"] / rounds, bytes_of["plain"] / rounds, weights
 
 
-class Pictures(DataModule):
-    """Noise as images, uint8 (N, 3, 32, 32)."""
-
-    def load(self) -> tuple[TensorSet, TensorSet]:
-        """Return it as both parts."""
-        images = torch.randint(256, (2048, 3, 32, 32), generator=torch.Generator().manual_seed(0))
-        return TensorSet(image=images.byte()), TensorSet(image=images.byte())
-
-
 def pace(devices: int) -> None:
     """Print, on rank 0, how many images a second so many processes train on."""
     warnings.filterwarnings("ignore")
@@ -182,6 +192,7 @@ def main() -> None:
     parser.add_argument("--worlds", type=int, nargs="+", default=[1, 64, 512], help="how many ranks; the first is 1")
     parser.add_argument("--turns", type=int, default=5)
     parser.add_argument("--world", type=int, help=argparse.SUPPRESS)  # of a process that plays
+    parser.add_argument("--game", choices=GAMES, help=argparse.SUPPRESS)  # the same
     parser.add_argument("--devices", type=int, help=argparse.SUPPRESS)  # the same, for the clock
     parser.add_argument("--wire", action="store_true", help="say what is sent, and end")
     args = parser.parse_args()
@@ -194,36 +205,42 @@ def main() -> None:
         pace(args.devices)
         return
     if args.world is not None:
-        print(json.dumps(play(args.world)))
+        print(json.dumps(play(args.world, args.game)))
         return
-    found: dict[int, list[float]] = {world: [] for world in args.worlds}
-    paces: dict[int, list[float]] = {1: [], 2: []}
+    found: dict[tuple[str, int], list[float]] = {(name, world): [] for name in GAMES for world in args.worlds}
+    paces: dict[str, list[float]] = {"one": [], "two": [], "apart": []}
     for _ in range(args.turns):
-        for world in args.worlds:
-            found[world].append(asked("--world", world))
-        for devices in paces:
-            paces[devices].append(asked("--devices", devices))
-    print("| ranks | a round, ms on the host | against one |\n|---|---|---|")
-    for world, times in found.items():
-        ratios = [mine / one for mine, one in zip(times, found[args.worlds[0]], strict=True)]
-        print(f"| {world} | {statistics.median(times):.2f} | {spread(ratios)} |")
-    medians = [statistics.median(values) for values in paces.values()]
-    ratios = [two / one for one, two in zip(*paces.values(), strict=True)]
-    print(f"\nimages a second, one process and two: {medians[0]:.0f}, {medians[1]:.0f}: {spread(ratios)} times as many")
+        for (name, world), times in found.items():
+            times += asked("--world", str(world), "--game", name)
+        paces["one"] += asked("--devices", "1")
+        paces["two"] += asked("--devices", "2")
+        paces["apart"].append(sum(asked("--devices", "1", times=2)))
+    print("| game | ranks | a round, ms on the host | against one |\n|---|---|---|---|")
+    for (name, world), times in found.items():
+        ratios = [mine / one for mine, one in zip(times, found[name, args.worlds[0]], strict=True)]
+        print(f"| {name} | {world} | {statistics.median(times):.2f} | {spread(ratios)} |")
+    print("\n| processes | images a second | against one |\n|---|---|---|")
+    for name, values in paces.items():
+        ratios = [mine / one for mine, one in zip(values, paces["one"], strict=True)]
+        print(f"| {name} | {statistics.median(values):.0f} | {spread(ratios)} |")
     ratios = [mine / theirs for mine, theirs in (draw() for _ in range(args.turns))]
     print(f"\n{NOISE[0]} x {NOISE[1] * NOISE[2]:,} normal numbers against torch.randn, one thread: {spread(ratios)}")
 
 
-def asked(option: str, number: int) -> float:
-    """Return what a process of this file finds, with one thread: Lightning would give several ranks more."""
-    done = subprocess.run(
-        [sys.executable, __file__, option, str(number)],
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    return float(json.loads(next(line for line in done.stdout.splitlines()[::-1] if line[:1].isdigit())))
+def asked(*options: str, times: int = 1) -> list[float]:
+    """Return what processes of this file find, side by side, with one thread each: Lightning gives ranks more."""
+    command, threads = [sys.executable, __file__, *options], {**os.environ, "OMP_NUM_THREADS": "1"}
+    all_ = [
+        subprocess.Popen(command, env=threads, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        for _ in range(times)
+    ]
+    found = []
+    for process in all_:
+        out, wrong = process.communicate()
+        if process.returncode:
+            raise RuntimeError(wrong)
+        found.append(float(json.loads(next(line for line in out.splitlines()[::-1] if line[:1].isdigit()))))
+    return found
 
 
 if __name__ == "__main__":
