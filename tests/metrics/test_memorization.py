@@ -79,7 +79,7 @@ def test_a_fifth_of_copies_is_seen():
 
 
 def test_the_scores_by_hand():
-    """On a line: training images at 0 and 1, held-out ones at 10 and 11; sixteenths of them, as images are at most 1."""
+    """On a line, in sixteenths, as images are at most 1: training images at 0 and 1, held-out ones at 10 and 11."""
     line = torch.tensor([[0.0], [1.0], [10.0], [11.0], [0.1], [0.4], [4.0], [9.0]]).view(-1, 1, 1, 1) / 16
     metric = Memorization(Samples(), Images(line[:2]))
     metric.update(line[2:4], real=True)
