@@ -44,7 +44,7 @@ class EqualLinear(nn.Module):
         """Return the output; it is quick, so it is never computed in half precision."""
         with precision_of(x, self.weight) as x:
             x = F.linear(x * self.scale, self.weight, self.bias * self.lr_mult)
-            return F.leaky_relu(x, SLOPE) * GAIN if self.active else x
+            return F.leaky_relu_(x, SLOPE) * GAIN if self.active else x
 
 
 class EqualConv(nn.Module):
@@ -93,4 +93,4 @@ class EqualConv(nn.Module):
             x = F.conv2d(halved(x, self.resample_filter), weight, bias)
         else:
             x = F.conv2d(upfirdn(x, self.resample_filter, pad=(2, 2)), weight, bias, stride=2)
-        return bounded(F.leaky_relu(x, SLOPE), self.clamp, self.gain) if self.active else x
+        return bounded(F.leaky_relu_(x, SLOPE), self.clamp, self.gain) if self.active else x

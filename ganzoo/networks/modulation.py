@@ -14,11 +14,12 @@ def modulated_conv(
     x: Tensor,
     weight: Tensor,
     s: Tensor,
+    bias: Tensor,
     f: Tensor | None = None,
     demodulate: bool = True,
     gain: float = 1.0,
 ) -> Tensor:
-    """Return the convolution of x with weights of each sample's own: Karras et al. 2020, equations 1 and 3.
+    """Return the convolution of x with weights of each sample's own, and a bias: Karras et al. 2020, equations 1 and 3.
 
     Weights are w' = s w, of each input channel; demodulated, they are divided by their length for each output channel.
     In place of the weights x and the result are scaled, which is the same. The authors' other form, a convolution with
@@ -29,9 +30,10 @@ def modulated_conv(
         x: maps (N, C, H, W).
         weight: (out_channels, C, k, k), k odd.
         s: scales (N, C).
+        bias: (out_channels,), in the type of the weights.
         f: a FIR filter (4, 4): the result is twice as large. None: as large.
         demodulate: divide by the length.
-        gain: a factor of a demodulated result.
+        gain: a factor of a demodulated result, before the bias is added.
     """
     if x.dtype == torch.float16 and demodulate:  # keeps numbers small, and what is divided away again
         weight = weight / (weight[0].numel() ** 0.5 * weight.abs().amax((1, 2, 3), keepdim=True))
@@ -39,7 +41,8 @@ def modulated_conv(
     with precision_of(s, weight) as wide:
         d = lengths(weight, wide).rsqrt() * gain if demodulate else None
     out = convolved(x * s.to(x.dtype)[:, :, None, None], weight, f)
-    return out if d is None else out * d.to(out.dtype)[:, :, None, None]
+    bias = bias.to(out.dtype)[:, None, None]
+    return out + bias if d is None else torch.addcmul(bias, out, d.to(out.dtype)[:, :, None, None])
 
 
 def lengths(weight: Tensor, s: Tensor) -> Tensor:

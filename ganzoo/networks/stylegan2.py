@@ -144,12 +144,11 @@ class SynthesisLayer(nn.Module):
     def forward(self, x: Tensor, w: Tensor, noise: Noise = "random") -> Tensor:
         """Return the result. Noise is a draw for each sample, the layer's own constant, or none."""
         f = self.resample_filter if self.up else None
-        x = modulated_conv(x, self.weight, self.affine(w), f, gain=GAIN)
+        x = modulated_conv(x, self.weight, self.affine(w), self.bias * GAIN, f, gain=GAIN)  # leaky ReLU's: in all terms
         if noise != "none":
             drawn = normal(x, 1, *x.shape[2:]) if noise == "random" else self.noise_const.to(x.dtype)
-            x = x + drawn * (self.noise_strength * GAIN)
-        x = F.leaky_relu(x + (self.bias * GAIN).to(x.dtype)[:, None, None], SLOPE)  # its gain is in all terms
-        return bounded(x, self.clamp)
+            x.add_(drawn * (self.noise_strength * GAIN))  # in place: a new map takes as long as the sum
+        return bounded(F.leaky_relu_(x, SLOPE), self.clamp)
 
 
 class ToRGB(nn.Module):
@@ -164,8 +163,8 @@ class ToRGB(nn.Module):
 
     def forward(self, x: Tensor, w: Tensor) -> Tensor:
         """Return the image."""
-        x = modulated_conv(x, self.weight, self.affine(w) * self.scale, demodulate=False)
-        return bounded(x + self.bias.to(x.dtype)[:, None, None], self.clamp)
+        s = self.affine(w) * self.scale
+        return bounded(modulated_conv(x, self.weight, s, self.bias, demodulate=False), self.clamp)
 
 
 class SynthesisBlock(nn.Module):

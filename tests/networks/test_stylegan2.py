@@ -97,7 +97,7 @@ def test_sizes_that_are_no_powers_of_two_are_refused(shape):
 @pytest.mark.parametrize("up", [False, True])
 @pytest.mark.parametrize("demodulate", [False, True])
 def test_modulated_convolution_is_a_convolution_of_each_samples_own(demodulate, up, size):
-    x, weight, s = normal(0, 3, 4, *size), normal(1, 6, 4, 3, 3), normal(2, 3, 4)
+    x, weight, s, bias = normal(0, 3, 4, *size), normal(1, 6, 4, 3, 3), normal(2, 3, 4), normal(3, 6)
     f = fir(1, 3, 3, 1).double()
     expected = []
     for i in range(3):
@@ -109,16 +109,16 @@ def test_modulated_convolution_is_a_convolution_of_each_samples_own(demodulate, 
             assert made.shape[2:] == (2 * size[0], 2 * size[1])
         else:
             made = F.conv2d(x[i : i + 1], w, padding=1)
-        expected.append(made)
-    torch.testing.assert_close(modulated_conv(x, weight, s, f if up else None, demodulate), torch.cat(expected))
+        expected.append(made + bias.view(1, -1, 1, 1))
+    torch.testing.assert_close(modulated_conv(x, weight, s, bias, f if up else None, demodulate), torch.cat(expected))
 
 
 def test_demodulated_maps_have_variance_1_at_the_start():
     torch.manual_seed(0)
     x, s = torch.randn(8, 64, 32, 32), 3 * torch.rand(8, 64) + 0.1  # whatever the style is
-    made = modulated_conv(x, torch.randn(64, 64, 3, 3), s)[..., 1:-1, 1:-1]
-    assert made.var((2, 3)).mean() == pytest.approx(1, abs=0.02)
-    assert modulated_conv(x, torch.randn(64, 64, 3, 3), s, demodulate=False).var() > 100
+    weight, bias = torch.randn(64, 64, 3, 3), torch.zeros(64)
+    assert modulated_conv(x, weight, s, bias)[..., 1:-1, 1:-1].var((2, 3)).mean() == pytest.approx(1, abs=0.02)
+    assert modulated_conv(x, weight, s, bias, demodulate=False).var() > 100
 
 
 def test_a_layer_keeps_the_second_moment():
@@ -131,9 +131,9 @@ def test_a_layer_keeps_the_second_moment():
 
 
 def test_half_precision_of_16_bits_is_scaled_and_the_same():
-    x, weight, s = normal(0, 2, 4, 6, 6), normal(1, 6, 4, 3, 3), 1000 * normal(2, 2, 4)
-    exact = modulated_conv(x, weight, s)
-    made = modulated_conv(x.half(), weight.half(), s.half())
+    x, weight, s, bias = normal(0, 2, 4, 6, 6), normal(1, 6, 4, 3, 3), 1000 * normal(2, 2, 4), normal(3, 6)
+    exact = modulated_conv(x, weight, s, bias)
+    made = modulated_conv(x.half(), weight.half(), s.half(), bias)
     assert made.dtype == torch.float16
     torch.testing.assert_close(made.double(), exact, rtol=0, atol=0.02)
 
