@@ -10,7 +10,7 @@ import torch
 
 from ganzoo.data.files.listing import few
 from ganzoo.game import FromNoise, Game
-from ganzoo.game.styles import MOST_PSI, need_styles
+from ganzoo.game.styles import need_styles, refuse_psi
 from ganzoo.game.telling import what_no_seed_decides
 from ganzoo.latent.codes import Codes
 from ganzoo.latent.spaces import image_model
@@ -165,10 +165,7 @@ def numbers_in(psi: str) -> list[float]:
         numbers = [float(number) for number in psi.split(",")]
     except ValueError:
         numbers = []
-    if not numbers or not all(abs(number) < MOST_PSI for number in numbers):
-        raise UserError(
-            f"psi is {psi}: give a number between -{MOST_PSI} and {MOST_PSI}, such as 0.7, or several: 0,0.5,0.7,1."
-        )
+    refuse_psi(psi, *numbers, more=", or several: 0,0.5,0.7,1")
     return numbers
 
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from ganzoo.game.from_noise import FromNoise
     from ganzoo.game.game import Game
 
-__all__ = ["MOST_PSI", "Styles", "need_styles"]
+__all__ = ["Styles", "need_styles", "refuse_psi"]
 
 MOST_PSI = 1000  # beyond it images are nothing but overflow
 
@@ -70,8 +70,7 @@ class Styles:
         Raises:
             UserError: psi is no number, or huge.
         """
-        if not abs(psi) < MOST_PSI:
-            raise UserError(f"psi is {psi:g}: give a number between -{MOST_PSI} and {MOST_PSI}, such as 0.7.")
+        refuse_psi(f"{psi:g}", psi)
         network, device = self.network(raw), self.model.device
         given = [z.to(device, next(network.parameters()).dtype), *([] if y is None else [y.to(device)])]
         ws = network.mapping(*given)[:, None].repeat(1, network.num_ws, 1)
@@ -108,6 +107,21 @@ class Styles:
     ) -> Tensor:
         """Return the images (N, *shape) of latents z (N, latent_dim), truncated."""
         return self.images(self.of(z, y, raw, psi), raw, seed, rows)
+
+
+def refuse_psi(said: str, *psis: float, more: str = "") -> None:
+    """Refuse truncations that mean nothing.
+
+    Args:
+        said: psi as the user gave it.
+        psis: the numbers that it stands for.
+        more: what else could be given.
+
+    Raises:
+        UserError: there is none, or one is huge or no number.
+    """
+    if not psis or not all(abs(psi) < MOST_PSI for psi in psis):
+        raise UserError(f"psi is {said}: give a number between -{MOST_PSI} and {MOST_PSI}, such as 0.7{more}.")
 
 
 def need_styles(model: Game, what: str) -> Styles:
