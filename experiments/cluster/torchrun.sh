@@ -12,9 +12,10 @@
 
 run_dir=${RUN:?give the folder of the run, as RUN=runs/faces}
 
-# GPUS: of each machine, and so many processes. `gpu` stands for all that there are.
+# GPUS: of each machine, and so many processes. `gpu` stands for all that there are. The id is the same on all machines;
+# torchrun names a folder of its own after it, so it has no slashes.
 on_each_gpu() {
-    exec torchrun --nnodes="${NODES:-1}" --nproc_per_node="${GPUS:-gpu}" --rdzv_backend=c10d --rdzv_id="$run_dir" \
+    exec torchrun --nnodes="${NODES:-1}" --nproc_per_node="${GPUS:-gpu}" --rdzv_backend=c10d --rdzv_id="${run_dir//\//_}" \
         --rdzv_endpoint="${MASTER:-localhost}:${PORT:-29400}" -m ganzoo "$@"
 }
 

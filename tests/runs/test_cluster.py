@@ -304,3 +304,22 @@ def test_two_tasks_stop_together_and_go_on_exactly(cluster, script, sizes):
     assert (config["devices"], config["num_nodes"]) == ("auto", 1)  # as started: on other numbers it may go on
     assert last(run)["Digits"]["position"] == 13 * 2 * 16  # two batches of 8 a round, on each of two ranks
     assert_same_run(cluster.runs / "70007", run)
+
+
+@pytest.mark.slow
+def test_the_script_for_torchrun_stops_and_goes_on(cluster):
+    """The real torchrun, two processes, and a folder that is said as the script's comment has it."""
+    with socket.socket() as any_port:
+        any_port.bind(("127.0.0.1", 0))
+        port = str(any_port.getsockname()[1])
+    run, saved = cluster.runs / "pair", 0
+    for _ in range(2):
+        more = {"RUN": "runs/pair", "GPUS": "2", "PORT": port}
+        process = cluster.start(FOLDER / "torchrun.sh", 1, *options(100_000), **more)
+        wait_for(lambda saved=saved: (run / "checkpoints" / "last.ckpt").exists() and last(run)["global_step"] > saved)
+        process.terminate()
+        said = process.communicate(timeout=120)[0]
+        assert ("Going on from round" in said) == (saved > 0), said
+        assert last(run)["global_step"] > saved, said
+        saved = last(run)["global_step"]
+    assert [path.name for path in cluster.runs.iterdir()] == ["pair"]
