@@ -95,6 +95,8 @@ def unknown_argument(argument: str, parser: Any) -> str:
         return f"unknown option --{name}; did you mean --{meant[0]}?"
     if "--model" in parser._option_string_actions and (networks := networks_with(name)):
         return f"unknown option --{name}; {networks}"
+    if "." in name and parser.prog.endswith(" cluster"):
+        return f"--{name} is an option of `ganzoo fit`: those follow the script, as in `sbatch FILE {argument} ...`"
     return f"unknown option --{name}{nearest(name, known, '--')}"
 
 

@@ -69,6 +69,7 @@ def test_odd_names_are_words_of_the_shell(tmp_path, capsys):
         (["--out", "there.sbatch"], "there.sbatch is there, and says something else"),
         (["-c", "nowhere.yaml"], "there is no file nowhere.yaml"),
         (["-c", "experiments/sweeps/toy2d.yaml"], "names no model"),
+        (["--data.root", "X"], "--data.root is an option of `ganzoo fit`: those follow the script, as in `sbatch FILE"),
     ],
 )
 def test_what_no_job_can_be_is_refused_in_a_line(args, words, capsys):
