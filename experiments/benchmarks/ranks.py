@@ -1,5 +1,5 @@
-"""What many ranks cost on the host: a round of the GAN on points and of a DCGAN of 32 px, and a draw of noise, in one
-process and one thread.
+"""What many ranks cost on the host: a round of the GAN on points and of a DCGAN of 32 px, the check at a checkpoint
+that the ranks are the same, and a draw of noise, in one process and one thread.
 
 The ranks are torch's fake process group: this process is rank 0 of so many, and reductions answer at once. So what is
 timed is the rank's own work: its draws, its data, its moves. Each world is a process of its own, and they take turns;
@@ -16,16 +16,19 @@ import argparse
 import json
 import logging
 import os
+import re
 import statistics
 import subprocess
 import sys
 import time
 import warnings
 from collections.abc import Callable
+from typing import Any
 
 import lightning as L
 import torch
 import torch.distributed as dist
+from checkpoints import EVERY
 from lightning.pytorch.strategies import DDPStrategy
 from step import spread
 from torch.distributed.algorithms.ddp_comm_hooks.default_hooks import allreduce_hook
@@ -34,6 +37,7 @@ from torch.testing._internal.distributed.fake_pg import FakeStore
 from ganzoo.data import DataModule, Toy2D
 from ganzoo.data.base.sets import TensorSet
 from ganzoo.game import Game
+from ganzoo.game.agreement import refuse_ranks_that_differ
 from ganzoo.models import DCGAN, GAN
 from ganzoo.system.draws import Draws
 
@@ -65,6 +69,21 @@ class Clock(L.Callback):
         self.seconds = (self.now() - self.start) / (trainer.global_step - self.warm_up)
 
 
+class Check(L.Callback):
+    """Notes the processor time of a look whether the ranks are the same, in seconds: the mean of so many."""
+
+    def __init__(self, times: int = 10) -> None:
+        self.times, self.seconds = times, 0.0
+
+    def on_train_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Look; a first time warms up."""
+        refuse_ranks_that_differ(pl_module)
+        start = time.process_time()
+        for _ in range(self.times):
+            refuse_ranks_that_differ(pl_module)
+        self.seconds = (time.process_time() - start) / self.times
+
+
 class Pictures(DataModule):
     """Noise as images, uint8 (N, 3, 32, 32)."""
 
@@ -81,8 +100,8 @@ GAMES: dict[str, tuple[Callable[[], Game], Callable[[], DataModule], int, int]] 
 """By name: the game, its data, how many rounds are played, and how many of them warm up."""
 
 
-def play(world: int, name: str) -> float:
-    """Return the processor time of a round of a game, in ms, as rank 0 of `world`."""
+def play(world: int, name: str) -> tuple[float, float]:
+    """Return the processor times of a round of a game and of a check, in ms, as rank 0 of `world`."""
     warnings.filterwarnings("ignore")
     logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
     options: dict = {}
@@ -90,12 +109,10 @@ def play(world: int, name: str) -> float:
         dist.init_process_group("fake", store=FakeStore(), rank=0, world_size=world)
         options = {"num_nodes": world, "strategy": DDPStrategy()}
     game, data, rounds, warm_up = GAMES[name]
-    clock = Clock(time.process_time, warm_up)
-    trainer = L.Trainer(
-        max_steps=rounds, limit_val_batches=0, accelerator="cpu", devices=1, callbacks=[clock], **QUIET, **options
-    )
-    trainer.fit(game(), data())
-    return 1e3 * clock.seconds
+    clock, check = Clock(time.process_time, warm_up), Check()
+    options |= {"max_steps": rounds, "limit_val_batches": 0, "accelerator": "cpu", "devices": 1}
+    L.Trainer(callbacks=[clock, check], **QUIET, **options).fit(game(), data())
+    return 1e3 * clock.seconds, 1e3 * check.seconds
 
 
 class Plain(L.LightningModule):
@@ -207,7 +224,7 @@ def main() -> None:
     if args.world is not None:
         print(json.dumps(play(args.world, args.game)))
         return
-    found: dict[tuple[str, int], list[float]] = {(name, world): [] for name in GAMES for world in args.worlds}
+    found: dict[tuple[str, int], list[list[float]]] = {(name, world): [] for name in GAMES for world in args.worlds}
     paces: dict[str, list[float]] = {"one": [], "two": [], "apart": []}
     for _ in range(args.turns):
         for (name, world), times in found.items():
@@ -215,10 +232,12 @@ def main() -> None:
         paces["one"] += asked("--devices", "1")
         paces["two"] += asked("--devices", "2")
         paces["apart"].append(sum(asked("--devices", "1", times=2)))
-    print("| game | ranks | a round, ms on the host | against one |\n|---|---|---|---|")
+    print(f"| game | ranks | a round, ms on the host | against one | a check, % of {EVERY} rounds |")
+    print("|---|---|---|---|---|")
     for (name, world), times in found.items():
-        ratios = [mine / one for mine, one in zip(times, found[name, args.worlds[0]], strict=True)]
-        print(f"| {name} | {world} | {statistics.median(times):.2f} | {spread(ratios)} |")
+        ratios = [mine[0] / one[0] for mine, one in zip(times, found[name, args.worlds[0]], strict=True)]
+        shares = spread([100 * check / (EVERY * a_round) for a_round, check in times], 3)
+        print(f"| {name} | {world} | {statistics.median(a for a, _ in times):.2f} | {spread(ratios)} | {shares} |")
     print("\n| processes | images a second | against one |\n|---|---|---|")
     for name, values in paces.items():
         ratios = [mine / one for mine, one in zip(values, paces["one"], strict=True)]
@@ -227,7 +246,7 @@ def main() -> None:
     print(f"\n{NOISE[0]} x {NOISE[1] * NOISE[2]:,} normal numbers against torch.randn, one thread: {spread(ratios)}")
 
 
-def asked(*options: str, times: int = 1) -> list[float]:
+def asked(*options: str, times: int = 1) -> list[Any]:
     """Return what processes of this file find, side by side, with one thread each: Lightning gives ranks more."""
     command, threads = [sys.executable, __file__, *options], {**os.environ, "OMP_NUM_THREADS": "1"}
     all_ = [
@@ -239,7 +258,7 @@ def asked(*options: str, times: int = 1) -> list[float]:
         out, wrong = process.communicate()
         if process.returncode:
             raise RuntimeError(wrong)
-        found.append(float(json.loads(next(line for line in out.splitlines()[::-1] if line[:1].isdigit()))))
+        found.append(json.loads(next(line for line in out.splitlines()[::-1] if re.match(r"\[?\d", line))))
     return found
 
 
