@@ -183,6 +183,6 @@ def find_space(metric: PathLength, model: Any, shape: tuple[int, ...] | None) ->
 
 def show_paths(metric: PathLength, model: FromNoise, rows: Tensor, seed: int, raw: bool | None = None) -> None:
     """Show a metric images at points of the paths with these numbers, and a step further."""
-    for some in rows.split(TOGETHER):
+    for some in rows.split(TOGETHER) if len(rows) else ():  # torch splits nothing into one part of nothing
         a, b = pairs_of(model, some, metric.walked, metric.sampling, metric.epsilon, seed, raw)
         metric.update_pairs(a.to(metric.device), b.to(metric.device))

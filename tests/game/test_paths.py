@@ -208,7 +208,7 @@ def run(tmp_path_factory):
         patch.setattr(final, "FEWEST", 20)
         patch.setattr(final, "SHARE", 2)
         folder = tmp_path_factory.mktemp("paths")
-        asked = '[{"class_path": "fakes.PixelPaths", "init_args": {"pairs": 10, "epsilon": 0.01}}]'
+        asked = '[{"class_path": "fakes.PixelPaths", "init_args": {"pairs": 6, "epsilon": 0.01}}]'
         main(fit_args("GAN", folder / "run", 12, *SHORT, "--data.extra_metrics", asked))
         yield folder / "run"
 
@@ -223,10 +223,10 @@ def by_hand(ckpt: Path, num: int) -> float:
 
 def test_a_run_has_few_pairs_on_the_way_and_more_at_its_end(run):
     curves, ckpt = MetricsCSV(run).curves(), run / "checkpoints" / "last.ckpt"
-    assert curves["val/ppl"] == [(8, pytest.approx(by_hand(run / "checkpoints" / "best.ckpt", 10), rel=1e-3))]
+    assert curves["val/ppl"] == [(8, pytest.approx(by_hand(run / "checkpoints" / "best.ckpt", 6), rel=1e-3))]
     assert curves["final/ppl"] == [(12, pytest.approx(by_hand(ckpt, 24), rel=1e-3))]
     recipes = read_recipes(run / "recipes.json")
-    assert [recipes[name]["fake"] for name in ("val/ppl", "val/modes", "final/ppl", "final/modes")] == [10, 16, 24, 40]
+    assert [recipes[name]["fake"] for name in ("val/ppl", "val/modes", "final/ppl", "final/modes")] == [6, 16, 24, 40]
     settings = {"epsilon": 0.01, "rejected": 0.01, "space": "z", "sampling": "full"}
     assert settings.items() <= recipes["final/ppl"]["settings"].items()
     assert (recipes["final/ppl"]["precision"], recipes["final/modes"]["precision"]) == ("fp32", "bf16 mixed")
@@ -238,7 +238,7 @@ def test_validate_and_evaluate_say_what_the_run_said(run, capsys):
     main(["validate", "--ckpt_path", ckpt, "--trust", *QUIET])
     lines = [line.split() for line in capsys.readouterr().out.splitlines()]
     said = {line[0]: line[1] for line in lines if line and line[0] in ("val/ppl", "final/ppl")}
-    assert float(said["val/ppl"]) == pytest.approx(by_hand(ckpt, 10), rel=1e-3)
+    assert float(said["val/ppl"]) == pytest.approx(by_hand(ckpt, 6), rel=1e-3)
     assert float(said["final/ppl"]) == pytest.approx(by_hand(ckpt, 24), rel=1e-3)
     score = ganzoo.evaluate(ckpt, "Digits", [PixelPaths(epsilon=0.01)], num=24, seed=VALIDATION_SEED)["scores"]["ppl"]
     assert score["value"] == pytest.approx(float(said["final/ppl"]), rel=1e-3)
