@@ -91,21 +91,28 @@ class PathLength(SampleMetric):
         return f"pairs of images on {kind} in {where}, by LPIPS with VGG16"
 
     def update(self, x: Tensor, real: bool, label: Tensor | None = None) -> None:
-        """Refuse generated samples: they have no paths. Real ones are not asked."""
-        if not real:
+        """Take in pairs of images (N, 2, C, H, W), as `update_pairs` does. Real samples are not asked.
+
+        Samples alone are refused: they have no paths.
+        """
+        if real:
+            return
+        if x.ndim != 5 or x.shape[1] != 2:
             raise UserError(
                 "ppl is asked of a model's paths, not of samples: give `update_pairs` images at points of paths and a "
                 "step further, or ask for it with `ganzoo evaluate CKPT --metrics ppl`."
             )
 
-    def update_pairs(self, a: Tensor, b: Tensor) -> None:
-        """Take in images (N, C, H, W) in [-1, 1] at points of paths, and one step further."""
         self.prepare()
-        with torch.no_grad(), full_precision(a.device):
-            found = self.distance[0].to(a.device)(a, b).double() / self.epsilon**2
+        with torch.no_grad(), full_precision(x.device):
+            found = self.distance[0].to(x.device)(x[:, 0], x[:, 1]).double() / self.epsilon**2
         if not found.isfinite().all():
             raise ValueError("generated images hold NaN or infinity: they have no path length")
         self.lengths.append(found)
+
+    def update_pairs(self, a: Tensor, b: Tensor) -> None:
+        """Take in images (N, C, H, W) in [-1, 1] at points of paths, and one step further."""
+        self.update(torch.stack([a, b], 1), real=False)
 
     def compute(self) -> dict[str, Tensor]:
         """Return the mean of the lengths, without the shortest and the longest hundredth."""

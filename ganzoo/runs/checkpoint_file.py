@@ -72,9 +72,7 @@ def read(path: str | Path) -> dict[str, Any]:
     path = in_run(at_home(path))
     if os.path.isdir(path):  # not path.is_dir(), which raises in a folder that is closed to the user
         if is_run(path):
-            raise UserError(
-                f"{path} is a run without a checkpoint: it was stopped before its first. Train it anew, or give another."
-            )
+            raise UserError(f"{path} is a run without a checkpoint: it was stopped before its first. Give another.")
         raise UserError(f"{path} is a folder: give a .ckpt file, such as {path}/checkpoints/last.ckpt of a run.")
     if not os.path.isfile(path):
         raise UserError(f"there is no checkpoint {path}: give the path of a .ckpt file of a run.")

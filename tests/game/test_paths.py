@@ -182,6 +182,15 @@ def test_models_and_images_without_paths_are_refused(model, metric, shape, messa
         find_space(metric, model, shape)
 
 
+def test_more_pairs_are_another_score():
+    metric, a = PixelPaths(epsilon=0.1), torch.zeros(2, 1, 4, 4)
+    for step, expected in ((0.1, 1), (0.3, 5)):  # the mean squared differences over the squared step
+        metric.update_pairs(a, a + step)
+        assert metric.compute()["ppl"].item() == pytest.approx(expected)
+    with pytest.raises(ValueError, match="NaN or infinity"):
+        metric.update_pairs(a, a / 0)
+
+
 def test_paths_lie_in_w_where_there_is_one_unless_told_otherwise():
     found = {}
     for name, options in {"ppl": {}, "ppl_z": {"space": "z"}, "ppl_w_end": {"space": "w", "sampling": "end"}}.items():
