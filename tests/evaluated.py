@@ -20,7 +20,8 @@ COMMON = {"data": "Digits", "metrics": ["fid", "prdc", "swd"], "extractor": "fak
 
 
 def main(ckpt: str, folder: str, out: str, devices: int) -> None:
-    evaluate(ckpt, **COMMON, num=31, out=f"{out}/model.json", devices=devices)
+    paths = {"metrics": [*COMMON["metrics"], "fakes.PixelPaths"]}  # a model has them
+    evaluate(ckpt, **COMMON | paths, num=31, out=f"{out}/model.json", devices=devices)
     evaluate(folder, **COMMON, out=f"{out}/folder.json", devices=devices)
 
 

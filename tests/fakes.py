@@ -18,7 +18,8 @@ from torch.nn import functional as F
 
 from ganzoo.data import DataModule, Digits
 from ganzoo.data.base.sets import TensorSet
-from ganzoo.metrics import Extractor, SampleMetric, SlicedWassersteinDistance
+from ganzoo.latent.distances import MultiScale
+from ganzoo.metrics import Extractor, PathLength, SampleMetric, SlicedWassersteinDistance
 
 
 def write_mnist(folder: Path, train: int = 40, test: int = 16) -> list[str]:
@@ -210,6 +211,13 @@ FAKES: dict[str, Callable[[Path], list[str]]] = {
     "Edges2Photo": write_images,
     "Grey2Colour": write_images,
 }
+
+
+class PixelPaths(PathLength):
+    """The path length by pixels, in the place of LPIPS."""
+
+    def prepare(self) -> None:
+        self.distance = [MultiScale()]
 
 
 class Means(Extractor):

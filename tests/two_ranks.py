@@ -26,6 +26,7 @@ GROUPS = {  # each is a pair of processes, so that none takes too long
     "expensive": EXPENSIVE,
 }
 FID_TOO = ("--data.extra_metrics", '[{"class_path": "FID", "init_args": {"extractor": {"class_path": "fakes.Means"}}}]')
+PATHS_TOO = ("--data.extra_metrics+=fakes.PixelPaths",)
 ADAPTIVE = ("--model.augment", "ADA", "--model.augment.speed", "0.1")  # p moves by 0.32 in four rounds
 LAZY = '[{"class_path": "R2", "init_args": {"gamma": 0.1, "every": 4}}]'  # R1 is a move of StyleGAN2's own
 IN_BOTH = ("GAN", "DCGAN")  # models that are tried in float32 too
@@ -75,7 +76,7 @@ def args_for(model: str, folder: Path, precision: str, devices: int, *more: str)
         *(model, folder, 12, "--trainer.devices", str(devices), "--trainer.precision", precision),
         *("--data.batch_size", str(8 // devices), "--trainer.limit_val_batches", "1.0"),
         *("--trainer.callbacks", "two_ranks.KeepRank"),
-        *(FID_TOO if model == "DCGAN" else ()),
+        *(FID_TOO if model == "DCGAN" else PATHS_TOO if model == "GAN" else ()),
         *more,
     )
 

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from ganzoo.game.metric_trial import named, scores_in
-from ganzoo.metrics import SampleMetric
+from ganzoo.metrics import PathLength, SampleMetric
 from ganzoo.system.waiting import follow
 
 __all__ = ["final_scores", "in_turn", "num_firm", "score_firmly"]
@@ -50,8 +50,8 @@ def final_scores(validation: Any, seed: int) -> dict[str, Tensor]:
         found = compared(validation, data)
     rest = not_firm(validation)
     values = {f"final/{name}": found[name] for metric in rest for name in metric.scores}
-    validation.recipes.log(dict.fromkeys(rest, validation.num_samples), "final")
-    validation.final = [(metric, validation.num_samples) for metric in rest]
+    validation.final = [(metric, metric.shown(validation.num_samples)) for metric in rest]
+    validation.recipes.log(dict(validation.final), "final")
     return values | {"samples/final": torch.tensor(validation.num_samples)} | score_firmly(validation, seed)
 
 
@@ -73,18 +73,23 @@ def score_firmly(validation: Any, seed: int) -> dict[str, Tensor]:
         show_real(validation, data)
     metrics = needing(validation)
     num = max(metrics.values(), default=0)
+    paths = {metric: need for metric, need in metrics.items() if isinstance(metric, PathLength)}
+    others = [metric for metric in metrics if metric not in paths]
     parts = torch.arange(game.global_rank, num, trainer.world_size).split(PART) if metrics else ()
     with trainer.precision_plugin.forward_context():
         for rows in follow(parts, f"Scoring {num:,} samples, {PART} a step"):
-            y = in_turn(game, rows, data.val)
-            validation.show(list(metrics), None, game.sample_rows(rows, seed, y=y), label=y)
+            if others:
+                y = in_turn(game, rows, data.val)
+                validation.show(others, None, game.sample_rows(rows, seed, y=y), label=y)
+            validation.show_paths(paths, rows)
     values: dict[str, Tensor] = {}
     for metric in metrics:
         with named(metric):
             values |= {f"final/{name}": value for name, value in scores_in(metric, metric.compute()).items()}
         metric.reset()
-    validation.recipes.log(dict.fromkeys(metrics, num), "final")
-    validation.final += [(metric, num) for metric in metrics]
+    stand = dict.fromkeys(metrics, num) | paths
+    validation.recipes.log(stand, "final")
+    validation.final += stand.items()
     return values | ({"samples/final": torch.tensor(num)} if metrics else {})
 
 
@@ -93,7 +98,7 @@ def needing(validation: Any) -> dict[SampleMetric, int]:
     if validation.game.kind != "noise":
         return {}
     seen, num = validation.game.images_seen, validation.num_samples
-    return {metric: need for metric in validation.metrics if (need := num_firm(metric, seen, num))}
+    return {metric: need for metric in validation.metrics if (need := num_firm(metric, seen, metric.shown(num)))}
 
 
 def not_firm(validation: Any) -> list[SampleMetric]:

@@ -285,7 +285,7 @@ class FromNoise(Game):
         """Show the metrics real samples (once a run), and as many generated ones of the same conditions."""
         real, y = batch["image"], None if self.condition is None else self.condition.of(batch)
         fake = self.sample_rows(rows, VALIDATION_SEED, y=y).to(real.dtype)
-        self.validation.update(real, fake, label=y)
+        self.validation.update(real, fake, rows, label=y)
 
     # Showing ----------------------------------------------------------------------------------------------
 

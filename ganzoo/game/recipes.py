@@ -5,7 +5,7 @@ from typing import Any
 
 from ganzoo.data import DataModule
 from ganzoo.data.base.content import content_of
-from ganzoo.metrics import Recipe, SampleMetric, recipes_of
+from ganzoo.metrics import PathLength, Recipe, SampleMetric, recipes_of
 
 __all__ = ["ValidationRecipes", "precision_in_words", "weights_of"]
 
@@ -49,7 +49,11 @@ class ValidationRecipes:
             "precision": precision_in_words(trainer.precision),
         }
         for metric, fake in metrics.items():
-            made |= {f"{stage}/{name}": recipe for name, recipe in recipes_of(metric, fake=fake, **how).items()}
+            found = recipes_of(metric, fake=fake, **how)
+            for recipe in found.values():
+                if isinstance(metric, PathLength) and recipe["precision"].endswith("mixed"):
+                    recipe["precision"] = "fp32"  # its images are made in full precision
+            made |= {f"{stage}/{name}": recipe for name, recipe in found.items()}
         for logger in trainer.loggers:
             if hasattr(logger, "log_recipes"):
                 logger.log_recipes(made)

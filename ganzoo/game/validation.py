@@ -1,6 +1,6 @@
 """Validation: the metrics compare what a model makes with the validation data."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -11,9 +11,10 @@ from ganzoo.data import DataModule
 from ganzoo.game.counting import refuse_too_few
 from ganzoo.game.final import final_scores, score_firmly
 from ganzoo.game.metric_trial import named, refuse_twins, scores_in
+from ganzoo.game.paths import find_space, show_paths
 from ganzoo.game.ranks import anywhere, average_, gathered_rows, total
 from ganzoo.game.recipes import ValidationRecipes
-from ganzoo.metrics import FeatureMetric, RealFeatures, SampleMetric, SharedFeatures, share_features
+from ganzoo.metrics import FeatureMetric, PathLength, RealFeatures, SampleMetric, SharedFeatures, share_features
 from ganzoo.system.output import harmless
 
 __all__ = ["VALIDATION_SEED", "Validation"]
@@ -45,8 +46,12 @@ class Validation:
         trainer = self.game.trainer
         never = stage == "fit" and trainer.limit_val_batches == 0
         if stage != "predict" and not never:
-            self.metrics = self.game.new_metrics(getattr(trainer, "datamodule", None))
+            data = getattr(trainer, "datamodule", None)
+            self.metrics = self.game.new_metrics(data)
             refuse_twins(self.metrics)
+            for metric in self.metrics:
+                if isinstance(path := getattr(metric, "metric", metric), PathLength):
+                    find_space(path, self.game, getattr(data, "shape", None))
             refuse_too_few(self.metrics, trainer, stage)
             self.features = share_features(self.metrics)
             for metric in self.metrics:
@@ -88,18 +93,28 @@ class Validation:
         game.compare(batch, rows)
         self.place = None
 
-    def update(self, real: Any, fake: Any, **told: Any) -> None:
+    def update(self, real: Any, fake: Any, rows: Tensor | None = None, **told: Any) -> None:
         """Show the metrics real samples, once a run, and generated ones; their features are extracted once.
 
         Args:
             real: samples (N, ...), or images by name.
             fake: the same of what was made.
+            rows: the generated samples' numbers (N,), of a model that makes them from noise.
             told: what the generated samples were asked for, and the real ones are: `label`.
         """
         self.show(self.metrics, None if self.real_is_known else real, fake, **told)
+        if rows is not None:
+            self.show_paths({metric: metric.pairs for metric in self.metrics if isinstance(metric, PathLength)}, rows)
+
+    def show_paths(self, most: Mapping[PathLength, int], rows: Tensor) -> None:
+        """Show metrics images on the paths with these numbers, but for those from a number on that each has."""
+        for metric, end in most.items():
+            with named(metric):
+                show_paths(metric, self.game, rows[rows < end], VALIDATION_SEED)
 
     def show(self, metrics: Sequence[SampleMetric], real: Any, fake: Any, **told: Any) -> None:
         """Show some of the metrics samples, as `update` does; of one kind only if the other is None."""
+        metrics = [metric for metric in metrics if not isinstance(metric, PathLength)]
         if not metrics:
             return
         device = metrics[0].device
@@ -117,7 +132,7 @@ class Validation:
         game, trainer = self.game, self.game.trainer
         found = self.computed(self.metrics, stage)
         self.all_seen()
-        self.recipes.log(dict.fromkeys(self.metrics, self.num_samples), stage)
+        self.recipes.log({metric: metric.shown(self.num_samples) for metric in self.metrics}, stage)
         values = {f"{stage}/{name}": value for name, value in found.items()}
         if values:
             values[f"samples/{stage}"] = torch.tensor(self.num_samples)

@@ -16,8 +16,9 @@ import torch
 from torch import Tensor, nn
 
 from ganzoo.game import FromNoise
+from ganzoo.game.paths import Space, render
 from ganzoo.game.styles import need_styles
-from ganzoo.latent.spaces import Space, numbers_in, render
+from ganzoo.latent.spaces import numbers_in
 from ganzoo.system.errors import UserError
 from ganzoo.system.files import collected
 

@@ -11,11 +11,11 @@ import torch
 from torch import Tensor, nn
 
 from ganzoo.game import FromNoise
+from ganzoo.game.paths import Space
 from ganzoo.game.styles import need_styles
 from ganzoo.game.trying import evaluating
 from ganzoo.latent.codes import Codes, fingerprint, read_arrays, refuse_others, save_arrays
 from ganzoo.latent.labelled import Labelled, separated
-from ganzoo.latent.spaces import Space
 from ganzoo.networks.chance import without_chance
 from ganzoo.system.errors import UserError
 

@@ -4,8 +4,8 @@ import torch
 from torch import Tensor
 
 from ganzoo.game import FromNoise
+from ganzoo.game.paths import render
 from ganzoo.latent.codes import Codes
-from ganzoo.latent.spaces import render
 from ganzoo.system.errors import UserError
 
 __all__ = ["deviation"]

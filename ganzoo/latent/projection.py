@@ -9,10 +9,10 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ganzoo.game import FromNoise
+from ganzoo.game.paths import Noise, Space, render
 from ganzoo.game.styles import need_styles
 from ganzoo.latent.codes import Codes
 from ganzoo.latent.distances import Distance
-from ganzoo.latent.spaces import Noise, Space, render
 from ganzoo.system.draws import Draws
 
 __all__ = ["Projection", "noise_regularization", "project", "rate_at"]

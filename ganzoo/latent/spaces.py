@@ -1,23 +1,16 @@
-"""The latent spaces of a model, and the way from their points to images.
+"""The latent spaces of a model, and what a user names in them.
 
 z is what the generator is given. In a style-based model the mapping network makes w of it (Karras et al. 2019): W has
 one w for all layers, W+ a w for each of them.
 """
 
-from typing import Any, Literal
-
-import torch
-from torch import Tensor
-from torch.func import functional_call
-
 from ganzoo.game import FromNoise, Game
+from ganzoo.game.paths import Space
 from ganzoo.game.styles import need_styles
 from ganzoo.system.errors import UserError
 
-__all__ = ["Noise", "Space", "image_model", "layers_of", "numbers_in", "render", "space_of"]
+__all__ = ["image_model", "layers_of", "numbers_in", "space_of"]
 
-Space = Literal["z", "w", "w+"]
-Noise = Literal["random", "const", "none"]
 MOST_NUMBERS = 1000
 
 
@@ -78,41 +71,3 @@ def layers_of(text: str | None, num_ws: int) -> list[int]:
     if layers[-1] >= num_ws:
         raise UserError(f"layers is {text}, and the model has layers 0 to {num_ws - 1}: give some of these.")
     return layers
-
-
-def render(
-    model: FromNoise,
-    codes: Tensor,
-    space: Space,
-    y: Tensor | None = None,
-    raw: bool | None = None,
-    seed: int = 0,
-    rows: Tensor | None = None,
-    noise: Noise = "random",
-    maps: dict[str, Tensor] | None = None,
-) -> Tensor:
-    """Return the images (N, C, H, W) of codes, with gradients; they may leave [-1, 1] a little.
-
-    Args:
-        model: what makes them.
-        codes: (N, D) in Z or W, (N, layers, D) in W+.
-        space: where the codes are.
-        y: what a conditional model is told, (N, ...); only in Z, since W knows it already.
-        raw: use the raw weights even if there is an average of them.
-        seed: of the chance inside the network.
-        rows: the samples' numbers (N,), which that chance belongs to. None: 0, 1, 2 ...
-        noise: what the noise inputs get, in W and W+: random numbers, the constant maps, or nothing.
-        maps: noise in place of the constant maps, by the buffers' names in the synthesis network.
-    """
-    network: Any = model.sampler(raw)
-    parameter = next(network.parameters())
-    codes = codes.to(model.device, parameter.dtype)
-    rows = torch.arange(len(codes)) if rows is None else rows
-    with model.sampling(network, seed, rows):
-        if space == "z":
-            made: Tensor = network(codes, *([] if y is None else [y.to(model.device)]))
-            return made
-        ws = codes if space == "w+" else codes[:, None].expand(-1, need_styles(model, "style").num_ws, -1)
-        given = {name: value.to(model.device, parameter.dtype) for name, value in (maps or {}).items()}
-        made = functional_call(network.synthesis, given, (ws,), {"noise": noise})
-        return made

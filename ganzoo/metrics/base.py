@@ -40,6 +40,9 @@ class SampleMetric(Metric):
     """On how many generated samples its scores stay as they are with another draw. 0: as many as there are real ones,
     because it is dear, or because a protocol says so."""
 
+    needs_real: ClassVar[bool] = True
+    """Whether the real samples have a part in its scores."""
+
     packages: ClassVar[tuple[str, ...]] = ()
     """The packages whose versions have a say in its figures, beside torch and torchmetrics."""
 
@@ -65,6 +68,10 @@ class SampleMetric(Metric):
     def settings(self) -> dict[str, Any]:
         """Return the options that change its figures, by name: plain values, as JSON has them."""
         return {}
+
+    def shown(self, num: int) -> int:
+        """Return on how many samples its scores stand where a validation has `num`."""
+        return num
 
     def prepare(self) -> None:
         """Get what the first `update` needs, if that takes long or can fail, such as a network's weights."""

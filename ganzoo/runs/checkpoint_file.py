@@ -13,7 +13,7 @@ from ganzoo.game import Game
 from ganzoo.game.keeping import FORMAT, completed, misfit, take_names
 from ganzoo.game.ways import direction_in
 from ganzoo.runs.bounded import bounded
-from ganzoo.runs.chosen import chosen, in_run
+from ganzoo.runs.chosen import chosen, in_run, is_run
 from ganzoo.runs.earlier import state_of_today
 from ganzoo.runs.exported import SUFFIX, read_exported
 from ganzoo.runs.hub import fetched, is_on_hub
@@ -71,6 +71,8 @@ def read(path: str | Path) -> dict[str, Any]:
         raise UserError(f"{path} is a URL: fetch the checkpoint, and give the path of the file.")
     path = in_run(at_home(path))
     if os.path.isdir(path):  # not path.is_dir(), which raises in a folder that is closed to the user
+        if is_run(path):
+            raise UserError(f"{path} is a run without a checkpoint: it was stopped before its first. Give another.")
         raise UserError(f"{path} is a folder: give a .ckpt file, such as {path}/checkpoints/last.ckpt of a run.")
     if not os.path.isfile(path):
         raise UserError(f"there is no checkpoint {path}: give the path of a .ckpt file of a run.")

@@ -10,7 +10,7 @@ from ganzoo.runs.hub import MODEL, fetched, is_on_hub
 from ganzoo.system.machine import rank
 from ganzoo.system.output import say
 
-__all__ = ["chosen", "folder_of", "in_run"]
+__all__ = ["chosen", "folder_of", "in_run", "is_run"]
 
 
 def in_run(path: str | Path) -> Path:
@@ -21,6 +21,11 @@ def in_run(path: str | Path) -> Path:
     """
     last = (Path(path, "checkpoints", "last.ckpt"), Path(path, "last.ckpt"), Path(path, MODEL))
     return next((file for file in last if os.path.isfile(file)), Path(path))
+
+
+def is_run(path: str | Path) -> bool:
+    """Say whether a folder is that of a run, with checkpoints or without: `fit` wrote two files into it at once."""
+    return all(os.path.isfile(Path(path, name)) for name in ("config.yaml", "machine.json"))
 
 
 def folder_of(run: str) -> str:

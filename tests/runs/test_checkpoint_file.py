@@ -122,6 +122,10 @@ def test_not_there_or_a_folder(tmp_path):
         read(tmp_path / "none.ckpt")
     with pytest.raises(UserError, match=r"is a folder.*last\.ckpt"):
         read(tmp_path)
+    for name in ("config.yaml", "machine.json"):  # as `fit` has them before the first checkpoint
+        (tmp_path / name).touch()
+    with pytest.raises(UserError, match="is a run without a checkpoint"):
+        read(tmp_path)
 
 
 def test_an_unknown_model_or_one_whose_networks_were_built_in_python(tmp_path):

@@ -167,9 +167,12 @@ class Comparison:
         """What a reader should know before all else."""
         data = other_data(self.settings)
         found = [f"The settings are of different data: {data}."] if data else []
-        return found + [
-            f"{self.label(run)} ({self.names[run.folder]}): {text}." for run in self.runs for text in run.notices
-        ]
+        return found + [f"{self.called(run)}: {text}." for run in self.runs for text in run.notices]
+
+    def called(self, run: Results) -> str:
+        """Return a run's name, behind its letter if there are several."""
+        label, name = self.label(run), self.names[run.folder]
+        return f"{label} ({name})" if label else name
 
 
 def staged(rows: Sequence[Row]) -> dict[str, Stage]:

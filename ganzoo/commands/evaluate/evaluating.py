@@ -21,7 +21,7 @@ from ganzoo.game import FromImages, Game
 from ganzoo.latent.sets import data_named, side_or_sides
 from ganzoo.metrics import FeatureMetric, SampleMetric
 from ganzoo.runs.checkpoint_file import load, read
-from ganzoo.runs.chosen import folder_of, in_run
+from ganzoo.runs.chosen import folder_of, in_run, is_run
 from ganzoo.runs.memorized import draw_memorized
 from ganzoo.system.errors import UserError
 from ganzoo.system.files import sha256
@@ -135,7 +135,7 @@ def evaluate(
 def is_checkpoint(samples: str | os.PathLike[str]) -> bool:
     """Say whether a path is a checkpoint or a run, not a folder or a zip of images."""
     path = Path(at_home(samples))
-    return in_run(path) != path or not (os.path.isdir(path) or path.suffix.lower() == ".zip")
+    return in_run(path) != path or is_run(path) or not (os.path.isdir(path) or path.suffix.lower() == ".zip")
 
 
 def opened(samples: Game | str | os.PathLike[str], trust: bool) -> tuple[Game, dict[str, Any]]:

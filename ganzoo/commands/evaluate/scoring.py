@@ -15,9 +15,9 @@ from ganzoo.commands.evaluate.real import RealSet
 from ganzoo.game.counting import who_need
 from ganzoo.game.metric_trial import named as named_in
 from ganzoo.game.metric_trial import refuse_twins, scores_in
+from ganzoo.game.paths import find_space, show_paths
 from ganzoo.game.ranks import anywhere, gathered_rows
 from ganzoo.game.validation import on
-from ganzoo.latent.disentanglement import path_pairs
 from ganzoo.metrics import (
     Diversity,
     FeatureMetric,
@@ -67,6 +67,9 @@ def scores_of(
     for metric, shown in zip(metrics, sets, strict=True):
         refuse_few([metric], len(shown), num_fake)
     shared = share_features(metrics)
+    for metric in metrics:
+        if isinstance(metric, PathLength) and isinstance(judged, ModelSamples):
+            find_space(metric, judged.model, judged.model.shape)
     with ranks.first():
         for metric in metrics:
             with named(metric):
@@ -209,7 +212,7 @@ def show_samples(
     number, count = ranks.part
     for metric in metrics:
         if isinstance(metric, PathLength) and isinstance(judged, ModelSamples):
-            show_paths(judged, metric, batch_size, ranks)
+            show_pairs(judged, metric, batch_size, ranks)
     metrics = [metric for metric in metrics if not isinstance(metric, PathLength)]
     if not metrics:
         return
@@ -224,17 +227,14 @@ def show_samples(
             waiting.advance(len(rows) * count)
 
 
-def show_paths(judged: ModelSamples, metric: PathLength, batch_size: int, ranks: Ranks) -> None:
-    """Show a metric images at points of paths, anywhere on them, and a step further: in W if the model has styles."""
-    metric.space = "z" if judged.model.styles is None else "w"
-    space: Any = metric.space
+def show_pairs(judged: ModelSamples, metric: PathLength, batch_size: int, ranks: Ranks) -> None:
+    """Show a metric images at points of paths, and a step further."""
+    number, count = ranks.part
     with Waiting("Pairs of images on paths", len(judged)) as waiting:
-        options = {"epsilon": metric.epsilon, "seed": judged.seed, "raw": judged.raw}
-        pairs = path_pairs(judged.model, space, len(judged), batch_size=batch_size, part=ranks.part, **options)
-        for a, b in pairs:
+        for rows in torch.arange(number, len(judged), count).split(batch_size):
             with named(metric):
-                metric.update_pairs(a.to(ranks.device), b.to(ranks.device))
-            waiting.advance(len(a) * ranks.count)
+                show_paths(metric, judged.model, rows, judged.seed, judged.raw)
+            waiting.advance(len(rows) * count)
 
 
 def show_translations(

@@ -452,6 +452,8 @@ def test_odd_runs_are_told_and_compared(tmp_path, capsys):
     assert "B (empty): its options are not known" in said
     assert "B (empty): there is no metrics.csv, so no curves." in said
     assert "C (old): time, memory and machine were not recorded" in said
+    run("report", empty, "--out", tmp_path / "r.html")
+    assert "\nempty: there is no metrics.csv, so no curves." in capsys.readouterr().out  # one run has no letter
 
 
 def test_what_is_no_run_is_refused_in_a_line(tmp_path, capsys):
