@@ -13,11 +13,11 @@ import torch
 from conftest import MODELS, assert_equal, data_of, environment, last
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
-from torch.nn.modules.instancenorm import _InstanceNorm
 from two_ranks import ADAPTIVE, GROUPS, IN_BOTH, args_for, long_args
 
 import ganzoo
 from ganzoo.cli import main
+from ganzoo.networks.norms import InstanceNorm
 
 # a pair of processes for each further group takes long
 MODELS_OR_SLOW = [
@@ -58,7 +58,7 @@ def idle_biases(run: Path) -> set[str]:
     for name, module in model.named_modules():
         if isinstance(module, nn.Sequential):
             for (number, layer), (_, after) in pairwise(module.named_children()):
-                if isinstance(after, _InstanceNorm) and getattr(layer, "bias", None) is not None:
+                if isinstance(after, InstanceNorm) and getattr(layer, "bias", None) is not None:
                     found.add(f"{name}.{number}.bias")
     return found & model.state_dict().keys()
 
