@@ -69,6 +69,8 @@ def try_from_noise(game: Any) -> None:
         with named(g, f"{name_g} can't make samples from latents of length {game.latent_dim}{told}"):
             fake = game.generator(torch.zeros(2, game.latent_dim), *y)
         refuse_no_tensor(fake, name_g)
+        if len(fake) != 2:
+            raise UserError(f"{name_g} makes {tuple(fake.shape)} from 2 latents: it must make one sample of each.")
         if tuple(fake.shape) != (2, *game.shape):
             raise UserError(
                 f"{name_g} makes samples of shape {tuple(fake.shape[1:])}, but the data has {game.shape}: "

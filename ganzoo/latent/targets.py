@@ -7,6 +7,7 @@ from PIL import Image
 from torch import Tensor
 
 from ganzoo.data.files.forms import Form
+from ganzoo.data.files.frames import glanced
 from ganzoo.data.files.pixels import Picture, Unreadable, open_image, read_regular
 from ganzoo.game import FromNoise
 from ganzoo.system.errors import UserError
@@ -42,8 +43,13 @@ def target_of(path: str | Path, model: FromNoise, ckpt: str, strict: bool = Fals
     if (record := model.image_forms.get("image")) is not None:
         form = Form.of_record(record, form.size, channels, ckpt)
     try:
-        picture = open_image(read_regular(Path(path)))
+        raw = read_regular(Path(path))
+        picture, seen = open_image(raw), glanced(raw)
         changes = changes_of(picture, form)
+        if seen.frames > 1:
+            changes.append(f"a file of {seen.frames} pictures (the first is taken)")
+        if seen.doubt:
+            changes.append(f"an image with {seen.doubt} (its numbers are taken as they are)")
         if changes and strict:
             wanted = f"{form.size[1]}x{form.size[0]} and {channels} channels"
             raise UserError(f"{path} is {' and '.join(changes)}, and the model makes {wanted}: leave --strict out.")

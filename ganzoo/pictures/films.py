@@ -7,7 +7,6 @@ from PIL import Image
 
 from ganzoo.pictures.provenance import DESCRIPTION, SRGB, noted
 from ganzoo.pictures.videos import Video
-from ganzoo.system.errors import UserError
 from ganzoo.system.files import collected, written
 
 __all__ = ["save_animation", "save_film", "save_stack", "save_video"]
@@ -45,11 +44,16 @@ def save_video(frames: Sequence[Image.Image], path: str | Path, fps: int = 12) -
 
 
 def save_animation(
-    frames: Sequence[Image.Image], path: str | Path, milliseconds: Sequence[float], origin: str | None = None
+    frames: Sequence[Image.Image],
+    path: str | Path,
+    milliseconds: Sequence[float],
+    loops: int = 0,
+    origin: str | None = None,
 ) -> None:
-    """Write pictures of one size as an animated PNG, each with its time, and a note of what made them."""
-    if len({frame.size for frame in frames}) > 1:
-        raise UserError(f"{path}: pictures of several sizes make no animation: save each as a file.")
+    """Write pictures of one size as an animated PNG, each with its time, and a note of what made them.
+
+    It is shown `loops` times, for ever if that is 0.
+    """
     with collected(path) as file:
         frames[0].save(
             file,
@@ -57,7 +61,7 @@ def save_animation(
             save_all=True,
             append_images=frames[1:],
             duration=[round(time) for time in milliseconds],
-            loop=0,
+            loop=loops,
             pnginfo=noted(origin),
         )
 

@@ -19,10 +19,11 @@ if TYPE_CHECKING:
 __all__ = ["Colours", "Video", "comment_of", "opened", "pyav"]
 
 # Names of FFmpeg's readers, and of where they may read: a playlist that calls itself a film could open any file.
-READERS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpeg,mpegts"
+READERS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpeg,mpegts,asf,flv"
 SAFE = {"format_whitelist": READERS, "protocol_whitelist": "file"}
 COPIED = ("aac", "mp3", "ac3", "eac3", "alac")  # sound that players of .mp4 know; other sound becomes AAC
 RATES = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000, 64000, 88200, 96000)  # of AAC, in Hz
+LAYOUTS = {1: "mono", 2: "stereo", 3: "3.0", 4: "4.0", 5: "5.0", 6: "5.1", 8: "7.1"}  # of AAC, by channels
 BT709, UNKNOWN, BT601, FULL, LIMITED = 1, 2, 5, 2, 1  # as H.273 numbers matrices, primaries, transfers; FFmpeg's ranges
 HD = 720  # lines: of so many players take BT.709 if nothing is said, of fewer BT.601
 
@@ -131,6 +132,7 @@ class Video:
         context.time_base = self.tick
         context.color_range, context.colorspace = LIMITED, self.colours.matrix
         context.color_primaries, context.color_trc = self.colours.primaries, self.colours.transfer
+        self.scaler = self.av.video.reformatter.VideoReformatter()
         self.sound = Sound(sound, self.container) if sound is not None else None
         self.size, self.count = (width, height), 0
         self.lasts: dict[int, int] = {}  # how long pictures are shown that are on their way
@@ -170,7 +172,8 @@ class Video:
 
     def as_written(self, frame: Any) -> Any:
         """Return a frame of RGB as Y'CbCr."""
-        made = frame.reformat(
+        made = self.scaler.reformat(
+            frame,
             format="yuv420p",
             interpolation=SCALING,
             src_color_range=FULL,
@@ -224,8 +227,11 @@ class Sound:
             self.stream = container.add_stream_from_template(source)
         else:
             rate = source.rate if source.rate in RATES else RATES[8]
-            self.stream = container.add_stream("aac", rate=rate, layout=source.layout.name)
-            self.resampler = self.av.AudioResampler(format="fltp", layout=source.layout.name, rate=rate)
+            layout = LAYOUTS.get(
+                source.layout.nb_channels, "stereo"
+            )  # Matroska's PCM may say a number of channels only
+            self.stream = container.add_stream("aac", rate=rate, layout=layout)
+            self.resampler = self.av.AudioResampler(format="fltp", layout=layout, rate=rate)
         self.shift = Fraction(max(0, self.film.start_time or 0), self.av.time_base)
         self.packets = iter(self.film.demux(source))
         self.next: Any = next(self.packets, None)

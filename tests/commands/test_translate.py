@@ -350,10 +350,10 @@ def test_a_zip_is_translated_as_its_folder(ckpt, run, tmp_path):
 
 def test_pictures_of_kinds_that_are_not_read_are_named_and_the_status_tells(ckpt, refused, tmp_path):
     write_images(tmp_path / "in", 2)
-    for name in ("IMG_1.HEIC", "b.avif", "c.wmv", "notes.txt"):
+    for name in ("IMG_1.HEIC", "b.avif", "c.psd", "notes.txt"):
         (tmp_path / "in" / name).touch()
     err = refused(ckpt, "--input", "in", "--out", "out")
-    assert "3 files could not be translated, of kinds that are not read: IMG_1.HEIC, b.avif, c.wmv" in err
+    assert "3 files could not be translated, of kinds that are not read: IMG_1.HEIC, b.avif, c.psd" in err
     assert files(tmp_path / "out") == ["000000.png", "000001.png"]
     for file in (tmp_path / "in").glob("*.jpg"):
         file.unlink()

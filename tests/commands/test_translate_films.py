@@ -2,6 +2,7 @@
 
 from fractions import Fraction
 from functools import partial
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -10,11 +11,15 @@ from fakes import encoded, picture
 from PIL import Image
 
 from ganzoo.cli import main
+from ganzoo.commands.translate.command import outputs_for
 from ganzoo.commands.translate.translation import Translation
 from ganzoo.commands.translate.videos import translate_several, translate_video
 from ganzoo.data.files.bands import Unreadable
-from ganzoo.data.files.films import Film
+from ganzoo.data.files.films import Film, turned
 from ganzoo.data.files.forms import Form
+from ganzoo.data.files.frames import glanced
+from ganzoo.data.files.levels import look_at
+from ganzoo.data.files.sources import FolderSource, Names
 from ganzoo.models import Pix2Pix
 from ganzoo.networks import PatchGAN, UNet
 from ganzoo.pictures.videos import Colours, Video
@@ -115,6 +120,55 @@ def test_pixels_that_are_not_square_keep_their_shape(tmp_path, same):
         assert (stream.width, stream.height, stream.sample_aspect_ratio or 1) == (128, 48, 1)
 
 
+MIRRORED = {  # a display matrix, and what it makes of pixels by hand: x' = ax + cy, y' = bx + dy
+    (-1, 0, 0, 1): lambda x: x[:, ::-1],
+    (1, 0, 0, -1): lambda x: x[::-1],
+    (-1, 0, 0, -1): lambda x: x[::-1, ::-1],
+    (0, 1, 1, 0): lambda x: x.transpose(1, 0, 2),
+    (0, -1, 1, 0): lambda x: np.rot90(x),
+    (0, 1, -1, 0): lambda x: np.rot90(x, 3),
+}
+
+
+@pytest.mark.parametrize("matrix", MIRRORED)
+def test_frames_are_turned_and_mirrored_as_their_film_says(matrix):
+    a, b, c, d = (65536 * part for part in matrix)
+    side = np.array([a, b, 0, c, d, 0, 0, 0, 1 << 30], np.int32).tobytes()
+    frame = SimpleNamespace(side_data={"DISPLAYMATRIX": side})
+    pixels = np.arange(18).reshape(2, 3, 3)
+    assert np.array_equal(turned(pixels, frame), MIRRORED[matrix](pixels))
+
+
+def test_what_is_left_out_of_a_film_is_said_and_one_that_begins_late_is_whole(tmp_path, same, capsys):
+    with av.open(str(tmp_path / "in.mkv"), "w") as made:
+        video = made.add_stream("libx264", rate=10)
+        video.width, video.height, video.pix_fmt = 64, 48, "yuv420p"
+        sounds = [made.add_stream("pcm_s16le", rate=8000, layout="mono") for _ in range(2)]
+        for i in range(10):
+            frame = av.VideoFrame.from_image(smooth(i, 10, 64, 48))
+            frame.pts = 50 + i  # from the fifth second on
+            made.mux(video.encode(frame))
+        for sound in sounds:
+            frame = av.AudioFrame.from_ndarray(np.zeros((1, 8000), np.int16), "s16", "mono")
+            frame.rate, frame.pts = 8000, 40000
+            made.mux(sound.encode(frame))
+        for stream in (video, *sounds):
+            made.mux(stream.encode(None))
+    translate_video(same, tmp_path / "in.mkv", "in.mkv", tmp_path / "out.mp4")
+    assert "in.mkv: left out: 1 more sound track." in capsys.readouterr().out
+    assert next(time for _, time, _ in Film(tmp_path / "out.mp4")) == 0
+
+
+def test_a_film_that_was_stopped_leaves_nothing(tmp_path, same):
+    def stop(images, rows):
+        raise KeyboardInterrupt
+
+    same.of = stop
+    with pytest.raises(KeyboardInterrupt):
+        translate_video(same, write(tmp_path / "in.mp4"), "in.mp4", tmp_path / "out.mp4")
+    assert [file.name for file in tmp_path.iterdir()] == ["in.mp4"]
+
+
 def test_sound_comes_along_at_its_time(tmp_path, same):
     tone = tmp_path / "tone.mov"
     with av.open(str(tone), "w") as made:
@@ -166,6 +220,12 @@ def test_animations_and_stacks_are_translated_whole(tmp_path, same):
             made.seek(i)
             assert np.abs(np.array(made.convert("RGB"))[0, 0].astype(int) - colour).max() <= 2
             assert made.info["duration"] == 100 * (i + 1)
+        assert made.info["loop"] == 1  # as a GIF that says nothing
+    deep = [Image.fromarray(np.full((20, 24), level, np.uint16)) for level in (500, 2500)]
+    (tmp_path / "deep.tif").write_bytes(encoded(deep[0], "TIFF", save_all=True, append_images=deep[1:]))
+    source = FolderSource(tmp_path, Names.of(["deep.tif"]))
+    look = look_at([(source, 0)], inside=True)
+    assert (look.count, look.deep, look.high) == (2, 2, 2500)  # of all pages
     other = Image.new("RGB", (30, 20), (1, 2, 3))  # pages may have several sizes
     stack = encoded(pages[0], "TIFF", save_all=True, append_images=[*pages[1:], other])
     translate_several(same, stack, "stack.tif", tmp_path / "stack.tif")
@@ -173,6 +233,23 @@ def test_animations_and_stacks_are_translated_whole(tmp_path, same):
         sizes = [made.seek(i) or made.size for i in range(made.n_frames)]
         assert sizes == [(24, 20)] * 3 + [(30, 20)]
         assert made.getpixel((0, 0)) == (1, 2, 3)
+
+
+def test_a_gain_map_behind_a_photograph_is_no_picture():
+    photo, half, other = Image.new("RGB", (24, 20), "red"), Image.new("L", (12, 10)), Image.new("RGB", (24, 20), "blue")
+    assert glanced(encoded(photo, "MPO", save_all=True, append_images=[half])).frames == 1
+    assert glanced(encoded(photo, "MPO", save_all=True, append_images=[other])).frames == 2  # seen from another side
+
+
+@pytest.mark.parametrize("out", ["made.png", "made.tif"])
+def test_a_tiff_of_many_pages_is_written_where_it_is_said(tmp_path, out):
+    pages = [picture(i) for i in range(2)]
+    (tmp_path / "in.tif").write_bytes(encoded(pages[0], "TIFF", save_all=True, append_images=pages[1:]))
+    if out == "made.png":
+        with pytest.raises(UserError, match=r"many pages is written as \.tif: give .*made\.tif"):
+            outputs_for(tmp_path / "in.tif", ["in.tif"], str(tmp_path / out))
+    else:
+        assert outputs_for(tmp_path / "in.tif", ["in.tif"], str(tmp_path / out)) == {"in.tif": tmp_path / out}
 
 
 def test_a_folder_of_photographs_and_films_becomes_one_of_both(tmp_path, monkeypatch, capsys):

@@ -14,7 +14,7 @@ from torch.utils.data import Dataset
 
 from ganzoo.commands.data.prepare import KINDS, Kind, data_set, stores_of, workers_for
 from ganzoo.data.base.images import Images
-from ganzoo.data.files.frames import glanced
+from ganzoo.data.files.frames import glanced, taken_as_they_are
 from ganzoo.data.files.levels import dark, span, values_of
 from ganzoo.data.files.pixels import Fit, Resize, Unreadable
 from ganzoo.data.files.sources import Source
@@ -44,6 +44,7 @@ class Seen:
     problem: str = ""
     values: list[tuple[float, float]] = field(default_factory=list)  # least and most of each picture
     frames: int = 1  # pictures in its file
+    doubt: str = ""  # about its colours
 
 
 class Looker(Dataset[list[Seen]]):
@@ -65,10 +66,11 @@ class Looker(Dataset[list[Seen]]):
                 form.fitted(made)  # as a run will
                 digest.update(repr(image.size).encode() + made.tobytes())
             modes = dict.fromkeys(image.mode for image in images)
-            frames = max(glanced(file).frames for file in self.source.encoded(row))
-            return Seen(
-                images[0].size, " + ".join(modes), digest.digest(), values=list(map(values_of, images)), frames=frames
-            )
+            glances = list(map(glanced, self.source.encoded(row)))
+            frames = max(seen.frames for seen in glances)
+            doubt = next((seen.doubt for seen in glances if seen.doubt), "")
+            values = list(map(values_of, images))
+            return Seen(images[0].size, " + ".join(modes), digest.digest(), "", values, frames, doubt)
         except Unreadable as error:
             return Seen(problem=str(error))
 
@@ -127,6 +129,9 @@ def check(
     name_some("can't be read", problems)
     several = [f"{name}: {seen.frames}" for name, seen in looked if seen.frames > 1]
     name_some("are files of several pictures, of which a run uses the first", several)
+    for why in dict.fromkeys(seen.doubt for _, seen in looked if seen.doubt):
+        doubtful = [name for name, seen in looked if seen.doubt == why]
+        name_some(f"have {taken_as_they_are(why).removesuffix('.')}", doubtful)
     name_some("have the same pixels as another", duplicates(sources, found))
     name_some("are in two parts (leakage: validation would reward learning by heart)", leaks(sources, found))
     for line in dark_domains(data, found):

@@ -9,6 +9,7 @@ import numpy as np
 from ganzoo.data.base.sets import SampleSet
 from ganzoo.data.files.forms import Form
 from ganzoo.data.files.frames import glanced
+from ganzoo.data.files.levels import look_at, told_of_files
 from ganzoo.data.files.listing import listed
 from ganzoo.data.files.pixels import Unreadable
 from ganzoo.data.files.sources import Source, source_of
@@ -45,6 +46,8 @@ class FolderImages:
         self.source: Source = source_of(listing, listing.images)
         if left_out := listing.left_out():
             say(f"{path}: left out: {left_out}.")
+        for line in told_of_files(look_at([(self.source, 0)]), path):
+            say(line)
 
     def __len__(self) -> int:
         return len(self.source)

@@ -13,8 +13,9 @@ from ganzoo.commands.translate.inputs import form_for
 from ganzoo.commands.translate.translation import Translation
 from ganzoo.commands.translate.videos import translate_several, translate_video
 from ganzoo.data.files.films import VIDEOS
+from ganzoo.data.files.frames import glanced
 from ganzoo.data.files.listing import Listing, few, holds_many, listed, suffix_of
-from ganzoo.data.files.pixels import SUFFIXES, Resize, Unreadable, height_and_width
+from ganzoo.data.files.pixels import SUFFIXES, Resize, Unreadable, height_and_width, read_regular
 from ganzoo.data.files.sources import FolderSource, Names, Source, source_of
 from ganzoo.game import FromImages, Game
 from ganzoo.game.telling import what_no_seed_decides
@@ -34,6 +35,7 @@ from ganzoo.system.words import counted
 __all__ = ["that_translates", "translate"]
 
 MOST_NAMED = 10  # images that can't be read and are named
+TIFFS = (".tif", ".tiff")
 LEAST_TILE = 32  # px: in less there is nothing to see
 
 
@@ -129,7 +131,9 @@ def translate(
         say(f"{done}, {named} by {type(model).__name__}{before}: {out}")
     problems = []
     if left_out:
-        named = ", ".join(f"{name} {why}" for name, why in itertools.islice(left_out.items(), MOST_NAMED))
+        named = ", ".join(
+            f"{name} {why.replace('--data.', '--')}" for name, why in itertools.islice(left_out.items(), MOST_NAMED)
+        )
         more = f", and {len(left_out) - MOST_NAMED} more" if len(left_out) > MOST_NAMED else ""
         what = "files" if images and films else "videos" if films else "images"
         problems += [f"{len(left_out)} of {len(targets)} {what} could not be translated: {named}{more}."]
@@ -165,7 +169,15 @@ def already(name: str, target: Path) -> list[Path]:
 
 def for_pages(name: str, target: Path) -> Path:
     """Return where the translation of a file of several pictures goes: the pages of a TIFF are those of another."""
-    return target.with_suffix(".tif") if Path(name).suffix.lower() in (".tif", ".tiff") else target
+    return target.with_suffix(".tif") if suffix_of(name) in TIFFS else target
+
+
+def has_several(path: Path) -> bool:
+    """Say whether a file of images has several; of one that can't be read it is said later."""
+    try:
+        return glanced(read_regular(path)).frames > 1
+    except (OSError, Unreadable):
+        return False
 
 
 def all_translated(
@@ -185,8 +197,10 @@ def all_translated(
     """
     left_out: dict[str, str] = {}
     several: dict[str, int] = {}
-    if images := {name: target for name, target in missing.items() if name not in films}:
-        left_out, several = translate_files(works[next(iter(images))], source, images)
+    images = {name: target for name, target in missing.items() if name not in films}
+    if single := {name: target for name, target in images.items() if target.suffix != ".tif"}:
+        left_out, several = translate_files(works[next(iter(single))], source, single)
+    several |= {source.names[i]: i for i in range(len(source)) if source.names[i] in images.keys() - single.keys()}
     for name, row in several.items():
         try:
             raw = works[name].encoded(source, row)
@@ -246,6 +260,8 @@ def outputs_for(source: Path, names: list[str], out: str, kind: str = ".png") ->
         files = [name.removesuffix(".png") + kind for name in distinct(names)]
         return {name: inside(target, file, source) for name, file in zip(names, files, strict=True)}
     what, suffix = ("a video", ".mp4") if source.suffix.lower() in VIDEOS else ("an image", kind)
+    if named and suffix_of(source.name) in TIFFS and (target.suffix == ".tif" or has_several(source)):
+        what, suffix = "a TIFF of many pages", ".tif"
     if named and target.suffix != suffix:
         right = target.with_suffix(suffix)
         raise UserError(f"--out: {out}: {what} is written as {suffix}: give {right}, or a folder.")

@@ -41,7 +41,7 @@ def form_for(
         form = replace(form, levels=checked_levels(levels, "--levels"), given=True)
         changed["levels"] = levels
     elif form.levels is None and inputs is not None:
-        look = look_at([(inputs, 0)])
+        look = look_at([(inputs, 0)], inside=True)
         form = with_levels(form, look, "the input", "--levels")
         if form.levels is not None:
             changed["levels"] = form.levels

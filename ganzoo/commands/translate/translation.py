@@ -17,7 +17,7 @@ from ganzoo.commands.translate.tiles import LARGE, blended
 from ganzoo.data.base.tensors import to_float
 from ganzoo.data.files.bands import Bands, as_picture
 from ganzoo.data.files.forms import Form
-from ganzoo.data.files.frames import glanced
+from ganzoo.data.files.frames import glanced, taken_as_they_are
 from ganzoo.data.files.pixels import SMALLEST, Picture, Unreadable, open_image
 from ganzoo.data.files.sources import Source
 from ganzoo.game import FromImages
@@ -91,14 +91,10 @@ class Translation:
         """
         raw = self.encoded(source, row)
         seen = glanced(raw)
+        if seen.doubt:
+            self.say_once(seen.doubt, f"There are images that have {taken_as_they_are(seen.doubt)}")
         if seen.frames > 1:
             raise Several
-        if seen.unconverted:
-            self.say_once(
-                "profile",
-                "There are images of more than 8 bits with a colour profile that is not sRGB's: their numbers are "
-                "taken as they are. Convert them to sRGB for right colours.",
-            )
         return self.prepared(open_image(raw))
 
     def encoded(self, source: Source, row: int) -> bytes:

@@ -12,7 +12,7 @@ from PIL import Image
 from ganzoo.commands.translate.images import ahead
 from ganzoo.commands.translate.translation import Translation
 from ganzoo.data.files.films import Film
-from ganzoo.data.files.frames import frames_of
+from ganzoo.data.files.frames import frames_of, loops_of
 from ganzoo.data.files.pixels import Picture, Unreadable
 from ganzoo.pictures.films import save_animation, save_stack
 from ganzoo.pictures.videos import Video
@@ -82,8 +82,10 @@ def translate_several(work: Translation, raw: bytes, name: str, target: Path) ->
             bar.advance(len(batch))
     if target.suffix == ".tif":
         save_stack(pictures, target, work.origin_of(name))
+    elif len({picture.size for picture in pictures}) > 1:
+        raise Unreadable("has pictures of several sizes, which make no animation: save each as a file")
     else:
-        save_animation(pictures, target, times, work.origin_of(name))
+        save_animation(pictures, target, times, loops_of(raw), work.origin_of(name))
 
 
 def batches_alike(rows: Iterable[tuple[Picture, float]], most: int) -> Iterator[list[tuple[Picture, float]]]:

@@ -54,6 +54,7 @@ def look_at(data: Any, loaded: Any) -> None:
     name = type(data).__name__
     if not isinstance(loaded, (tuple, list)) or len(loaded) != 2 or not all(isinstance(x, SampleSet) for x in loaded):
         raise UserError(f"{name}.load returned {type(loaded).__name__}: it returns two sets, to train and to validate.")
+    first: dict[str, tuple[int, ...]] = {}
     for samples, part in zip(loaded, ("training", "validation"), strict=True):
         if not len(samples):
             raise UserError(f"{name} has no {part} samples: give one or more.")
@@ -61,6 +62,13 @@ def look_at(data: Any, loaded: Any) -> None:
         count = min(SOME, len(samples))
         if not isinstance(batch, dict) or not all(isinstance(x, Tensor) and len(x) == count for x in batch.values()):
             raise UserError(f"{name}: a batch of {count} samples is to be a dict of tensors of {count} rows, by name.")
+        if not (has := [key for key in batch if key in IMAGES]):
+            raise UserError(
+                f"{name} has {' and '.join(batch) or 'nothing'}: call images `image`, those of pairs `a` and `b`."
+            )
+        shapes = {key: tuple(batch[key].shape[1:]) for key in has}
+        if shapes != (first := first or shapes):
+            raise UserError(f"{name}: validation samples are {shapes}, and training samples {first}: give one shape.")
         whole = type(samples) is TensorSet
         for key, x in (samples.tensors if whole else batch).items():
             if key in IMAGES:

@@ -63,10 +63,13 @@ class TensorSet(SampleSet):
 
     `image` is uint8 (N, C, H, W) in 0..255 or, for points, float32 (N, D); `label`, if any, is int64 (N,). An
     int gives one sample, a 1-D index tensor a whole batch: one indexing instead of a batch's worth of small
-    ones. Raises ValueError if the tensors differ in N.
+    ones. Raises ValueError if the tensors differ in N, TypeError if one is none.
     """
 
     def __init__(self, **tensors: Tensor):
+        for name, rows in tensors.items():
+            if not isinstance(rows, Tensor):
+                raise TypeError(f"{name} is a {type(rows).__name__}: give a tensor, as torch.from_numpy makes one")
         if len({len(tensor) for tensor in tensors.values()}) != 1:
             raise ValueError(f"tensors differ in rows: { {name: len(rows) for name, rows in tensors.items()} }")
         self.tensors = tensors

@@ -9,17 +9,19 @@ import numpy as np
 from PIL import Image
 
 from ganzoo.data.files.bands import Unreadable
+from ganzoo.data.files.declared import HDR
+from ganzoo.data.files.listing import MOVIES
 from ganzoo.pictures.videos import BT601, BT709, FULL, LIMITED, SCALING, UNKNOWN, Colours, opened, pyav
 from ganzoo.system.errors import UserError
 from ganzoo.system.output import say
+from ganzoo.system.words import counted
 
 __all__ = ["VIDEOS", "Film"]
 
-VIDEOS = frozenset([".mp4", ".mov", ".m4v", ".avi", ".mkv", ".webm", ".mpg", ".mpeg"])
+VIDEOS = MOVIES
 MISSING = 0.5  # seconds: if so much of what a film's head promises is missing, it was cut short
 WIDEST = 8  # times its height has a pixel at most, or the other way round: else the number is taken for an error
 BT601S = (5, 6)  # H.273's numbers of BT.601's matrices
-HDR = {16: "PQ", 18: "HLG"}  # H.273's numbers of transfers
 SRGB, SAME = 13, (BT709, UNKNOWN, 5, 6, 7, 22)  # a transfer; primaries that a screen shows about as they are
 
 
@@ -38,12 +40,14 @@ class Film:
         self.path = path
         self.av = pyav(path)
         self.colours: Colours | None = None
+        self.scaler = self.av.video.reformatter.VideoReformatter()  # one: of HDR its tables take seconds
         with self.opened() as film:
             stream = self.pictures(film)
             self.tick = Fraction(stream.time_base)
             self.fps = Fraction(stream.average_rate or stream.guessed_rate or 25)
             self.has_sound = bool(film.streams.audio) and film.streams.audio[0].codec_context is not None
             self.count = self.looked_through(film, stream)
+            self.tell_what_is_left_out(film, stream)
 
     def opened(self) -> Any:
         """Return the opened file; Unreadable if it is no film."""
@@ -84,11 +88,26 @@ class Film:
         except self.av.FFmpegError as error:
             raise Unreadable(f"is broken or cut short (at {end:.1f} s)") from error
         promised = (film.duration or 0) / self.av.time_base
+        if "matroska" in film.format.name:  # whose duration counts from 0, wherever the film begins
+            promised -= start
         if promised - end > MISSING:
             raise Unreadable(f"is cut short: it ends at {end:.1f} s of {promised:.1f} s")
         if not count:
             raise Unreadable("has no frames that can be read")
         return count
+
+    def tell_what_is_left_out(self, film: Any, stream: Any) -> None:
+        """Say what of the film is not read."""
+        kinds = (("sound track", film.streams.audio), ("subtitle track", film.streams.subtitles))
+        parts = [
+            counted(len(found) - number, f"more {what}" if number else what)
+            for (what, found), number in zip(kinds, (1, 0), strict=True)
+            if len(found) > number
+        ]
+        if stream.metadata.get("alpha_mode", stream.metadata.get("ALPHA_MODE")) == "1":
+            parts.append("its transparency")
+        if parts:
+            say(f"{self.path}: left out: {', '.join(parts)}.")
 
     def __iter__(self) -> Iterator[tuple[Image.Image, int, int]]:
         """Yield each picture, when it is shown and how long, in ticks after the film begins. Times rise.
@@ -134,18 +153,21 @@ class Film:
         wide = transfer in HDR or primaries not in SAME
         if self.colours is None:
             self.colours = self.kept(matrix, transfer, primaries, wide)
+            if frame.interlaced_frame:
+                say(f"{self.path} is interlaced: its lines are translated as they lie. Deinterlace it first.")
         converted = {"dst_color_trc": SRGB if transfer in HDR else BT709, "dst_color_primaries": BT709} if wide else {}
-        made = frame.reformat(
+        made = self.scaler.reformat(
+            frame,
             width,
             height,
-            format="rgb24",
+            format="rgba" if any(part.is_alpha for part in frame.format.components) else "rgb24",
             interpolation=SCALING,
             src_colorspace=BT601 if matrix in BT601S else matrix,
             src_color_range=frame.color_range or LIMITED,
             dst_color_range=FULL,
             **converted,
         )
-        return Image.fromarray(np.ascontiguousarray(np.rot90(made.to_ndarray(), frame.rotation // 90)))
+        return Image.fromarray(np.ascontiguousarray(turned(made.to_ndarray(), frame)))
 
     def kept(self, matrix: int, transfer: int, primaries: int, wide: bool) -> Colours:
         """Return the colours of what is made of this film, and say if they are not its own."""
@@ -156,3 +178,14 @@ class Film:
         if matrix in BT601S:
             return Colours(matrix, primaries, transfer)
         return Colours(BT709, BT709, BT709)
+
+
+def turned(pixels: np.ndarray, frame: Any) -> np.ndarray:
+    """Return the pixels (H, W, C) of a frame as its display matrix says: turned by right angles, mirrored, or both."""
+    found = frame.side_data.get("DISPLAYMATRIX")
+    if found is None:
+        return pixels
+    (across, down), (right, below) = np.frombuffer(bytes(found), np.int32).reshape(3, 3)[:2, :2]
+    if abs(down) > abs(across):  # where x and y of the file lead to
+        pixels, across, below = pixels.swapaxes(0, 1), right, down
+    return pixels[:: -1 if below < 0 else 1, :: -1 if across < 0 else 1]

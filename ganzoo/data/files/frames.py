@@ -7,10 +7,10 @@ from PIL import Image
 
 from ganzoo.data.files.bands import Unreadable, is_deep
 from ganzoo.data.files.pixels import Picture, opened, quiet, upright
-from ganzoo.data.files.profiles import has_other_colours
+from ganzoo.data.files.profiles import doubt
 from ganzoo.system.words import first_line
 
-__all__ = ["Glance", "frames_of", "glanced"]
+__all__ = ["Glance", "frames_of", "glanced", "loops_of", "taken_as_they_are"]
 
 THUMBNAIL, MASK = 1, 4  # bits of a TIFF page's kind (tag 254): no pictures of their own
 KIND = 254
@@ -25,13 +25,13 @@ class Glance:
         size: (width, height).
         deep: it has more than 8 bits.
         frames: pictures in the file.
-        unconverted: its profile says that its colours are not sRGB's, and it has more bits than are converted.
+        doubt: why its colours are not sRGB's, or may not be, as the end of "an image with"; mostly nothing.
     """
 
     size: tuple[int, int]
     deep: bool = False
     frames: int = 1
-    unconverted: bool = False
+    doubt: str = ""
 
 
 def glanced(raw: bytes) -> Glance:
@@ -46,11 +46,16 @@ def glanced(raw: bytes) -> Glance:
             if not isinstance(image, Image.Image):
                 return Glance(image.size, True)
             size, deep = image.size, is_deep(image)
-            return Glance(size, deep, len(numbers(image)), deep and has_other_colours(image))
+            return Glance(size, deep, len(numbers(image)), doubt(image, deep))
     except Unreadable:
         raise
     except Exception as error:
         raise Unreadable(f"is broken or cut short ({first_line(error)})") from error
+
+
+def taken_as_they_are(doubt: str, whose: str = "their") -> str:
+    """Return what to tell of images with a doubt about their colours: the end of a sentence that "have" begins."""
+    return f"{doubt}: {whose} numbers are taken as they are. Convert to sRGB for right colours."
 
 
 def numbers(image: Image.Image) -> list[int]:
@@ -63,8 +68,33 @@ def numbers(image: Image.Image) -> list[int]:
             kinds[i] = image.tag_v2.get(KIND, 0)  # type: ignore[attr-defined]
         image.seek(0)
         return [i for i, kind in kinds.items() if i == 0 or not int(kind) & (THUMBNAIL | MASK)]
+    if image.format == "MPO":
+        return shown(image)
     first = 1 if count > 1 and image.info.get("default_image") else 0  # a PNG's for programs that know no animations
     return list(range(first, count))
+
+
+def shown(image: Image.Image) -> list[int]:
+    """Return the numbers of the pictures of a JPEG of several that are to be seen.
+
+    Phones put thumbnails and gain maps for HDR behind the first; views from another side have its size.
+    """
+    entries, size = image.mpinfo[0xB002], image.size  # type: ignore[attr-defined]
+    found = [0]
+    for i, entry in enumerate(entries[1:], 1):
+        image.seek(i)
+        same = image.size == size and b"hdrgm" not in image.info.get("xmp", b"") and image.mode != "L"
+        if same and "Thumbnail" not in str(entry["Attribute"]["MPType"]):
+            found.append(i)
+    image.seek(0)
+    return found
+
+
+def loops_of(raw: bytes) -> int:
+    """Return how often an animation is shown; 0 for ever."""
+    with quiet():
+        image = opened(raw)
+    return int(image.info.get("loop", 1)) if isinstance(image, Image.Image) else 0
 
 
 def frames_of(raw: bytes) -> Iterator[tuple[Picture, float]]:

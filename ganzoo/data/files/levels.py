@@ -1,5 +1,6 @@
 """Which values of a set become black and white: a look at a sample of its images, the same on every rank."""
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -7,14 +8,25 @@ import numpy as np
 
 from ganzoo.data.files.bands import Bands
 from ganzoo.data.files.forms import Form, Levels
-from ganzoo.data.files.frames import Glance, glanced
+from ganzoo.data.files.frames import Glance, frames_of, glanced, taken_as_they_are
 from ganzoo.data.files.pixels import Picture, Unreadable, WrongChannels
 from ganzoo.data.files.sources import Source
 from ganzoo.pictures.channels import legend
 from ganzoo.system.errors import UserError
 from ganzoo.system.output import harmless
 
-__all__ = ["Look", "convention", "dark", "levels_told", "look_at", "remarks", "span", "values_of", "with_levels"]
+__all__ = [
+    "Look",
+    "convention",
+    "dark",
+    "levels_told",
+    "look_at",
+    "remarks",
+    "span",
+    "told_of_files",
+    "values_of",
+    "with_levels",
+]
 
 DARK = 64  # of 255: images whose values are all below are seen as black
 LOOKED = 64  # images of a domain
@@ -32,7 +44,7 @@ class Look:
         sizes: (width, height) of those.
         deep: how many of those have more than 8 bits a number.
         several: how many are files of several pictures.
-        unconverted: how many have a colour profile that is not converted.
+        doubts: why colours are taken as they are though others may be meant, and of how many.
         low, high: their least and largest value.
         whole: all their values are whole numbers.
         kinds: what numbers they have.
@@ -44,7 +56,7 @@ class Look:
     sizes: list[tuple[int, int]] = field(default_factory=list)
     deep: int = 0
     several: int = 0
-    unconverted: int = 0
+    doubts: Counter[str] = field(default_factory=Counter)
     low: float = np.inf
     high: float = -np.inf
     whole: bool = True
@@ -76,8 +88,11 @@ def convention(look: Look) -> Levels | None:
     return None
 
 
-def look_at(sources: Sequence[tuple[Source, int]]) -> Look:
-    """Return what a sample of images shows, evenly out of all: those of a source, and which of its pictures."""
+def look_at(sources: Sequence[tuple[Source, int]], inside: bool = False) -> Look:
+    """Return what a sample of images shows, evenly out of all: those of a source, and which of its pictures.
+
+    With `inside` all pictures of a file that has several count, not only the first.
+    """
     count = sum(len(source) for source, _ in sources)
     look, starts = Look(count), np.cumsum([0, *(len(source) for source, _ in sources)])
     decoded = 0
@@ -90,12 +105,16 @@ def look_at(sources: Sequence[tuple[Source, int]]) -> Look:
             look.looked += 1
             look.sizes.append(seen.size)
             look.several += seen.frames > 1
-            look.unconverted += seen.unconverted
+            look.doubts.update([seen.doubt] if seen.doubt else [])
             if (seen.deep and decoded < MOST_PIXELS) or len(look.examples) < 2:
-                picture = source.open(row - int(starts[part]))[view]
-                decoded += picture.width * picture.height
-                look.add(picture)
-                look.examples += [picture] * (len(look.examples) < 2)
+                at = row - int(starts[part])
+                look.count += seen.frames - 1 if inside else 0
+                several = inside and seen.frames > 1
+                pictures = (one for one, _ in frames_of(source.read(at))) if several else [source.open(at)[view]]
+                for picture in pictures:
+                    decoded += picture.width * picture.height
+                    look.add(picture)
+                    look.examples += [picture] * (len(look.examples) < 2)
         except (Unreadable, OSError):
             continue  # what is broken has its message where it is used
     return look
@@ -149,16 +168,7 @@ def refusing_bands(form: Form, look: Look, root: str) -> Form:
 def remarks(form: Form, look: Look, what: str) -> list[str]:
     """Return what to tell of how images are understood, where it could be otherwise: some lines."""
     lines = levels_told(form, look, what)
-    if look.several:
-        lines.append(
-            f"{what}: {look.several} of {look.looked} looked at are files of several pictures (animations, or TIFFs of "
-            "many pages): the first of each is used, the others are left out. Save each as a file to use all."
-        )
-    if look.unconverted:
-        lines.append(
-            f"{what}: {look.unconverted} of {look.looked} looked at have more than 8 bits and a colour profile that is "
-            "not sRGB's: their numbers are taken as they are. Convert them to sRGB for right colours."
-        )
+    lines += told_of_files(look, what)
     if told := legend(form.channels):
         lines.append(f"{what} of {form.channels} channels: pictures show {told}, side by side.")
     kept = share_kept(look.sizes, form.size)
@@ -168,6 +178,21 @@ def remarks(form: Form, look: Look, what: str) -> list[str]:
             f"{what} are cut to their centre: of {height}x{width} (height x width) {kept:.0%} stays; "
             "--data.image_size [HEIGHT,WIDTH] has another form, --data.fit stretch takes all."
         )
+    return lines
+
+
+def told_of_files(look: Look, what: str) -> list[str]:
+    """Return what to tell of the files that were looked at: of other pictures in them, and of colours, a line each."""
+    lines = []
+    if look.several:
+        lines.append(
+            f"{what}: {look.several} of {look.looked} looked at are files of several pictures (animations, or TIFFs of "
+            "many pages): the first of each is used, the others are left out. Save each as a file to use all."
+        )
+    lines += [
+        f"{what}: {count} of {look.looked} looked at have {taken_as_they_are(why)}"
+        for why, count in look.doubts.items()
+    ]
     return lines
 
 

@@ -36,7 +36,7 @@ PICTURES = words(
     ".heic .heif .avif .jxl .jp2 .j2k .svg .psd .tga .exr .hdr .dds .ico .eps .ai .pdf .raw .cr2 .cr3 .nef .arw .dng "
     ".orf .rw2 .raf .pef .srw .xcf .mpo"
 )
-MOVIES = words(".mp4 .mov .avi .mkv .webm .m4v .mpg .mpeg .wmv .flv .3gp .mts")
+MOVIES = words(".mp4 .mov .avi .mkv .webm .m4v .mpg .mpeg .wmv .flv .3gp .mts .m2ts")
 ARCHIVES = words(".zip .tar .gz .tgz .bz2 .xz .7z .rar")
 # Folders and files of systems: of macOS, of Windows, a NAS's thumbnails, what a check of the disk found.
 OF_SYSTEMS = words("__macosx .ds_store @eadir @recycle #recycle #snapshot $recycle.bin lost+found thumbs.db") | words(

@@ -27,6 +27,7 @@ from ganzoo.data.files.bands import (
     read_array,
     tiff,
 )
+from ganzoo.data.files.declared import declare
 from ganzoo.data.files.profiles import in_srgb
 from ganzoo.system.errors import UserError
 from ganzoo.system.files import is_web_page
@@ -87,7 +88,7 @@ def read_regular(path: Path, most: int = -1) -> bytes:
 def open_image(raw: bytes) -> Picture:
     """Return a decoded image, upright by its EXIF orientation, in the mode it has; of several in a file the first.
 
-    The colours of 8 bits are sRGB's: what has another colour profile is converted.
+    The colours of 8 bits are sRGB's: what has another colour profile, or declares other colours, is converted.
 
     Raises:
         Unreadable: it is empty, no image, cut short, or so large that it may be an attack (Pillow's limit).
@@ -117,7 +118,11 @@ def opened(raw: bytes) -> Picture:
     if is_web_page(raw[:64]):
         raise Unreadable("is an HTML page, not an image: get it again")
     try:
-        return read_array(raw) if raw.startswith(ARRAY) else Image.open(io.BytesIO(raw), formats=FORMATS)
+        if raw.startswith(ARRAY):
+            return read_array(raw)
+        image = Image.open(io.BytesIO(raw), formats=FORMATS)
+        declare(image, raw)
+        return image
     except UnidentifiedImageError as error:
         if raw.startswith(TIFF):
             return Bands(tiff(raw))

@@ -5,6 +5,7 @@ import io
 import json
 import os
 import shutil
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
@@ -15,9 +16,11 @@ import numpy as np
 from PIL import Image
 from torch.utils.data import Dataset
 
+from ganzoo.data.files.bands import Unreadable
+from ganzoo.data.files.frames import glanced, taken_as_they_are
 from ganzoo.data.files.lmdbs import number_key
 from ganzoo.data.files.sources import Names
-from ganzoo.data.files.stores import Decoded, Store
+from ganzoo.data.files.stores import Decoded
 from ganzoo.data.prepared.chunk_writer import ChunkWriter
 from ganzoo.data.prepared.manifest import ENDS, Manifest, Part, data_files, is_prepared, read_manifest
 from ganzoo.system.errors import UserError
@@ -49,16 +52,29 @@ class Done:
         return Done(done, kept, [row for row in self.bad if row < done])
 
 
-class Worker(Dataset[tuple[Any, list[int]]]):
-    """Reads the items with these numbers, and encodes them if they are to be encoded; runs in processes of its own."""
+class Worker(Dataset[tuple[Any, list[int], list[str]]]):
+    """Reads the items with these numbers, and encodes them if they are to be encoded; runs in processes of its own.
 
-    def __init__(self, store: Store, encoded: bool):
+    Beside the items are the numbers of those that can't be read, and what is to be told of the others' files.
+    """
+
+    def __init__(self, store: Decoded, encoded: bool):
         self.store, self.encoded = store, encoded
 
-    def __getitem__(self, rows: list[int]) -> tuple[Any, list[int]]:
+    def __getitem__(self, rows: list[int]) -> tuple[Any, list[int], list[str]]:
         items, bad = self.store.load(np.array(rows))
         array = np.delete(items.numpy(), bad, axis=0)
-        return ([webp(image) for image in array] if self.encoded else array), [rows[place] for place in bad]
+        remarks = [remark for place, row in enumerate(rows) if place not in bad for remark in self.remarks(row)]
+        return ([webp(image) for image in array] if self.encoded else array), [rows[place] for place in bad], remarks
+
+    def remarks(self, row: int) -> list[str]:
+        """Return what is to be told of the files of an item."""
+        try:
+            seen = list(map(glanced, self.store.source.encoded(row)))
+        except (OSError, Unreadable):  # was right when it was decoded
+            return []
+        several = ["several pictures: the first is used."] if any(one.frames > 1 for one in seen) else []
+        return several + list(dict.fromkeys(taken_as_they_are(one.doubt) for one in seen if one.doubt))
 
 
 def webp(image: np.ndarray) -> bytes:
@@ -158,8 +174,10 @@ def prepare_part(folder: Path, name: str, store: Decoded, wanted: Manifest, work
     writer = WRITERS[wanted.store](folder / f"{name}{ENDS[wanted.store]}", store.shape, len(source))
     rows = [list(range(k, min(k + CHUNK, len(source)))) for k in range(state.done, len(source), CHUNK)]
     loader = Loader(Worker(store, wanted.store != "array"), sampler=rows, batch_size=None, num_workers=workers)
+    told = Counter[str]()
     with writer, Waiting(f"Writing {described(name)}", len(source), state.done) as bar:
-        for chunk, (items, bad) in zip(rows, loader, strict=True):
+        for chunk, (items, bad, remarks) in zip(rows, loader, strict=True):
+            told.update(remarks)
             if bad and not skip:
                 raise UserError(
                     f"{harmless(source.names[bad[0]])} in {source.where} {store.reason(bad[0])}. Mend or remove it, "
@@ -176,6 +194,8 @@ def prepare_part(folder: Path, name: str, store: Decoded, wanted: Manifest, work
         if state.kept == 0:
             raise UserError(f"none of the {len(source)} images of {source.where} can be read.")
         writer.finish(state.kept)
+    for remark, count in told.items():
+        say(f"{described(name)}: of {sum(map(len, rows)):,} files {count:,} have {remark}")
     bad_rows = set(state.bad)
     kept = [i for i in range(len(source)) if i not in bad_rows]
     Names.of(source.names[i] for i in kept).save(folder / f"{name}.names")

@@ -48,6 +48,12 @@ def fails() -> Any:
         (parts(image=BYTES.permute(0, 2, 3, 1)), r"shape \(16, 16, 1\), with channels last.*permute\(0, 3, 1, 2\)"),
         (parts(image=BYTES[:, 0]), r"shape \(16, 16\): an image is .* \.unsqueeze\(1\)"),
         (parts(image=BYTES.int()), "image is int32: give uint8"),
+        (parts(images=BYTES), "has images: call images `image`"),
+        (
+            (TensorSet(image=BYTES[:8]), TensorSet(image=BYTES[8:].repeat(1, 3, 1, 1))),
+            r"validation samples are \{'image': \(3, 16, 16\)\}, and training samples .*\(1, 16, 16\)",
+        ),
+        (lambda: TensorSet(image=BYTES.numpy()), r"image is a ndarray: give a tensor, as torch\.from_numpy"),
         (parts(image=BYTES.bool()), "image is bool: give uint8"),
         (parts(image=BYTES.float()), "reaches from 0 to 255, and floats are taken as they are"),
         (parts(image=BYTES.float() / 50 - 2), "reaches from -2 to 3.1"),
