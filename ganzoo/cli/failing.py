@@ -16,7 +16,7 @@ CALLBACKS, LOGGERS = Path(callbacks.__file__).parent, Path(loggers.__file__).par
 
 
 def say_what_failed(error: Exception) -> None:
-    """Raise a UserError in place of an error of Lightning's callbacks or loggers, or of torch.compile; else do nothing."""
+    """Raise a UserError in place of an error of Lightning's callbacks, loggers or torch.compile; else do nothing."""
     if isinstance(error, UserError) or (isinstance(error, OSError) and error.errno in FULL):
         return
     reason = first_line(error).rstrip(".")

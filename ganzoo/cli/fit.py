@@ -16,7 +16,7 @@ from ganzoo.cli.doctor import devices
 from ganzoo.cli.ended import say_how_it_went
 from ganzoo.cli.failing import say_what_failed
 from ganzoo.cli.help import usage_of
-from ganzoo.cli.launched import launched
+from ganzoo.cli.launched import launched, refuse_to_play_alone
 from ganzoo.cli.messages import unmade, user_error_in
 from ganzoo.cli.nulls import refuse_nulls
 from ganzoo.cli.paths import as_given, settle
@@ -141,6 +141,7 @@ class GanzooCLI(LightningCLI):
         except (MisconfigurationException, ValueError, TypeError) as error:
             trouble = devices(self.config[self.subcommand])[1]
             raise UserError(trouble or f"trainer: {str(error).splitlines()[0]}") from error
+        refuse_to_play_alone(trainer.world_size)
         refuse_what_lightning_ignores(wanted, trainer)
         if self.subcommand == "fit":
             trainer.loggers = [MetricsCSV(self._run_folder()), *trainer.loggers]
