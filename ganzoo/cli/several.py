@@ -12,6 +12,7 @@ import lightning as L
 import torch.distributed as dist
 from lightning.pytorch.plugins.environments import LightningEnvironment
 
+from ganzoo.runs.bucket.place import shown
 from ganzoo.system.errors import UserError
 from ganzoo.system.output import say
 
@@ -57,7 +58,7 @@ def known(name: str) -> bool:
 def lost(what: str, folder: Path | None) -> str:
     """Return the line on a lost process."""
     saved = folder is not None and any((folder / "checkpoints").glob("*.ckpt"))
-    then = f"Go on with: ganzoo resume {shlex.quote(str(folder))}" if saved else "No checkpoint was written yet."
+    then = f"Go on with: ganzoo resume {shlex.quote(shown(str(folder)))}" if saved else "No checkpoint was written yet."
     return f"{what}, and the others can't play on without it: all end. {then}"
 
 

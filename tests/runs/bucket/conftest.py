@@ -1,0 +1,66 @@
+"""A server of S3 in this process, and folders that are gone after a test."""
+
+import logging
+import os
+
+import pytest
+
+from ganzoo.runs import lock
+from ganzoo.runs.bucket import copy, mirror
+from ganzoo.runs.bucket.store import Store
+
+KEYS = {
+    "AWS_ACCESS_KEY_ID": "key",
+    "AWS_SECRET_ACCESS_KEY": "secret",
+    "AWS_DEFAULT_REGION": "us-east-1",
+    "AWS_EC2_METADATA_DISABLED": "true",  # there are no credentials but these
+    "AWS_CONFIG_FILE": os.devnull,
+    "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+}
+
+
+@pytest.fixture(scope="module")
+def server():
+    """A server of S3 on a free port of this machine."""
+    pytest.importorskip("s3fs")
+    from moto.server import ThreadedMotoServer
+
+    logging.getLogger("werkzeug").setLevel(logging.CRITICAL)
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    yield "http://{}:{}".format(*server.get_host_and_port())
+    server.stop()
+
+
+@pytest.fixture
+def s3(server, monkeypatch, tmp_path):
+    """A client of the server, with an empty bucket `bucket`, and a machine that has fetched nothing."""
+    import boto3
+
+    for name, value in {**KEYS, "AWS_ENDPOINT_URL": server, "XDG_CACHE_HOME": str(tmp_path / "cache")}.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.delenv("AWS_PROFILE", raising=False)
+    monkeypatch.setattr(mirror, "PAUSES", (0.0,))
+    monkeypatch.setattr(lock, "SETTLE", 0.01)
+    client = boto3.client("s3")
+    client.create_bucket(Bucket="bucket")
+    yield client
+    lock.let_go()
+    mirror.met.clear()
+    mirror.mirrors.clear()
+    copy.brought.clear()
+    for entry in client.list_objects_v2(Bucket="bucket").get("Contents", []):
+        client.delete_object(Bucket="bucket", Key=entry["Key"])
+    client.delete_bucket(Bucket="bucket")
+
+
+@pytest.fixture
+def names(s3):
+    """Give the names of all that the bucket has."""
+    return lambda: {entry["Key"] for entry in s3.list_objects_v2(Bucket="bucket").get("Contents", [])}
+
+
+@pytest.fixture
+def store(s3):
+    """Give the store of the run `s3://bucket/run`."""
+    return Store("s3://bucket/run")
