@@ -23,7 +23,7 @@ __all__ = ["LAST", "Copy", "from_bucket", "order"]
 
 LAST = "checkpoints/last.ckpt"
 NOTES = ".bucket.json"
-Noted = tuple[int, int, str | None]  # size, time in ns, and the version in the bucket; None: it isn't known
+Noted = tuple[int, str, str | None]  # size, time in ns, and the version in the bucket; None: it isn't known
 
 brought: dict[str, Path] = {}  # what this process has fetched, by URL
 
@@ -85,18 +85,18 @@ def read_notes(path: Path) -> dict[str, Noted]:
     """Return what was noted of copied files; nothing if that can't be read, and they are copied again."""
     try:
         notes: Any = read_json(path)
-        return {str(name): (int(size), int(time), version) for name, (size, time, version) in notes.items()}
+        return {str(name): (int(size), str(time), version) for name, (size, time, version) in notes.items()}
     except (OSError, ValueError, TypeError, AttributeError):
         return {}
 
 
-def stat_of(path: Path) -> tuple[int, int] | None:
+def stat_of(path: Path) -> tuple[int, str] | None:
     """Return the size of a file and the time of its last change; None if it is not there."""
     try:
         found = os.stat(path)
     except OSError:
         return None
-    return found.st_size, found.st_mtime_ns
+    return found.st_size, str(found.st_mtime_ns)
 
 
 def order(name: str, time: Any = 0) -> tuple[Any, ...]:

@@ -76,7 +76,7 @@ class Mirror(Copy):
                 raise
             return  # another program's, which has removed it
         sent[before.st_ino] = name
-        self.notes[name] = before.st_size, before.st_mtime_ns, None  # a change since then is sent the next time
+        self.notes[name] = before.st_size, str(before.st_mtime_ns), None  # a change since then is sent the next time
 
     def upload_in_tries(self) -> None:
         """Upload, again after a while if the bucket can't be used for a moment; see `upload`."""

@@ -53,7 +53,7 @@ class Store:
 
         self.url, (self.scheme, self.bucket, *_) = url, parts_of(url)
         try:
-            options = {"use_listings_cache": False, "skip_instance_cache": True, **OPTIONS.get(self.scheme, {})}
+            options = {"use_listings_cache": False, **OPTIONS.get(self.scheme, {})}
             self.fs = fsspec.filesystem(self.scheme, **options)
         except ImportError as error:
             remedy = INSTALL.get(self.scheme, str(error).splitlines()[0])

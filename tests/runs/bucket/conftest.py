@@ -19,30 +19,30 @@ KEYS = {
 }
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def server():
-    """A server of S3 on a free port of this machine."""
+    """A server of S3 on a free port of this machine, and a client of it."""
     pytest.importorskip("s3fs")
+    import boto3
     from moto.server import ThreadedMotoServer
 
     logging.getLogger("werkzeug").setLevel(logging.CRITICAL)
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
-    yield "http://{}:{}".format(*server.get_host_and_port())
+    url = "http://{}:{}".format(*server.get_host_and_port())
+    yield url, boto3.client("s3", endpoint_url=url, aws_access_key_id="key", aws_secret_access_key="secret")
     server.stop()
 
 
 @pytest.fixture
 def s3(server, monkeypatch, tmp_path):
     """A client of the server, with an empty bucket `bucket`, and a machine that has fetched nothing."""
-    import boto3
-
-    for name, value in {**KEYS, "AWS_ENDPOINT_URL": server, "XDG_CACHE_HOME": str(tmp_path / "cache")}.items():
+    url, client = server
+    for name, value in {**KEYS, "AWS_ENDPOINT_URL": url, "XDG_CACHE_HOME": str(tmp_path / "cache")}.items():
         monkeypatch.setenv(name, value)
     monkeypatch.delenv("AWS_PROFILE", raising=False)
     monkeypatch.setattr(mirror, "PAUSES", (0.0,))
     monkeypatch.setattr(lock, "SETTLE", 0.01)
-    client = boto3.client("s3")
     client.create_bucket(Bucket="bucket")
     yield client
     lock.let_go()
@@ -52,6 +52,16 @@ def s3(server, monkeypatch, tmp_path):
     for entry in client.list_objects_v2(Bucket="bucket").get("Contents", []):
         client.delete_object(Bucket="bucket", Key=entry["Key"])
     client.delete_bucket(Bucket="bucket")
+
+
+@pytest.fixture
+def another_client():
+    """Let fsspec forget its client of S3, now and after the test: it keeps the environment in which it was made."""
+    from s3fs import S3FileSystem
+
+    S3FileSystem.clear_instance_cache()
+    yield
+    S3FileSystem.clear_instance_cache()
 
 
 @pytest.fixture

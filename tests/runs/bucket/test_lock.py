@@ -37,7 +37,7 @@ def test_who_is_on_this_machine_is_refused_at_once(store, names):
 def test_who_gives_signs_of_life_elsewhere_holds_it(store):
     there = elsewhere(store)
     there.take()
-    with pytest.raises(UserError, match="is in use by process .* on far-away"):
+    with pytest.raises(UserError, match=r"is in use by process .* on far-away"):
         BucketLock(store).take()
     there.release()
     hold_there(store)
@@ -48,7 +48,7 @@ def test_who_is_silent_loses_it_and_stops(store, capsys):
     assert there._make()  # and no sign of life follows
     hold_there(store)
     assert "s3://bucket/run was held by process" in capsys.readouterr().out
-    with pytest.raises(UserError, match="is now held by process .* it stops here"):
+    with pytest.raises(UserError, match=r"is now held by process .* it stops here"):
         there.check()
     still_ours(look=True)
     there.release()  # it isn't its own
@@ -75,8 +75,9 @@ def test_of_many_at_one_moment_one_holds_it(store):
     won[0].release()
 
 
-def test_a_network_that_is_gone_for_a_moment_stops_nothing(store, monkeypatch):
+def test_a_network_that_is_gone_for_a_moment_stops_nothing(store, another_client, monkeypatch):
     hold_there(store)
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
+    store.fs.clear_instance_cache()
     lock.held[0].store = Store(store.url)
     still_ours(look=True)

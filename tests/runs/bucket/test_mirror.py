@@ -47,13 +47,12 @@ def there(s3, name=LAST):
 def sent(monkeypatch):
     """What is uploaded or copied there, in order."""
     names = []
-    for how, at in (("put", 1), ("copy", 1)):
 
-        def act(self, *args, real=getattr(Store, how), at=at):
-            real(self, *args)
-            names.append(args[at])
+    def noting(real):
+        return lambda self, what, name: (real(self, what, name), names.append(name))
 
-        monkeypatch.setattr(Store, how, act)
+    for how in ("put", "copy"):
+        monkeypatch.setattr(Store, how, noting(getattr(Store, how)))
     return names
 
 
@@ -197,13 +196,14 @@ def test_what_is_read_only_is_fetched_beside(folder, s3, names):
     assert names() == before | {"alone.ckpt"}
 
 
-@pytest.mark.parametrize("name", ["../evil", "a/../../evil", "/evil", "C:/evil", "a\\..\\evil"])
-def test_names_that_lead_out_of_the_folder_are_refused(s3, tmp_path, name):
-    for key in ("config.yaml", name):
-        s3.put_object(Bucket="bucket", Key=f"run/{key}", Body=b"x")
-    for fetch in (taken_up, from_bucket):
-        with pytest.raises(UserError, match="outside of its folder"):
-            fetch(RUN)
+def test_names_that_lead_out_of_the_folder_are_refused(s3, tmp_path):
+    s3.put_object(Bucket="bucket", Key="run/config.yaml", Body=b"x")
+    for name in ("../evil", "a/../../evil", "/evil", "C:/evil", "a\\..\\evil"):
+        s3.put_object(Bucket="bucket", Key=f"run/{name}", Body=b"x")
+        for fetch in (taken_up, from_bucket):
+            with pytest.raises(UserError, match="outside of its folder"):
+                fetch(RUN)
+        s3.delete_object(Bucket="bucket", Key=f"run/{name}")
     assert not [path for path in tmp_path.rglob("*") if path.is_file()]
 
 
@@ -223,10 +223,9 @@ def test_what_belongs_to_a_folder_alone_is_not_taken_from_a_bucket(s3, names):
         (RUN, {"AWS_ENDPOINT_URL": "http://127.0.0.1:9"}, "can't be reached .* AWS_ENDPOINT_URL"),
         ("gs://bucket/run", {}, "needs another package: .*gcsfs"),
         ("nonsense://bucket/run", {}, "fsspec knows no nonsense://"),
-        ("github://bucket/run", {}, "github://bucket/run"),
     ],
 )
-def test_what_a_bucket_lacks_is_one_line(s3, monkeypatch, url, environment, words):
+def test_what_a_bucket_lacks_is_one_line(s3, another_client, monkeypatch, url, environment, words):
     for name, value in environment.items():
         monkeypatch.delenv(name) if value is None else monkeypatch.setenv(name, value)
     with pytest.raises(UserError, match=words) as refused:
