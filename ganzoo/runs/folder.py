@@ -52,8 +52,16 @@ class RunFolder(SaveConfigCallback):
                 say_what_is_unreadable(pl_module, self.config)
             except UserError as error:
                 problem = str(error)
-        if problem := trainer.strategy.broadcast(problem):
+                if self.is_new:  # the folder must not look like that of a run
+                    Path(trainer.loggers[0].save_dir or "", "config.yaml").unlink(missing_ok=True)
+        problem, step = trainer.strategy.broadcast((problem, trainer.global_step))
+        if problem:
             raise UserError(problem)
+        if step != trainer.global_step:  # each node has fetched the run from its bucket, perhaps not at one moment
+            raise UserError(
+                f"rank {rank()} goes on from round {trainer.global_step:,}, and rank 0 from round {step:,}: "
+                "they have other checkpoints; start the run again."
+            )
 
     def options_now(self, trainer: L.Trainer) -> dict[str, Any]:
         """Return the options that a checkpoint keeps."""
@@ -102,14 +110,9 @@ class RunFolder(SaveConfigCallback):
     def _start_loggers(self, trainer: L.Trainer, game: Any) -> None:
         folder = Path(trainer.loggers[0].save_dir or "")
         if self.config["wandb"] is not None:
-            try:
-                wandb = start_wandb(self.config["wandb"], folder)
-                wandb.count_images(lambda: game.images_seen)
-                trainer.loggers = [*trainer.loggers, wandb]
-            except UserError:
-                if self.is_new:  # the folder must not look like that of a run
-                    (folder / "config.yaml").unlink()
-                raise
+            wandb = start_wandb(self.config["wandb"], folder)
+            wandb.count_images(lambda: game.images_seen)
+            trainer.loggers = [*trainer.loggers, wandb]
         config = read_yaml(folder / "config.yaml")
         for logger in trainer.loggers:
             logger.log_hyperparams(config)

@@ -31,6 +31,8 @@ met: list[str] = []  # URLs of runs whose folder this process has made what the 
 class Mirror(Copy):
     """The folder in which a run is played, and the one in which it is kept."""
 
+    is_down = False  # the bucket could not be used the last time
+
     def upload(self) -> None:
         """Upload what has changed, the last checkpoint last, and remove what is gone here.
 
@@ -79,13 +81,18 @@ class Mirror(Copy):
         self.notes[name] = before.st_size, str(before.st_mtime_ns), None  # a change since then is sent the next time
 
     def upload_in_tries(self) -> None:
-        """Upload, again after a while if the bucket can't be used for a moment; see `upload`."""
-        for pause in PAUSES:
+        """Upload, again after a while if the bucket can't be used for a moment; see `upload`.
+
+        A bucket that could not be used the last time is tried once: training should not wait for it at each checkpoint.
+        """
+        for pause in () if self.is_down else PAUSES:
             try:
                 return self.upload()
             except StoreError:
                 time.sleep(pause)
+        self.is_down = True
         self.upload()
+        self.is_down = False
 
     def meet(self) -> None:
         """Make the folder here what the bucket has, unless it has gone on from that: then upload it.
