@@ -5,7 +5,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -13,7 +12,6 @@ from conftest import QUIET, assert_same_run, environment
 
 import ganzoo
 from ganzoo.cli import main
-from ganzoo.runs.bucket import mirror
 from ganzoo.runs.bucket.place import played_in
 from ganzoo.runs.bucket.store import Store, StoreError
 from ganzoo.runs.loggers import MetricsCSV
@@ -109,10 +107,11 @@ def test_a_bucket_that_does_not_exist_trains_nothing(s3, capsys):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_killed_at_any_moment_the_bucket_has_a_run_that_goes_on(s3, tmp_path):
     main(fit(tmp_path / "whole", "--trainer.max_steps", "60"))
     args, folder = fit(RUN, "--trainer.max_steps", "60"), played_in(RUN)
-    for seconds in (0.0, 0.2, 0.5, 0.9, 1.4, 100.0):
+    for seconds in (0.0, 0.4, 1.0, None):  # after the first upload began; at last it may end
         args = ["resume", RUN] if "config.yaml" in Store(RUN).files() else args
         shutil.rmtree(folder, ignore_errors=True)
         process = subprocess.Popen([sys.executable, "-m", "ganzoo", *args], env=environment(), stdout=subprocess.PIPE)
@@ -124,9 +123,5 @@ def test_killed_at_any_moment_the_bucket_has_a_run_that_goes_on(s3, tmp_path):
         except subprocess.TimeoutExpired:
             os.kill(process.pid, signal.SIGKILL)
             process.communicate()
-        if process.returncode == 0:
-            break
-        time.sleep(0.1)
     assert process.returncode == 0
     assert_same_run(tmp_path / "whole", folder)
-    assert mirror.mirrors == []
