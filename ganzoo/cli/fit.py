@@ -34,10 +34,11 @@ from ganzoo.cli.trainer import (
 from ganzoo.data import DataModule
 from ganzoo.game import Game
 from ganzoo.runs.bounded import build_bounded
+from ganzoo.runs.bucket.mirror import kept_at_the_end
+from ganzoo.runs.bucket.place import here
 from ganzoo.runs.callbacks import Checkpoints, Machine, Pictures, Progress, SampleWriter, Trouble
 from ganzoo.runs.checkpoint_file import read
 from ganzoo.runs.folder import RunFolder, leave_no_empty_folder, new_folder, occupy
-from ganzoo.runs.lock import let_go
 from ganzoo.runs.loggers import MetricsCSV
 from ganzoo.runs.wandb_today import WandbMode
 from ganzoo.runs.wellformed import held_by, refuse_unplayable
@@ -135,7 +136,7 @@ class GanzooCLI(LightningCLI):
         if wanted.enable_progress_bar is not False and not has_bar:
             more.append(Progress())
         self.trainer_defaults["callbacks"] = more
-        plugins = plugins_of_slurm(wanted, self.subcommand or "")
+        plugins = {**plugins_of_slurm(wanted, self.subcommand or ""), "default_root_dir": here(wanted.default_root_dir)}
         try:
             trainer = super().instantiate_trainer(**kwargs, **plugins, **launched(wanted))
         except (MisconfigurationException, ValueError, TypeError) as error:
@@ -154,7 +155,7 @@ class GanzooCLI(LightningCLI):
     def _run_folder(self) -> Path:
         """Return the run's folder, new unless the run goes on. Only rank 0's word counts (`trainer.log_dir`)."""
         if (folder := self._get(self.config, "run_dir")) is not None:
-            return Path(folder)
+            return Path(here(folder))
         names = type(self.datamodule).__name__.lower(), type(self.model).__name__.lower()
         return new_folder(self._get(self.config, "trainer").default_root_dir, self._config_file(), names)
 
@@ -271,9 +272,9 @@ def lightning(args: list[str], cls: type[GanzooCLI] = GanzooCLI) -> GanzooCLI:
     hush("lightning.pytorch", "lightning.fabric", "torch")
     import_all("ganzoo.models", "ganzoo.data", "ganzoo.networks", "ganzoo.networks.frozen", "ganzoo.metrics")
     try:
-        return made(args, cls)
+        with kept_at_the_end():
+            return made(args, cls)
     finally:
-        let_go()
         leave_no_empty_folder()
 
 
