@@ -1,6 +1,7 @@
 """What torchrun and srun say of the processes that they started, and what is said of one that is lost."""
 
 import logging
+import signal
 import re
 from types import SimpleNamespace
 
@@ -69,8 +70,11 @@ def test_a_lost_process_is_one_line(tmp_path, monkeypatch, capsys):
     say_what_was_lost(gloo, tmp_path)  # alone, it is no process of a run
     monkeypatch.setattr(dist, "is_initialized", lambda: True)
     say_what_was_lost(RuntimeError("mat1 and mat2 shapes cannot be multiplied"), tmp_path)
+    before = signal.getsignal(signal.SIGTERM)
     with pytest.raises(UserError, match=r"a process of this run is gone.*No checkpoint was written yet"):
         say_what_was_lost(gloo, tmp_path)
+    # or its status could be that of a run that was asked to stop, and a job's script would queue it again
+    assert signal.signal(signal.SIGTERM, before) == signal.SIG_IGN
     (tmp_path / "checkpoints").mkdir()
     (tmp_path / "checkpoints" / "last.ckpt").touch()
     name_lost_processes(tmp_path)
