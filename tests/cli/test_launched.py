@@ -1,8 +1,8 @@
 """What torchrun and srun say of the processes that they started, and what is said of one that is lost."""
 
 import logging
-import signal
 import re
+import signal
 from types import SimpleNamespace
 
 import lightning as L
