@@ -17,6 +17,7 @@ from ganzoo.cli.order import configs_first, long_config, names_first, with_netwo
 from ganzoo.cli.paths import at_home_in
 from ganzoo.runs.chosen import chosen
 from ganzoo.runs.experiments import DEMO, find_experiment
+from ganzoo.runs.wandb_today import mode_of_environment, mode_of_today
 from ganzoo.system.errors import UserError
 from ganzoo.system.machine import rank
 from ganzoo.system.moved import moved_in
@@ -37,7 +38,7 @@ def complete(args: list[str]) -> list[str]:
         if "--print_config" not in args and rank() == 0:
             say(f"Nothing is named to train, so it is the demo, {DEMO}; see `ganzoo list` and `ganzoo fit --help`.")
         args = ["fit", "--config", DEMO, *args[1:]]
-    args = alone(args, "--wandb", mode_of_environment())
+    args = alone(args, "--wandb", mode_of_environment() or "online")
     args = alone(args, "--samples.compare", "true")
     args = [
         find_experiment(arg) if before == "--config" else arg
@@ -80,23 +81,8 @@ def alone(args: list[str], option: str, value: str) -> list[str]:
     return [f"{arg}={value}" if stand else arg for arg, stand in zip(args, stands, strict=True)]
 
 
-def mode_of_environment() -> str:
-    """Return the mode that WANDB_MODE says; online without it.
-
-    Raises:
-        UserError: it says none.
-    """
-    mode = os.environ.get("WANDB_MODE") or "online"
-    mode = {"dryrun": "offline", "run": "online"}.get(mode, mode)  # wandb's own older words
-    if mode not in ("online", "offline", "disabled"):
-        raise UserError(f"WANDB_MODE is {mode}: give online, offline or disabled, or --wandb MODE.")
-    return mode
-
-
 def take_mode_of_today(config: Any, args: list[str]) -> None:
     """Let WANDB_MODE hold in place of the mode in a config, such as that of a run that goes on."""
-    from ganzoo.runs.wandb_today import mode_of_today  # it needs torch
-
     if config.subcommand == "fit" and not values_of(args, "--wandb"):
         config.fit.wandb = mode_of_today(config.fit.wandb)
 

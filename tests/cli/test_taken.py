@@ -2,9 +2,7 @@
 
 import pytest
 
-from ganzoo.cli.arguments import mode_of_environment
 from ganzoo.cli.taken import lost_options
-from ganzoo.system.errors import UserError
 
 R1 = {"class_path": "ganzoo.penalties.R1", "init_args": {"gamma": 3.0, "every": 1}}
 CONFIG = {"model": {"class_path": "ganzoo.models.GAN", "init_args": {"penalties": [R1], "ema": None, "n_critic": 5}}}
@@ -25,12 +23,3 @@ CONFIG = {"model": {"class_path": "ganzoo.models.GAN", "init_args": {"penalties"
 )
 def test_what_was_chosen_is_found_to_hold_or_not(given, kept):
     assert (lost_options([given], CONFIG) == {}) is kept
-
-
-def test_the_mode_of_the_environment_is_one_of_wandbs(monkeypatch):
-    for word, mode in {"": "online", "dryrun": "offline", "run": "online", "disabled": "disabled"}.items():
-        monkeypatch.setenv("WANDB_MODE", word)
-        assert mode_of_environment() == mode
-    monkeypatch.setenv("WANDB_MODE", "Offline")
-    with pytest.raises(UserError, match="WANDB_MODE is Offline: give online, offline or disabled"):
-        mode_of_environment()
