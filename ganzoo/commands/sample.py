@@ -124,7 +124,7 @@ def classes_of(model: FromNoise, rows: torch.Tensor, seed: int, label: str | Non
         return []
     asked = model.asked(label)
     y = model.condition.of_rows(rows, seed) if asked is None else asked.expand(len(rows), *asked.shape)
-    return model.condition.names_of(y)
+    return model.condition.file_names_of(y)
 
 
 def draw_codes(model: FromNoise, file: str, raw: bool, path: Path, folder: bool) -> None:

@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
+from ganzoo.pictures.grids import told_apart
 from ganzoo.system.draws import Draws
 from ganzoo.system.errors import UserError
 
@@ -72,6 +73,10 @@ class Condition(ABC):
         """Return a name for each y (N, ...), as `read` takes it; an empty one where there is none."""
         return [""] * len(y)
 
+    def file_names_of(self, y: Tensor) -> list[str]:
+        """Return what files are named by, for each y (N, ...)."""
+        return self.names_of(y)
+
 
 class Labels(Condition):
     """The class, int64 (N,), of `num_classes`."""
@@ -124,6 +129,11 @@ class Labels(Condition):
     def names_of(self, y: Tensor) -> list[str]:
         """Return the names of classes (N,): their numbers, where they have no names."""
         return [self.class_names[i] if self.class_names else str(i) for i in y.tolist()]
+
+    def file_names_of(self, y: Tensor) -> list[str]:
+        """Return the names of classes (N,) for files."""
+        names = told_apart(self.class_names or [])
+        return [names[i] if names else str(i) for i in y.tolist()]
 
     def caption(self, asked: Any) -> str:
         """Return the class that a user asked for: its name, and its number if that is another."""

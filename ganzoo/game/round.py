@@ -14,7 +14,7 @@ from ganzoo.game.move import Batch, Move, NonFiniteLoss, Terms, due, listed, par
 from ganzoo.game.notes import Notes, share
 from ganzoo.game.player import Player, has_scaler
 from ganzoo.game.ranks import average_, average_gradients_, reduced_once, shared_buffers
-from ganzoo.game.spoiled import Given, given_to, refuse_bad_data
+from ganzoo.game.spoiled import Given, given_to, refuse_bad_data, refuse_bad_network
 from ganzoo.networks.chance import chance_from
 from ganzoo.system.draws import Draws, mix, run_seed, seed_networks
 from ganzoo.system.errors import UserError
@@ -42,6 +42,7 @@ class Rounds:
         self.watch = Watch()
         self.playing = -1  # the round that is played now
         self.given = Given(-1, [], 0)  # the batch that the move is made on
+        self.key: tuple[int, ...] = ()  # of its chance
         self.shared: list[tuple[nn.Module, str]] | None = None  # buffers whose means all ranks get; looked for once
 
     def play(self, batches: Iterator[Any]) -> None:
@@ -98,6 +99,7 @@ class Rounds:
         optimizer = self.optimizer_of(player)
 
         def closure() -> Tensor:
+            self.key = key
             loss = self.backward(move, player, batch, key)
             if game.trainer.world_size > 1:
                 loss = self.average(movers, loss)
@@ -136,6 +138,14 @@ class Rounds:
             start = stop
         player.round_terms |= player.terms
         return losses[0] if len(losses) == 1 else torch.stack(losses).sum()
+
+    def again(self, move: Move, player: Player, given: Given) -> None:
+        """Make the loss of the latest move again, on the data alone."""
+        terms = player.terms
+        try:
+            self.backward(move, player, [dict(part) for part in given.batch], self.key)
+        finally:
+            player.terms = terms
 
     def average(self, movers: list[nn.Parameter], loss: Tensor) -> Tensor:
         """Average the movers' gradients, the loss, and the wish to stop over the ranks: one reduction.
@@ -185,6 +195,8 @@ class Rounds:
             return
         when = "before it touched the weights" if given.step == self.playing else "a round later, and not saved"
         refuse_bad_data(self.game, given, when)
+        if move is not None and given.step == self.playing and self.game.trainer.world_size == 1:
+            refuse_bad_network(self.game, partial(self.again, move, player, given), when)
         game, what = self.game, f"the gradient of the {player.name}"
         if move is not None:
             said = ", ".join(f"{player.title}/{name} {float(term):g}" for name, term in terms.items())

@@ -1,16 +1,19 @@
-"""What spoiled a loss: samples that are not finite are named as that, not as a learning rate that is too high."""
+"""What spoiled a loss: samples that are not finite, or a network, are named, not a learning rate that is too high."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 import torch
+from torch import Tensor, nn
 
 from ganzoo.game.move import Batch, NonFiniteLoss
 from ganzoo.game.ranks import total
 
-__all__ = ["Given", "given_to", "refuse_bad_data"]
+__all__ = ["Given", "given_to", "refuse_bad_data", "refuse_bad_network"]
 
 MOST_NAMED = 5  # samples
+LARGE = 1e6  # a weight that a learning rate has driven off: what comes of it may be infinite in any network
 
 
 class Given(NamedTuple):
@@ -66,3 +69,36 @@ def which(game: Any, given: Given, name: str, rows: torch.Tensor) -> str:
         numbers, of = data.numbers(name, rows, given.position), "training set"
     shown = ", ".join(map(str, numbers[:MOST_NAMED])) + ", ..." * (len(numbers) > MOST_NAMED)
     return f"{name} of sample{'s' * (len(numbers) > 1)} {shown} of the {of}"
+
+
+def refuse_bad_network(game: Any, again: Callable[[], Any], when: str) -> None:
+    """Refuse a network that makes NaN or infinite values though its inputs and its weights are right.
+
+    Args:
+        game: the game.
+        again: makes the same loss again, with the same chance.
+        when: the run stops.
+
+    Raises:
+        NonFiniteLoss: there is one.
+    """
+    found: list[str] = []
+    networks = {network: player for player in game.players.values() for network in player.networks}
+
+    def look(network: nn.Module, inputs: tuple[Any, ...], made: Any) -> None:
+        numbers = [x for x in (*inputs, *network.parameters()) if isinstance(x, Tensor) and x.is_floating_point()]
+        if not found and not made.isfinite().all() and all(x.abs().max() < LARGE for x in numbers if x.numel()):
+            found.append(f"the {networks[network].title} ({type(network).__name__})")
+
+    handles = [network.register_forward_hook(look) for network in networks]
+    try:
+        with suppress(Exception):  # whatever fails in it: the loss is refused in any case
+            again()
+    finally:
+        for handle in handles:
+            handle.remove()
+    if found:
+        raise NonFiniteLoss(
+            f"{found[0]} makes values that are NaN or infinite in round {game.round}, of inputs and weights that are "
+            f"right: stopped {when}. Look in it for a division by 0, or the log or root of what is not above 0."
+        )

@@ -1,8 +1,18 @@
-"""What a network ends in, as torch records its computation: scores that are no raw ones, images of another range."""
+"""What a network ends in: scores that are no raw ones, images of another range. Torch's record, or a trial, tells."""
 
-from torch import Tensor
+from collections.abc import Iterator
+from contextlib import suppress
+from typing import Any
 
-__all__ = ["last_step"]
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call
+
+__all__ = ["INTERVALS", "interval_of", "last_step"]
+
+# What some networks never leave: the closest interval first.
+INTERVALS = {"between 0 and 1": (0.0, 1.0), "never above 0": (-torch.inf, 0.0), "never below 0": (0.0, torch.inf)}
+TRIALS = 8  # times that a network is given other weights, unless it leaves an interval before
 
 # The last step of a computation, as torch names its gradient, and those behind which it may hide.
 SQUEEZES = {
@@ -29,3 +39,36 @@ def last_step(made: Tensor) -> str:
             return ""
         node = node.next_functions[0][0]
     return ""
+
+
+@torch.no_grad()
+def interval_of(network: nn.Module, inputs: tuple[Any, ...], made: Tensor) -> str:
+    """Return the interval that a network never leaves, whatever its weights: nothing if it leaves all that are known.
+
+    So what is written by hand is found, too, such as 1 / (1 + exp(-x)), a clamp, or the log of a softmax. Where raw
+    scores come last, other signs of the weights give other signs.
+
+    Args:
+        network: what is tried, in evaluation mode; its weights stay.
+        inputs: on which.
+        made: what it makes of them.
+    """
+    within = dict(INTERVALS)
+    with suppress(Exception):  # of a network that can't be tried so, nothing is known
+        for x in (made, *of_other_weights(network, inputs)):
+            low, high = x.min(), x.max()
+            within = {words: (least, most) for words, (least, most) in within.items() if low >= least and high <= most}
+            if not within:
+                return ""
+        return next(iter(within))
+    return ""
+
+
+def of_other_weights(network: nn.Module, inputs: tuple[Any, ...]) -> Iterator[Tensor]:
+    """Yield what a network makes where its weights have other signs: all, then some by chance, which is its own."""
+    chance = torch.Generator().manual_seed(0)
+    weights = {name: p for name, p in network.named_parameters() if p.numel()}
+    for trial in range(TRIALS if weights else 0):
+        signs = {name: 1 - 2 * torch.randint(2, p.shape, generator=chance).to(p) for name, p in weights.items()}
+        other = {name: -p if trial == 0 else p * signs[name] for name, p in weights.items()}
+        yield functional_call(network, other, inputs)

@@ -3,6 +3,7 @@
 from typing import Any
 
 from ganzoo.game.record import lost
+from ganzoo.game.squeezing import INTERVALS
 from ganzoo.objectives import LeastSquares
 from ganzoo.system.output import say
 
@@ -34,15 +35,18 @@ def say_what_is_squeezed(game: Any) -> None:
     """
     if not game.trainer.is_global_zero:
         return
-    g, d = game.last_steps.get("generator"), game.last_steps.get("discriminator")
+    g, d = game.last_steps.get("generator", ""), game.last_steps.get("discriminator", "")
     if d and not isinstance(game.objective, LeastSquares):
+        ends = f"gives scores that are {d}" if d in INTERVALS else f"ends in {d}"
+        why = "as a sigmoid, a clamp or a (log-)softmax makes them, " if d in INTERVALS else ""
         say(
-            f"The discriminator ends in {d}, and {type(game.objective).__name__} takes raw scores: leave it out. "
+            f"The discriminator {ends}, {why}and {type(game.objective).__name__} takes raw scores: leave it out. "
             "Squeezed twice, D is never sure, and G learns little."
         )
-    if g and g != "a tanh" and len(game.shape) == 3:
+    if g and g not in ("a tanh", "never above 0") and len(game.shape) == 3:
+        ends = f"is {g} at its end" if g in INTERVALS else f"ends in {g}"
         say(
-            f"The generator ends in {g}, so its images are never below 0, and images are in [-1, 1] here: let it end "
+            f"The generator {ends}, so its images are never below 0, and images are in [-1, 1] here: let it end "
             "in a tanh."
         )
 

@@ -1,5 +1,6 @@
 """Trying the networks before the first round, so that a mismatch is one clear message."""
 
+import math
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -8,9 +9,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ganzoo.game.squeezing import last_step
+from ganzoo.game.squeezing import interval_of, last_step
 from ganzoo.networks.chance import chance_from
-from ganzoo.system.draws import Draws, state_of_chance
+from ganzoo.system.draws import Draws, latents, state_of_chance
 from ganzoo.system.errors import UserError
 from ganzoo.system.foreign import is_own as is_users
 from ganzoo.system.words import first_line
@@ -66,9 +67,8 @@ def try_from_noise(game: Any) -> None:
     y = [] if game.condition is None else [game.condition.of_rows(torch.tensor([0, classes - 1]), 0)]
     told = "" if game.condition is None else f" and {game.condition.name}"
     with evaluating(g, d), torch.enable_grad():
-        with named(g, f"{name_g} can't make samples from latents of length {game.latent_dim}{told}"):
-            fake = game.generator(torch.zeros(2, game.latent_dim), *y)
-        refuse_no_tensor(fake, name_g)
+        with tried(g, f"{name_g} can't make samples from latents of length {game.latent_dim}{told}") as ends:
+            fake = game.generator(game.latents(torch.arange(2)).to(torch.zeros(())), *y)  # as tensors are made here
         if len(fake) != 2:
             raise UserError(f"{name_g} makes {tuple(fake.shape)} from 2 latents: it must make one sample of each.")
         if tuple(fake.shape) != (2, *game.shape):
@@ -76,17 +76,59 @@ def try_from_noise(game: Any) -> None:
                 f"{name_g} makes samples of shape {tuple(fake.shape[1:])}, but the data has {game.shape}: "
                 "change the generator, or the data's size."
             )
-        with named(d, f"{name_d} can't score samples of shape {game.shape}{told}"):
-            handle = d.register_forward_hook(lambda _network, _inputs, made: refuse_no_tensor(made, name_d))
-            try:
-                scores = game.scores_alone(fake.detach(), *y)
-            finally:
-                handle.remove()
+        with tried(d, f"{name_d} can't score samples of shape {game.shape}{told}") as ends_d:
+            scores = game.scores_alone(fake.detach(), *y)
     if tuple(scores.shape) != (2,):
         raise UserError(
             f"{name_d} gives scores of shape {tuple(scores.shape)} for 2 samples: it must give one raw score each."
         )
-    game.last_steps = {"generator": last_step(fake), "discriminator": last_step(scores)}
+    game.last_steps = {"generator": said(ends, fake), "discriminator": said(ends_d, scores)}
+
+
+@contextmanager
+def tried(network: nn.Module, what: str) -> Iterator[list[str]]:
+    """Try a network, once: refuse what it must not do, in one line.
+
+    Gives a list, which then has the interval that an own network never leaves, if it seems to be one.
+
+    Raises:
+        UserError: it fails, returns no tensor of floats, changes its input, or makes NaN.
+    """
+    name = type(network).__name__
+    before: list[tuple[Tensor, int]] = []
+    ends: list[str] = []
+
+    def note(_network: nn.Module, inputs: tuple[Any, ...]) -> None:
+        before[:] = [(x, x._version) for x in inputs if isinstance(x, Tensor)]
+
+    def look(_network: nn.Module, inputs: tuple[Any, ...], made: Any) -> None:
+        refuse_no_tensor(made, name)
+        if any(x._version != version for x, version in before):
+            raise UserError(
+                f"{name} changes its input in place, which others read, too: give it a copy first, x = x.clone(), or "
+                "a new tensor, x = x * 2 instead of x *= 2 (a first layer without inplace=True)."
+            )
+        if not made.isfinite().all():
+            raise UserError(
+                f"{name} makes values that are NaN or infinite before the first round, of inputs that are right: look "
+                "for a division by 0, or the log or root of what is not above 0."
+            )
+        if not ends and is_own(network):
+            ends.append("")  # hooks run in the trial of other weights, too
+            ends[0] = interval_of(network, inputs, made)
+
+    handles = [network.register_forward_pre_hook(note), network.register_forward_hook(look)]
+    try:
+        with named(network, what):
+            yield ends
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+def said(ends: list[str], made: Tensor) -> str:
+    """Return what a network's output ends in, or else the interval that it never leaves; nothing if it leaves all."""
+    return last_step(made) or next(iter(ends), "")
 
 
 @contextmanager
@@ -131,19 +173,22 @@ def try_from_images(game: Any) -> None:
         before, after = game.shape_read(way), game.shapes[way.makes]
         name, name_d = type(network).__name__, type(discriminator).__name__
         with evaluating(network, discriminator), torch.enable_grad():
-            with named(network, f"{name} can't take images of shape {before}"):
-                fake = game.applied(way, network, torch.zeros(1, *before), 0, torch.arange(1))
-            refuse_no_tensor(fake, name)
+            with tried(network, f"{name} can't take images of shape {before}") as ends:
+                fake = game.applied(way, network, some_images(before), 0, torch.arange(1))
             if tuple(fake.shape) != (1, *after):
                 raise UserError(
                     f"{name} makes images of shape {tuple(fake.shape[1:])}, but those of {way.makes} have "
                     f"{after}: change the generator, or the data's size."
                 )
             seen = game.shape_scored(way.makes)
-            with named(discriminator, f"{name_d} can't score images of {seen}"):
-                scores = game.scores(way.makes, torch.zeros(1, *seen))
-        refuse_no_tensor(scores, name_d)
+            with tried(discriminator, f"{name_d} can't score images of {seen}") as ends_d:
+                scores = game.scores(way.makes, some_images(seen))
         if len(scores) != 1:
             raise UserError(f"{name_d} gives scores of shape {tuple(scores.shape)} for 1 image: give (1, ...).")
-        found = {"generator": last_step(fake), "discriminator": last_step(scores)}
+        found = {"generator": said(ends, fake), "discriminator": said(ends_d, scores)}
         game.last_steps = {player: game.last_steps.get(player) or step for player, step in found.items()}
+
+
+def some_images(shape: tuple[int, ...]) -> Tensor:
+    """Return an image (1, *shape) of noise in [-1, 1]: in one of a single colour a norm would divide by 0."""
+    return latents(0, torch.arange(1), math.prod(shape), "uniform").view(1, *shape).to(torch.zeros(()))

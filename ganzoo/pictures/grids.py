@@ -1,6 +1,7 @@
 """Images as pictures: one by one, or in a grid."""
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from ganzoo.pictures.channels import displayed
 from ganzoo.pictures.provenance import noted
 from ganzoo.system.files import collected
 
-__all__ = ["grid", "save_array", "save_image", "save_picture", "save_samples", "suffix_for"]
+__all__ = ["grid", "save_array", "save_image", "save_picture", "save_samples", "suffix_for", "told_apart"]
 
 OTHERS = re.compile(r"[^\w.]+")  # than letters, digits, _ and .
 LONGEST = 50  # letters, of up to four bytes: the name of a file has 255
@@ -72,6 +73,15 @@ def ending(name: str) -> str:
     """Return what a class adds to the name of a file, short and of letters that any disk takes."""
     plain = OTHERS.sub("-", f"label{name}" if name.isdecimal() else name).strip("-.")[:LONGEST]
     return f"_{plain}" if plain else ""
+
+
+def told_apart(names: Sequence[str]) -> list[str]:
+    """Return names of classes as files are to name them: their numbers come first where `ending` makes them alike."""
+    count = Counter(map(ending, names))
+    return [
+        name if ending(name) and count[ending(name)] == 1 else f"label{number} {name}"
+        for number, name in enumerate(names)
+    ]
 
 
 def save_image(image: Tensor, path: str | Path, origin: str | None = None) -> None:

@@ -56,6 +56,8 @@ def opened(path: str | Path) -> "av.container.InputContainer":
     try:
         return library.open(os.path.abspath(path), options=SAFE, metadata_errors="replace")
     except (library.FFmpegError, OSError, ValueError) as error:
+        if isinstance(error, PermissionError):
+            raise UserError(f"{path} can't be read: there is no permission to.") from error
         raise UserError(f"{path} can't be read as a video: give another file.") from error
 
 

@@ -15,10 +15,11 @@ from ganzoo.commands.translate.command import outputs_for
 from ganzoo.commands.translate.translation import Translation
 from ganzoo.commands.translate.videos import translate_several, translate_video
 from ganzoo.data.files.bands import Unreadable
-from ganzoo.data.files.films import Film, turned
+from ganzoo.data.files.films import VIDEOS, Film, turned
 from ganzoo.data.files.forms import Form
 from ganzoo.data.files.frames import glanced
 from ganzoo.data.files.levels import look_at
+from ganzoo.data.files.listing import listed
 from ganzoo.data.files.sources import FolderSource, Names
 from ganzoo.models import Pix2Pix
 from ganzoo.networks import PatchGAN, UNet
@@ -137,6 +138,27 @@ def test_frames_are_turned_and_mirrored_as_their_film_says(matrix):
     frame = SimpleNamespace(side_data={"DISPLAYMATRIX": side})
     pixels = np.arange(18).reshape(2, 3, 3)
     assert np.array_equal(turned(pixels, frame), MIRRORED[matrix](pixels))
+
+
+@pytest.mark.parametrize(("name", "codec"), [("x.avi", "libx264"), ("x.avi", "mpeg4"), ("x.ts", "libx264")])
+def test_frames_that_are_stored_in_another_order_keep_their_times(tmp_path, name, codec):
+    """AVI has no times of showing: frames have those of their places."""
+    with av.open(str(tmp_path / name), "w") as made:
+        stream = made.add_stream(codec, rate=10)
+        stream.width, stream.height, stream.pix_fmt, stream.codec_context.max_b_frames = 64, 48, "yuv420p", 2
+        for i in range(12):
+            frame = av.VideoFrame.from_image(Image.new("RGB", (64, 48), (20 * i, 20 * i, 20 * i)))
+            frame.pts = i
+            made.mux(stream.encode(frame))
+        made.mux(stream.encode(None))
+    film = Film(tmp_path / name)
+    found = [(round(picture.getpixel((5, 5))[0] / 20), time * film.tick * 10) for picture, time, _ in film]
+    assert found == [(i, i) for i in range(12)]
+    (tmp_path / "code.ts").write_text("const x: number = 1;")
+    listing = listed(tmp_path)
+    assert listing.films(VIDEOS) == [name]
+    assert listing.unread() == []
+    assert listing.left_out() == "1 other file: code.ts"
 
 
 def test_what_is_left_out_of_a_film_is_said_and_one_that_begins_late_is_whole(tmp_path, same, capsys):

@@ -212,6 +212,37 @@ def test_a_sigmoid_at_the_end_is_told_once_where_raw_scores_are_taken(tmp_path, 
     assert "ends in" not in capsys.readouterr().out
 
 
+class Scoring(nn.Module):
+    """A discriminator of one's own that makes something of raw scores (N, 2)."""
+
+    def __init__(self, end: Callable[[Tensor], Tensor], dim: int = 2):
+        super().__init__()
+        self.end, self.f = end, nn.Sequential(nn.Flatten(), nn.Linear(dim, 8), nn.LeakyReLU(), nn.Linear(8, 2))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.end(self.f(x))
+
+
+ENDS: dict[str, list[Callable[[Tensor], Tensor]]] = {
+    "between 0 and 1": [
+        lambda x: (1 / (1 + torch.exp(-x)))[:, 0],
+        lambda x: x[:, 0].clamp(0, 1),
+        lambda x: (x[:, 0] * 0.2 + 0.5).clamp(0, 1),
+        lambda x: x.exp()[:, 0] / x.exp().sum(1),
+    ],
+    "never above 0": [lambda x: x.log_softmax(1)[:, 1], lambda x: -torch.log(1 + x[:, 0].exp())],
+    "": [lambda x: x[:, 0], lambda x: x[:, 0] * 1e-3, lambda x: x[:, 0] - x[:, 1], lambda x: x[:, 0].tanh() * 0.3],
+}
+
+
+@pytest.mark.parametrize(("words", "end"), [(words, end) for words, ends in ENDS.items() for end in ends])
+def test_scores_that_never_leave_an_interval_are_told_whatever_wrote_the_end(tmp_path, capsys, words, end):
+    play(GAN(discriminator=lambda _shape: Scoring(end)), tmp_path)
+    said = capsys.readouterr().out
+    assert (f"gives scores that are {words}, as a sigmoid" in said) == bool(words)
+    assert ("raw scores" in said) == bool(words)
+
+
 @pytest.mark.parametrize("end", [nn.Sigmoid(), nn.Softmax(1), nn.ReLU(), nn.Tanh(), nn.Identity()])
 def test_a_generator_that_never_reaches_below_0_is_told(tmp_path, capsys, end):
     def images(latent_dim: int, shape: tuple[int, ...]) -> nn.Module:
@@ -299,6 +330,17 @@ class Made(nn.Module):
         return self.make(x[:, :2] * self.weight)
 
 
+class Changing(Made):
+    """A network that changes its input."""
+
+    def __init__(self):
+        super().__init__(lambda x: x)
+
+    def forward(self, x: Tensor) -> Any:
+        x.view(-1).mul_(2)
+        return super().forward(x)
+
+
 @pytest.mark.parametrize(
     ("options", "words"),
     [
@@ -307,6 +349,9 @@ class Made(nn.Module):
         ({"discriminator": lambda *_: Made(lambda x: (x[:, 0], x))}, "Made returns a tuple"),
         ({"discriminator": lambda *_: Made(lambda x: [x[:, 0]])}, "Made returns a list"),
         ({"discriminator": lambda *_: Made(lambda x: x[:, 0].long())}, "Made returns int64"),
+        ({"generator": lambda *_: Changing()}, r"Changing changes its input in place.* x = x\.clone\(\)"),
+        ({"discriminator": lambda *_: Scoring(lambda x: x[:, 0] / 0)}, "Scoring makes values that are NaN or infinite"),
+        ({"generator": lambda *_: Made(lambda x: x.abs().neg().log())}, "Made makes values .* before the first round"),
         ({"discriminator": lambda *_: Made(lambda x: x)}, r"Made gives scores of shape \(2, 2\)"),
     ],
 )
@@ -314,6 +359,21 @@ def test_a_network_of_ones_own_that_returns_something_else_is_one_line(tmp_path,
     with pytest.raises(UserError, match=words) as found:
         play(GAN(**options), tmp_path)
     assert "\n" not in str(found.value)
+
+
+@pytest.mark.parametrize(("late", "words"), [(False, "the generator .Made. makes values"), (True, "learning rate")])
+def test_a_network_that_makes_nan_is_named_and_no_learning_rate(tmp_path, monkeypatch, late, words):
+    """Where the weights are spoiled already, as a round later on a GPU, it is not known."""
+    calls = []
+
+    def make(x: Tensor) -> Tensor:
+        calls.append(x)
+        return x if len(calls) < 4 else x / 0  # the trials are fine
+
+    monkeypatch.setattr(ganzoo.game.round, "Watch", lambda: Watch(late=late))
+    with pytest.raises(UserError, match=words) as found:
+        play(GAN(generator=lambda *_: Made(make)), tmp_path, max_steps=9)
+    assert late or "learning rate" not in str(found.value)
 
 
 # Metrics -------------------------------------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ import torch
 from PIL import Image
 
 from ganzoo.pictures.figures import save_curves
-from ganzoo.pictures.grids import grid, save_samples, to_uint8
+from ganzoo.pictures.grids import ending, grid, save_samples, to_uint8, told_apart
 from ganzoo.pictures.planes import save_points
 from ganzoo.system.errors import UserError
 from ganzoo.system.files import empty_folder, written
@@ -48,6 +48,13 @@ def test_single_images_keep_their_pixels(tmp_path, channels, mode):
 def test_a_file_is_named_by_the_class_in_letters_that_any_disk_takes(tmp_path, name, file):
     save_samples(torch.zeros(1, 1, 5, 5), [7], tmp_path, [name])
     assert [path.name for path in tmp_path.iterdir()] == [file]
+
+
+def test_files_tell_classes_apart_whose_names_are_alike_there():
+    names = ["dog", "a/b", "a-b", "", "...", "x" * 60, "x" * 61]
+    found = [ending(name) for name in told_apart(names)]
+    assert found[:5] == ["_dog", "_label1-a-b", "_label2-a-b", "_label3", "_label4"]
+    assert len(set(found)) == 7
 
 
 @pytest.mark.parametrize(("num", "columns", "rows"), [(1, 1, 1), (5, 2, 3), (16, 4, 4), (64, 8, 8)])

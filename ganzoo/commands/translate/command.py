@@ -237,7 +237,7 @@ def inputs_of(path: Path) -> tuple[Source, Listing]:
     """
     if holds_many(path):
         listing = listed(path)
-        if not listing.images and not any(suffix_of(name) in VIDEOS for name in listing.others):
+        if not listing.images and not listing.unread(VIDEOS):
             raise UserError(f"--input: {path} has {listing.nothing()}: give a folder that has some, or a file.")
         return source_of(listing, listing.images), listing
     return FolderSource(path.parent, Names.of([path.name])), Listing(path.parent, [path.name])

@@ -19,6 +19,7 @@ SOME = 64  # samples that are looked at, of a set that may have to read them fro
 MOST_NAMED = 5  # numbers of samples
 IMAGES = ("image", "a", "b")
 ROOM = 0.05  # by which floats may leave [-1, 1], as resizing makes them
+FAINT = 0.1  # of floats: so little of [-1, 1] is grey to the eye
 TAKEN = "floats are taken as they are, for [-1, 1]: give uint8 in 0..255, or scale them"
 
 
@@ -124,7 +125,7 @@ def look_at_labels(what: str, labels: Tensor, num_classes: int | None) -> None:
 
 
 def say_what_is_dark(data: Any, train: SampleSet) -> None:
-    """Say that floats without a negative one are taken as they are, and bytes in 0..1, too: others may be meant."""
+    """Say that floats that are never negative or all near 0 are taken as they are, and bytes in 0..1, too."""
     if data.rank != 0:
         return
     for name, x in train[some_rows(train)].items():
@@ -132,7 +133,9 @@ def say_what_is_dark(data: Any, train: SampleSet) -> None:
             continue
         low, high = (end.item() for end in x.aminmax())
         where = f"{type(data).__name__}: {name} reaches from {low:.3g} to {high:.3g}"
-        if x.is_floating_point() and low >= 0:
+        if x.is_floating_point() and 0 < max(-low, high) <= FAINT:
+            say(f"{where}, and {TAKEN}. Were they scaled twice?")
+        elif x.is_floating_point() and low >= 0:
             say(f"{where}. If 0 is black: {TAKEN} (2 * x - 1).")
         elif not x.is_floating_point() and high <= 1:
             say(f"{where}, and uint8 is taken for 0..255, so all is black. If 1 is white: multiply by 255.")

@@ -40,6 +40,7 @@ class Film:
         self.path = path
         self.av = pyav(path)
         self.colours: Colours | None = None
+        self.stored: list[int] = []  # times in AVI, whose frames have those of their places in the file
         self.scaler = self.av.video.reformatter.VideoReformatter()  # one: of HDR its tables take seconds
         with self.opened() as film:
             stream = self.pictures(film)
@@ -54,7 +55,8 @@ class Film:
         try:
             return opened(self.path)
         except UserError as error:
-            raise Unreadable("can't be read as a video") from error
+            why = " (no permission)" if isinstance(error.__cause__, PermissionError) else ""
+            raise Unreadable(f"can't be read as a video{why}") from error
 
     def pictures(self, film: Any) -> Any:
         """Return a film's stream of pictures.
@@ -84,7 +86,9 @@ class Film:
                     end = max(end, float((at + (packet.duration or 0)) * packet.time_base) - start)
                 if packet.is_corrupt:
                     raise Unreadable(f"is broken or cut short (at {end:.1f} s)")
-                count += packet.stream.index == stream.index
+                if packet.stream.index == stream.index:
+                    count += 1
+                    self.stored += [packet.dts] if film.format.name == "avi" and packet.dts is not None else []
         except self.av.FFmpegError as error:
             raise Unreadable(f"is broken or cut short (at {end:.1f} s)") from error
         promised = (film.duration or 0) / self.av.time_base
@@ -121,10 +125,12 @@ class Film:
             shift = round(Fraction(max(0, film.start_time or 0), self.av.time_base) / self.tick)
             usual = max(1, round(1 / self.fps / self.tick))
             last, after, size = -1, 0, None
+            stored = iter(self.stored)
             try:
                 for frame in film.decode(stream):
                     size = size or self.size_of(frame, stream)
-                    last = max(last + 1, after if frame.pts is None else frame.pts - shift)
+                    time = next(stored, None) if self.stored else frame.pts
+                    last = max(last + 1, after if time is None else time - shift)
                     lasts = int(frame.duration or usual)
                     after = last + lasts
                     yield self.shown(frame, *size), last, lasts

@@ -36,7 +36,8 @@ PICTURES = words(
     ".heic .heif .avif .jxl .jp2 .j2k .svg .psd .tga .exr .hdr .dds .ico .eps .ai .pdf .raw .cr2 .cr3 .nef .arw .dng "
     ".orf .rw2 .raf .pef .srw .xcf .mpo"
 )
-MOVIES = words(".mp4 .mov .avi .mkv .webm .m4v .mpg .mpeg .wmv .flv .3gp .mts .m2ts")
+MOVIES = words(".mp4 .mov .avi .mkv .webm .m4v .mpg .mpeg .wmv .flv .3gp .mts .m2ts .ts")
+STREAMS = ".ts"  # MPEG's transport streams: packets of 188 bytes, each beginning with a G
 ARCHIVES = words(".zip .tar .gz .tgz .bz2 .xz .7z .rar")
 # Folders and files of systems: of macOS, of Windows, a NAS's thumbnails, what a check of the disk found.
 OF_SYSTEMS = words("__macosx .ds_store @eadir @recycle #recycle #snapshot $recycle.bin lost+found thumbs.db") | words(
@@ -69,14 +70,19 @@ class Listing:
         """Put a file where it belongs."""
         (self.images if suffix_of(name) in SUFFIXES else self.others).append(name)
 
+    def kind_of(self, name: str) -> str:
+        """Return the suffix of a file; .ts alone if it is a film, for programs in TypeScript have it, too."""
+        kind = suffix_of(name)
+        return "TypeScript" if kind == STREAMS and self.root.is_dir() and not is_stream(self.root / name) else kind
+
     def unread(self, *kinds: frozenset[str]) -> list[str]:
         """Return the files of these kinds, or else all the pictures and films, that are not read."""
         wanted = frozenset.union(*(kinds or (PICTURES, MOVIES)))
-        return [name for name in self.others if suffix_of(name) in wanted]
+        return [name for name in self.others if self.kind_of(name) in wanted]
 
     def films(self, kinds: Container[str]) -> list[str]:
         """Return the files of these kinds, sorted, which from here on are no others: of a folder alone."""
-        found = [name for name in self.others if suffix_of(name) in kinds] if self.root.is_dir() else []
+        found = [name for name in self.others if self.kind_of(name) in kinds] if self.root.is_dir() else []
         self.others = [name for name in self.others if name not in set(found)]
         return sorted(found)
 
@@ -84,7 +90,7 @@ class Listing:
         """Return in a line what is left out: pictures, films and archives with names first; nothing if all is read."""
         kinds: dict[str, list[str]] = {}
         for name in self.others:
-            kinds.setdefault(suffix_of(name), []).append(name)
+            kinds.setdefault(self.kind_of(name), []).append(name)
         said = []
         for known, remedy in ((PICTURES, ": save pictures as .jpg or .png"), (MOVIES, "")):
             order = sorted(kinds.keys() & known, key=lambda kind: (-len(kinds[kind]), kind))
@@ -215,6 +221,17 @@ def path_of(member: zipfile.ZipInfo) -> str:
         with suppress(UnicodeError):
             name = name.encode("cp437").decode("utf-8")
     return name.replace("\\", "/").removeprefix("./")
+
+
+def is_stream(path: Path) -> bool:
+    """Say whether a file is a transport stream; of one that can't be read it is said later."""
+    if not path.is_file():
+        return False
+    try:
+        with path.open("rb") as file:
+            return file.read(189)[::188] == b"GG"
+    except OSError:
+        return True
 
 
 def system_name(name: str) -> str:

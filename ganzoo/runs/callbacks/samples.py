@@ -116,7 +116,7 @@ class SampleWriter(BasePredictionWriter):
         """Write a batch: translations under their images' names, samples under their numbers."""
         if not self.paths:
             condition = cast(FromNoise, pl_module).condition
-            names = [] if condition is None else condition.names_of(condition.of_rows(batch.cpu(), run_seed()))
+            names = [] if condition is None else condition.file_names_of(condition.of_rows(batch.cpu(), run_seed()))
             save_samples(prediction.cpu(), batch.tolist(), self.out, names)
             return
         data: Any = trainer.datamodule  # type: ignore[attr-defined]

@@ -86,6 +86,11 @@ def test_floats_that_are_never_negative_are_told(capsys):
     )
 
 
+def test_floats_that_are_all_near_0_are_told(capsys):
+    Own(parts(image=(BYTES.float() / 127.5 - 1) / 255)).setup()
+    assert "image reaches from -0.00392 to 0.00392, and floats are taken as they are" in capsys.readouterr().out
+
+
 def test_bytes_of_0_and_1_are_told(capsys):
     Own(parts(image=BYTES // 128)).setup()
     assert "Own: image reaches from 0 to 1, and uint8 is taken for 0..255" in capsys.readouterr().out
