@@ -11,17 +11,17 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from ganzoo.cli.configs import model_named, refuse_another_model, values_of
 from ganzoo.cli.early import refuse_missing_checkpoints, refuse_missing_configs, refuse_unknown_names
-from ganzoo.cli.order import names_first, with_networks
+from ganzoo.cli.order import configs_first, long_config, names_first, with_networks
 from ganzoo.cli.paths import at_home_in
-from ganzoo.cli.sections import refuse_odd_sections
 from ganzoo.runs.chosen import chosen
 from ganzoo.runs.experiments import DEMO, find_experiment
+from ganzoo.runs.wandb_today import mode_of_environment, mode_of_today
 from ganzoo.system.errors import UserError
 from ganzoo.system.machine import rank
 from ganzoo.system.moved import moved_in
 from ganzoo.system.output import say
-from ganzoo.system.reading import parse_yaml, read_mapping
 
 __all__ = ["complete", "flags", "underscored"]
 
@@ -31,24 +31,24 @@ TRUST = ("--trust", "--trust=true")  # import what a checkpoint, or the config.y
 def complete(args: list[str]) -> list[str]:
     """Return the arguments of a Lightning command, completed."""
     args, trust = [arg for arg in args if arg not in TRUST], any(arg in TRUST for arg in args)
-    args = [with_null(moved_in(arg)) for arg in at_home_in(args)]
-    named = values_of(args, "--config", "-c", "--model", "--model.class_path", "--data", "--data.class_path")
+    args = [with_null(moved_in(arg)) for arg in at_home_in(long_config(args))]
+    named = values_of(args, "--config", "--model", "--model.class_path", "--data", "--data.class_path")
     named += values_of(args, "--begin_with")
     if args[0] == "fit" and not named and not any(arg == "-h" or arg.endswith("help") for arg in args):
         if "--print_config" not in args and rank() == 0:
             say(f"Nothing is named to train, so it is the demo, {DEMO}; see `ganzoo list` and `ganzoo fit --help`.")
         args = ["fit", "--config", DEMO, *args[1:]]
-    args = alone(args, "--wandb", os.environ.get("WANDB_MODE", "online"))
+    args = alone(args, "--wandb", mode_of_environment() or "online")
     args = alone(args, "--samples.compare", "true")
     args = [
-        find_experiment(arg) if before in ("--config", "-c") else arg
+        find_experiment(arg) if before == "--config" else arg
         for before, arg in zip(["", *args[:-1]], args, strict=True)
     ]
     args = [f"--config={find_experiment(arg[9:])}" if arg.startswith("--config=") else arg for arg in args]
     args = names_first(configs_first(args))
-    if not values_of(args, "--config", "-c") and (models := values_of(args, "--model", "--model.class_path")):
-        args = with_networks(args, models[-1].removeprefix("ganzoo.models."))
-    refuse_missing_configs(values_of(args, "--config", "-c"))
+    refuse_missing_configs(values_of(args, "--config"))
+    if model := model_named(args):
+        args = with_networks(args, model["class_path"].removeprefix("ganzoo.models."), model["init_args"])
     for option in ("--ckpt_path", "--begin_with"):
         args = [chosen(arg) if before == option else arg for before, arg in zip(["", *args[:-1]], args, strict=True)]
         start = f"{option}="
@@ -75,42 +75,21 @@ def with_null(arg: str) -> str:
     return name + sign + value
 
 
-def configs_first(args: list[str]) -> list[str]:
-    """Put the configs of a command before its other options: what the command line says holds, wherever it stands."""
-    configs: list[str] = []
-    rest = iter(args[1:])
-    others: list[str] = []
-    for arg in rest:
-        if arg in ("--config", "-c"):
-            configs += [arg, *itertools.islice(rest, 1)]
-        else:
-            (configs if arg.startswith("--config=") else others).append(arg)
-    return [args[0], *configs, *others]
-
-
 def alone(args: list[str], option: str, value: str) -> list[str]:
     """Give an option that stands alone its value."""
     stands = [arg == option and after.startswith("-") for arg, after in zip(args, [*args[1:], "--"], strict=True)]
     return [f"{arg}={value}" if stand else arg for arg, stand in zip(args, stands, strict=True)]
 
 
-def values_of(args: list[str], *options: str) -> list[str]:
-    """Return the values that an option is given in `--option value` and `--option=value`."""
-    values = [args[i + 1] for i, arg in enumerate(args[:-1]) if arg in options]
-    return values + [arg.split("=", 1)[1] for arg in args if arg.split("=", 1)[0] in options and "=" in arg]
-
-
 def take_mode_of_today(config: Any, args: list[str]) -> None:
     """Let WANDB_MODE hold in place of the mode in a config, such as that of a run that goes on."""
-    from ganzoo.runs.wandb_today import mode_of_today  # it needs torch
-
     if config.subcommand == "fit" and not values_of(args, "--wandb"):
         config.fit.wandb = mode_of_today(config.fit.wandb)
 
 
 def find_checkpoint(args: list[str], trust: bool) -> list[str]:
     """Resolve `--ckpt_path last` (or best) beside `--config`; for a checkpoint alone, add the options of its run."""
-    checkpoints, configs = values_of(args, "--ckpt_path"), values_of(args, "--config", "-c")
+    checkpoints, configs = values_of(args, "--ckpt_path"), values_of(args, "--config")
     if checkpoints in (["last"], ["best"]):
         (word,) = checkpoints
         folder = Path(configs[-1]).parent if configs else Path()
@@ -150,7 +129,7 @@ def begin_as(args: list[str], trust: bool) -> list[str]:
     begun = values_of(args, "--begin_with")
     if begun and values_of(args, "--ckpt_path"):
         raise UserError("--ckpt_path goes on with a run and --begin_with starts another: give one of them.")
-    if not begun or values_of(args, "--config", "-c", "--model"):
+    if not begun or values_of(args, "--config", "--model"):
         return args
     from ganzoo.runs.checkpoint_file import load  # it needs torch
 
@@ -214,24 +193,6 @@ def channels_of(shapes: dict[str, list[int]], args: list[str]) -> list[str]:
     return [] if (a, b) == (3, 3) else [f"--data.channels=[{a},{b}]"]
 
 
-def refuse_another_model(args: list[str]) -> None:
-    """Refuse a config of an odd form, and one of another model: jsonargparse would silently keep its settings."""
-    asked = values_of(args, "--model", "--model.class_path")
-    for file in values_of(args, "--config", "-c"):
-        config = read_mapping(file) if os.path.isfile(file) else parse_yaml(file) if file.startswith("{") else {}
-        refuse_odd_sections(file, config)
-        model = config.get("model")
-        named = model.get("class_path") if isinstance(model, dict) else model
-        if isinstance(named, str):  # otherwise the parser's message is better
-            asked.insert(0, named)
-    names = [name.rpartition(".")[2] for name in asked]
-    if len(set(names)) > 1:
-        raise UserError(
-            f"the config is for {names[0]}, and {names[-1]} would silently keep settings of it: "
-            f"choose a config of {names[-1]}, or leave --config out."
-        )
-
-
 def underscored(args: list[str]) -> list[str]:
     """Let an option be written with dashes too: `--image-size` for `--image_size`."""
     parts = [arg.partition("=") if arg.startswith("--") else (arg, "", "") for arg in args]
@@ -248,16 +209,11 @@ def is_value(arg: str) -> bool:
 
 def experiment_first(args: list[str]) -> list[str]:
     """Let an experiment be named as for `fit`, too: `-c FILE`, `--config FILE`. (jsonargparse keeps that name.)"""
-    named = values_of(args, "-c", "--config")
-    if not named:
-        return args
-    spent = [arg in ("-c", "--config") for arg in args]
-    rest = [
-        arg
-        for arg, here, before in zip(args, spent, [False, *spent[:-1]], strict=True)
-        if not (here or before or arg.startswith(("--config=", "-c=")))
-    ]
-    return [rest[0], named[-1], *rest[1:]]
+    _, *rest = configs_first(long_config(args))
+    named = values_of(rest, "--config")
+    while rest[:1] == ["--config"] or "".join(rest[:1]).startswith("--config="):
+        rest = rest[2 if rest[0] == "--config" else 1 :]
+    return [args[0], *named[-1:], *rest]
 
 
 def flags(args: list[str], command: Callable[..., None] | dict[str, Any]) -> list[str]:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from ganzoo.runs.bucket.place import here
 from ganzoo.system.errors import UserError
 from ganzoo.system.files import in_words
 from ganzoo.system.hardware import hardware, line_of
@@ -135,7 +136,7 @@ def memory() -> tuple[str, str]:
 def disks(config: Any) -> Iterator[Row]:
     """Yield the room where a run writes: its folder, the cache of scores and judges, the temporary folder."""
     root = "runs" if config is None else config["run_dir"] or config["trainer"]["default_root_dir"]
-    places = {"runs": Path(root), "cache": cache_folder().parent, "temporary": Path(tempfile.gettempdir())}
+    places = {"runs": Path(here(root)), "cache": cache_folder().parent, "temporary": Path(tempfile.gettempdir())}
     for name, folder in places.items():
         place = next(place for place in (folder.absolute(), *folder.absolute().parents) if place.exists())
         free = shutil.disk_usage(place).free

@@ -1,6 +1,5 @@
 """Lightning's commands, fit, validate, test and predict: its CLI, with one folder for each run."""
 
-import shlex
 from pathlib import Path
 from typing import Any
 
@@ -14,26 +13,33 @@ from ganzoo.cli.beginning import begin_as_import, begin_with, tell_going_on
 from ganzoo.cli.catalogue import LIGHTNING
 from ganzoo.cli.config_parser import LightningParser
 from ganzoo.cli.doctor import devices
+from ganzoo.cli.ended import say_how_it_went
 from ganzoo.cli.failing import say_what_failed
 from ganzoo.cli.help import usage_of
-from ganzoo.cli.launched import launched
+from ganzoo.cli.launched import launched, refuse_to_play_alone
 from ganzoo.cli.messages import unmade, user_error_in
 from ganzoo.cli.nulls import refuse_nulls
 from ganzoo.cli.paths import as_given, settle
 from ganzoo.cli.restoring import say_what_is_odd
 from ganzoo.cli.several import name_lost_processes, refuse_to_wait_for_ever, say_what_was_lost
 from ganzoo.cli.slurm import plugins_of_slurm
-from ganzoo.cli.trainer import log_scores, profile_of, refuse_at_once, refuse_what_lightning_ignores, say_profile
+from ganzoo.cli.trainer import (
+    keep_in,
+    log_scores,
+    profile_of,
+    refuse_at_once,
+    refuse_what_lightning_ignores,
+    say_profile,
+)
 from ganzoo.data import DataModule
 from ganzoo.game import Game
 from ganzoo.runs.bounded import build_bounded
+from ganzoo.runs.bucket.mirror import kept_at_the_end
+from ganzoo.runs.bucket.place import here
 from ganzoo.runs.callbacks import Checkpoints, Machine, Pictures, Progress, SampleWriter, Trouble
 from ganzoo.runs.checkpoint_file import read
-from ganzoo.runs.ending import course, last_scores
 from ganzoo.runs.folder import RunFolder, leave_no_empty_folder, new_folder, occupy
-from ganzoo.runs.lock import let_go
 from ganzoo.runs.loggers import MetricsCSV
-from ganzoo.runs.read_again import has_own_parts
 from ganzoo.runs.wandb_today import WandbMode
 from ganzoo.runs.wellformed import held_by, refuse_unplayable
 from ganzoo.system.discovery import import_all
@@ -115,7 +121,7 @@ class GanzooCLI(LightningCLI):
         try:
             super().instantiate_classes()
         except ImportError as error:
-            raise UserError(f"something asked for is not installed: {str(error).splitlines()[0]}") from error
+            raise UserError(unmade(error)) from error
         except Exception as error:
             if isinstance(error, OSError) and error.errno in FULL:
                 raise
@@ -130,15 +136,17 @@ class GanzooCLI(LightningCLI):
         if wanted.enable_progress_bar is not False and not has_bar:
             more.append(Progress())
         self.trainer_defaults["callbacks"] = more
-        plugins = plugins_of_slurm(wanted, self.subcommand or "")
+        plugins = {**plugins_of_slurm(wanted, self.subcommand or ""), "default_root_dir": here(wanted.default_root_dir)}
         try:
             trainer = super().instantiate_trainer(**kwargs, **plugins, **launched(wanted))
         except (MisconfigurationException, ValueError, TypeError) as error:
             trouble = devices(self.config[self.subcommand])[1]
             raise UserError(trouble or f"trainer: {str(error).splitlines()[0]}") from error
+        refuse_to_play_alone(trainer.world_size)
         refuse_what_lightning_ignores(wanted, trainer)
         if self.subcommand == "fit":
             trainer.loggers = [MetricsCSV(self._run_folder()), *trainer.loggers]
+            keep_in(trainer, Path(trainer.loggers[0].save_dir or ""))
             # the folder is named before the bar is drawn
             trainer.callbacks.sort(key=lambda callback: not isinstance(callback, RunFolder))  # type: ignore[attr-defined]
         self.profile = profile_of(trainer, Path(trainer.loggers[0].save_dir or ".") if trainer.loggers else Path())
@@ -147,10 +155,14 @@ class GanzooCLI(LightningCLI):
     def _run_folder(self) -> Path:
         """Return the run's folder, new unless the run goes on. Only rank 0's word counts (`trainer.log_dir`)."""
         if (folder := self._get(self.config, "run_dir")) is not None:
-            return Path(folder)
-        files = self._get(self.config, "config")
+            return Path(here(folder))
         names = type(self.datamodule).__name__.lower(), type(self.model).__name__.lower()
-        return new_folder(self._get(self.config, "trainer").default_root_dir, files and files[-1].absolute, names)
+        return new_folder(self._get(self.config, "trainer").default_root_dir, self._config_file(), names)
+
+    def _config_file(self) -> str | None:
+        """Return the last file of --config; None if it has none, as for a config that is a text."""
+        files = [file for file in self._get(self.config, "config") or [] if file is not None]
+        return files[-1].absolute if files else None
 
     def _run_subcommand(self, subcommand: str) -> None:
         """Run it; a checkpoint whose state can't be taken back is one line."""
@@ -172,9 +184,8 @@ class GanzooCLI(LightningCLI):
     def before_fit(self) -> None:
         """Check the checkpoint that a run goes on from, and that its folder holds no other run."""
         ckpt, folder = self.config["fit"]["ckpt_path"], Path(self.trainer.loggers[0].save_dir or "")
-        files = self._get(self.config, "config")
         if rank() == 0:
-            occupy(folder, ckpt, files and files[-1].absolute)
+            occupy(folder, ckpt, self._config_file())
             MetricsCSV(folder).set_aside_if_broken()
         if ckpt is None and (begun := self.config["fit"]["begin_with"]) is not None:
             begin_with(self.model, begun)
@@ -195,22 +206,9 @@ class GanzooCLI(LightningCLI):
 
     def after_fit(self) -> None:
         """Say how it went and where the results are."""
-        saver = next(each for each in self.trainer.checkpoint_callbacks if isinstance(each, Checkpoints))
-        folder = Path(self.trainer.loggers[0].save_dir or "")
-        if rank() != 0:
-            return
-        say(f"Done: {self.trainer.global_step:,} round{'s' * (self.trainer.global_step != 1)}.")
-        curves = MetricsCSV(folder).curves()
-        if saver.monitor is not None and saver.best is not None:
-            say(course(curves, saver.monitor, saver.best))
-        for line in last_scores(curves, self.model.validation.final):
-            say(line)
-        say_profile(self.profile)
-        for name in ("samples.png", "real_vs_fake.png", "progress.gif", "curves.png", "memorization.png"):
-            if (folder / name).exists():
-                say(f"  {folder / name}")
-        word = " --trust" if has_own_parts(self.model) else ""
-        say(f"More samples: {self.model.made_by} {shlex.quote(saver.last_model_path)}{word}")
+        if rank() == 0:
+            say_how_it_went(self.trainer, self.model)
+            say_profile(self.profile)
 
     def before_validate(self) -> None:
         """Refuse to score weights that were never trained."""
@@ -274,9 +272,9 @@ def lightning(args: list[str], cls: type[GanzooCLI] = GanzooCLI) -> GanzooCLI:
     hush("lightning.pytorch", "lightning.fabric", "torch")
     import_all("ganzoo.models", "ganzoo.data", "ganzoo.networks", "ganzoo.networks.frozen", "ganzoo.metrics")
     try:
-        return made(args, cls)
+        with kept_at_the_end():
+            return made(args, cls)
     finally:
-        let_go()
         leave_no_empty_folder()
 
 

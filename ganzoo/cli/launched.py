@@ -5,7 +5,7 @@ from typing import Any
 
 from ganzoo.system.errors import UserError
 
-__all__ = ["launched"]
+__all__ = ["launched", "refuse_to_play_alone"]
 
 
 def launched(wanted: Any) -> dict[str, int]:
@@ -31,6 +31,24 @@ def launched(wanted: Any) -> dict[str, int]:
             f"trainer.num_nodes {num_nodes}: leave both out, or give {each} and {nodes}."
         )
     return {"devices": devices if asked is not None else each, "num_nodes": nodes}
+
+
+def refuse_to_play_alone(processes: int) -> None:
+    """Refuse to be one of several processes, started by hand or by MPI, each of which would train a run by itself.
+
+    Args:
+        processes: how many the trainer counts.
+
+    Raises:
+        UserError: a variable of the environment says otherwise.
+    """
+    for name, mine in (("WORLD_SIZE", ("RANK", "LOCAL_RANK")), ("OMPI_COMM_WORLD_SIZE", ("OMPI_COMM_WORLD_RANK",))):
+        told = os.environ.get(name, "")
+        if told.isdigit() and int(told) > 1 and int(told) != processes and any(each in os.environ for each in mine):
+            raise UserError(
+                f"{name} is {told}, and the trainer counts {processes} (trainer.devices times trainer.num_nodes): each "
+                f"process would train by itself. Start them by torchrun or srun, or unset {name}."
+            )
 
 
 def by_torchrun() -> tuple[str, int, int] | None:

@@ -12,6 +12,7 @@ from ganzoo.cli.arguments import complete, flags, underscored
 from ganzoo.cli.catalogue import LIGHTNING, others, summaries
 from ganzoo.cli.paths import at_home_in
 from ganzoo.cli.resume import own_options, with_options_of_fit
+from ganzoo.runs.bucket.place import shown
 from ganzoo.system.errors import Stopped, UserError
 from ganzoo.system.files import FULL
 from ganzoo.system.foreign import hush_others
@@ -124,7 +125,7 @@ def main(args: list[str] | None = None) -> None:
     except UserError as error:
         fail(f"ganzoo: {error}", 1)
     except Stopped as stopped:
-        folder = shlex.quote(str(Path(stopped.path).parent.parent))
+        folder = shlex.quote(shown(Path(stopped.path).parent.parent))
         fail(f"ganzoo: {stopped}. Go on with: ganzoo resume {folder}", 128 + stopped.signum)
     except Interrupted as stopped:
         fail(f"ganzoo: {stopped}", 128 + stopped.signum)

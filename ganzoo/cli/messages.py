@@ -55,6 +55,8 @@ def explain(message: str, parser: Any) -> str:
         return f"{getattr(owner, '__name__', key)} has no option {found[1]}{instead}"
     if reason := own_trouble(message):
         return f"--{key}: {reason}"
+    if found := re.search(r"Multiple subclasses with name (\w+)\. Give .+?: ([\w., ]+)\.", message):
+        return f"--{key}: {found[1]} may be {' or '.join(found[2].split(', '))}: write which"
     if found := re.search(r"unrecognized arguments: (\S+)", message):
         return unknown_argument(found[1], parser)
     if found := re.search(r"module '([\w.]+)' has no attribute '(\w+)'", message):
@@ -63,6 +65,10 @@ def explain(message: str, parser: Any) -> str:
         return f"--{key}: {value} is no {found[1]}{nearest_class(value, key)}"
     if found := re.search(r"Expected a dot import path string: (.+)", message):
         return f"--{key}: {found[1]} is not known{nearest_class(found[1], key)}"
+    if found := re.search(r"class_path '[\w.]*?(\w+)':\s+the following arguments are required: (\w+)", message):
+        return f"{found[1]} needs {found[2]}: give it --{key}.{found[2]}"
+    if found := re.search(r"Not of type \w+: (.+?) but got", message):
+        return f"--{key}: {found[1]}, not {value}"
     if found := re.search(r"the following arguments are required: (.+)", message):
         return missing(found[1])
     if found := re.search(r"argument (\S+): expected one argument", message):
@@ -190,6 +196,10 @@ def classes_for(key: str) -> list[str]:
         from torch.optim.lr_scheduler import LRScheduler
 
         return [name for name, cls in classes.items() if issubclass(cls, LRScheduler)]
+    if key.endswith("logger"):  # one of those there is for Fabric alone
+        from lightning.pytorch.loggers import Logger
+
+        return [name for name, cls in classes.items() if issubclass(cls, Logger) and cls is not Logger]
     return [name for name, cls in classes.items() if isinstance(cls, type)]
 
 
@@ -217,6 +227,8 @@ def unmade(error: BaseException) -> str:
     where = traceback.extract_tb(error.__traceback__)[-1:]
     place = f" ({where[0].filename}, line {where[0].lineno})" if where else ""
     reason = (str(error).splitlines() or [""])[0]
+    if isinstance(error, ImportError):
+        return f"{owner[1] if owner else 'something asked for'} needs what is not installed: {reason}"
     return f"{owner[1] if owner else 'this'} can't be made with these options: {type(error).__name__}: {reason}{place}"
 
 

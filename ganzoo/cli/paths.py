@@ -5,7 +5,9 @@ from argparse import Namespace
 from collections.abc import Callable
 from typing import Any
 
+from ganzoo.runs.bucket.place import is_url, parts_of
 from ganzoo.runs.hub import is_on_hub
+from ganzoo.system.errors import UserError
 from ganzoo.system.places import at_home, local
 
 __all__ = ["as_given", "at_home_in", "settle"]
@@ -29,12 +31,15 @@ def settle(config: Any) -> None:
     """Expand ~ in all values of a parsed config, in place, and make the paths of data and model absolute.
 
     Raises:
-        UserError: a run's folder would be at a URL.
+        UserError: a run's folder would be at a URL of no bucket.
     """
     change(config, lambda name, value: at_home(value))
     for name in WRITTEN:
         if (folder := config.get(name)) is not None:
-            local(folder)
+            if not is_url(folder):
+                local(folder)
+            elif len(parts_of(folder)) < 3 and name == "run_dir":
+                raise UserError(f"run_dir is {folder}, a whole bucket: give a place in it, such as {folder}/first.")
     for part in ("data", "model"):
         if (options := config.get(part)) is not None:
             change(options, absolute)

@@ -6,8 +6,10 @@ import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
+from ganzoo.runs.bucket.mirror import taken_up
+from ganzoo.runs.bucket.place import is_url, run_and_file, url_of
 from ganzoo.runs.chosen import folder_of
-from ganzoo.runs.lock import FolderLock
+from ganzoo.runs.lock import FolderLock, let_go
 from ganzoo.system.errors import UserError
 from ganzoo.system.machine import rank
 
@@ -20,8 +22,8 @@ def resume(run: str, max_steps: int | None = None) -> None:
     """Go on with a run, in its folder, exactly where it was saved last.
 
     Args:
-        run: the run's folder. Options of `ganzoo fit` may follow it, and hold from here on, such as --data.root NEW if
-            the data have moved.
+        run: the run's folder, or its URL in a bucket. Options of `ganzoo fit` may follow it, and hold from here on,
+            such as --data.root NEW if the data have moved.
         max_steps: a new end of training, in rounds.
     """
     go_on(run, max_steps, [])
@@ -33,7 +35,25 @@ def go_on(run: str, max_steps: int | None, options: list[str]) -> None:
     Raises:
         UserError: there is no such run, or nothing to go on from.
     """
-    run = folder_of(run)
+    try:
+        start(in_folder(run, options), max_steps, options)
+    finally:
+        let_go()
+
+
+def in_folder(run: str, options: list[str]) -> str:
+    """Return the folder of a run. One that is kept in a bucket is held from here on, and is what the bucket has."""
+    url = run_and_file(run)[0] if is_url(run) else url_of(Path(folder_of(run)))
+    elsewhere = any(option.startswith("--run_dir") for option in options)  # then the run is only read
+    return folder_of(run) if url is None or elsewhere else str(taken_up(url))
+
+
+def start(run: str, max_steps: int | None, options: list[str]) -> None:
+    """Go on with the run of a folder.
+
+    Raises:
+        UserError: it is no run, or there is nothing to go on from.
+    """
     config = Path(run) / "config.yaml"
     if not config.is_file():
         raise UserError(f"{run} is not the folder of a run (it has no config.yaml): give one, such as runs/.../<time>.")

@@ -5,6 +5,7 @@ import os
 import re
 import shlex
 import signal
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import lightning as L
 import torch.distributed as dist
 from lightning.pytorch.plugins.environments import LightningEnvironment
 
+from ganzoo.runs.bucket.place import shown
 from ganzoo.system.errors import UserError
 from ganzoo.system.output import say
 
@@ -57,13 +59,16 @@ def known(name: str) -> bool:
 def lost(what: str, folder: Path | None) -> str:
     """Return the line on a lost process."""
     saved = folder is not None and any((folder / "checkpoints").glob("*.ckpt"))
-    then = f"Go on with: ganzoo resume {shlex.quote(str(folder))}" if saved else "No checkpoint was written yet."
+    then = f"Go on with: ganzoo resume {shlex.quote(shown(str(folder)))}" if saved else "No checkpoint was written yet."
     return f"{what}, and the others can't play on without it: all end. {then}"
 
 
 def say_what_was_lost(error: Exception, folder: Path | None) -> None:
     """Raise a UserError in place of the error that a process gets when another one is gone; else do nothing."""
     if not isinstance(error, UserError) and dist.is_available() and dist.is_initialized() and GONE.search(str(error)):
+        with suppress(ValueError):  # not the main thread
+            # whoever ends the others sends it: a status of 143 would say that this one was asked to stop, and has saved
+            signal.signal(signal.SIGTERM, signal.SIG_IGN)
         raise UserError(lost("a process of this run is gone (killed, out of memory, or its error is above)", folder))
 
 

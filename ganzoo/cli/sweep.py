@@ -65,6 +65,10 @@ def read_sweep(file: str) -> dict[str, Any]:
     if not isinstance(command, list) or "ganzoo" not in command or "fit" not in command or "${args}" not in command:
         form = f'[{START}, ganzoo, fit, --config=FILE, --wandb, "${{args}}"]'
         raise UserError(f"{file}: command is {command}; the agent needs {form}.")
+    if command[command.index("ganzoo") + 1] != "fit":
+        raise UserError(
+            f"{file}: command has {command[command.index('ganzoo') + 1]} after ganzoo: fit comes first there."
+        )
     for word in command:
         macro = re.fullmatch(r"\$\{(\w+)\}", str(word))
         if macro and macro[1] not in MACROS:

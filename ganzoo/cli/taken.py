@@ -53,7 +53,12 @@ def same(asked: Any, value: Any) -> bool:
         named, found = asked.get("class_path") if isinstance(asked, Mapping) else asked, value.get("class_path")
         if not isinstance(named, str) or not isinstance(found, str):
             return True
-        return named.rpartition(".")[2] == found.rpartition(".")[2]
+        if named.rpartition(".")[2] != found.rpartition(".")[2]:
+            return False
+        wanted, inner = asked.get("init_args") if isinstance(asked, Mapping) else None, value.get("init_args")
+        if not isinstance(wanted, Mapping) or not hasattr(inner, "get"):
+            return True
+        return all(same(one, inner[option]) for option, one in wanted.items() if option in inner)
     if isinstance(value, (list, tuple)):
         alike = isinstance(asked, list) and len(asked) == len(value)
         return all(same(one, other) for one, other in zip(asked, value, strict=True)) if alike else asked != []

@@ -16,6 +16,7 @@ from ganzoo.system.output import say
 __all__ = [
     "look_for_no_driver",
     "no_game_by",
+    "no_precision",
     "refuse_other_clocks",
     "refuse_other_games",
     "say_how_large_a_batch_is",
@@ -41,9 +42,12 @@ def refuse_other_games(trainer: Any) -> None:
     if not isinstance(strategy, (SingleDeviceStrategy, DDPStrategy)):
         raise UserError(no_game_by(type(strategy).__name__))
     if type(precision) not in (Precision, DoublePrecision, MixedPrecision):
-        raise UserError(
-            f"precision {precision.precision} is not supported: use 32-true, 64-true, bf16-mixed, or 16-mixed on CUDA."
-        )
+        raise UserError(no_precision(precision.precision))
+
+
+def no_precision(precision: Any) -> str:
+    """Return why a precision can't be had, and which can."""
+    return f"precision {precision} is not supported: use 32-true, 64-true, bf16-mixed, or 16-mixed on CUDA."
 
 
 def no_game_by(strategy: str) -> str:

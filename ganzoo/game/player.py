@@ -10,8 +10,11 @@ from lightning.pytorch.plugins.precision import Precision
 from torch import Tensor, nn
 
 from ganzoo.game.move import Terms
+from ganzoo.game.schedules import odd_course, try_schedule
 from ganzoo.optimizers import ConstantThenLinear
 from ganzoo.system.errors import UserError
+from ganzoo.system.machine import rank
+from ganzoo.system.output import say
 
 __all__ = ["OptimizerCallable", "Player", "SchedulerCallable", "has_scaler"]
 
@@ -169,6 +172,9 @@ class Player:
                 f"{max_steps if max_steps > 0 else 'no end'} (trainer.max_steps): set --model.{self.name}_schedule."
                 "total_steps to the run's rounds."
             )
+        try_schedule(f"{self.name}_schedule", self.schedule, self.optimizer([nn.Parameter(torch.zeros(2, 2))]))
+        if (line := odd_course(f"{self.name}_schedule", schedule, max_steps)) and rank() == 0:
+            say(line)
         return schedule
 
     def clip_(self, norm: Tensor) -> None:

@@ -13,6 +13,8 @@ from ganzoo.game import Game
 from ganzoo.game.keeping import FORMAT, completed, misfit, take_names
 from ganzoo.game.ways import direction_in
 from ganzoo.runs.bounded import bounded
+from ganzoo.runs.bucket.copy import from_bucket
+from ganzoo.runs.bucket.place import is_url
 from ganzoo.runs.chosen import chosen, in_run, is_run
 from ganzoo.runs.earlier import state_of_today
 from ganzoo.runs.exported import SUFFIX, read_exported
@@ -67,6 +69,8 @@ def read(path: str | Path) -> dict[str, Any]:
     """
     if is_on_hub(path):
         path = fetched(str(path))
+    if is_url(path):
+        path = from_bucket(str(path))
     if "://" in str(path):
         raise UserError(f"{path} is a URL: fetch the checkpoint, and give the path of the file.")
     path = in_run(at_home(path))
@@ -142,8 +146,9 @@ def load(path: str | Path, trust: bool = False) -> Game:
     """Return the model of a checkpoint, of the very class that was trained, in evaluation mode on the CPU.
 
     Args:
-        path: a .ckpt file; a run's folder, whose last checkpoint is taken; a .safetensors that `ganzoo export` made; or
-            `hf://user/name`, a model that `ganzoo push` uploaded to Hugging Face's hub.
+        path: a .ckpt file; a run's folder, whose last checkpoint is taken; a .safetensors that `ganzoo export` made;
+            either of them in a bucket, such as `s3://bucket/run`; or `hf://user/name`, a model that `ganzoo push`
+            uploaded to Hugging Face's hub.
         trust: let it name classes of others than ganzoo, such as a network of your own. They are imported, which runs
             their code: give it for checkpoints whose maker you trust.
 

@@ -1,4 +1,4 @@
-"""Which checkpoint is meant by the folder of a run, or by a name on the hub.
+"""Which checkpoint is meant by the folder of a run, by a URL of object storage, or by a name on the hub.
 
 Nothing heavy is imported: it is asked before torch is there.
 """
@@ -6,6 +6,8 @@ Nothing heavy is imported: it is asked before torch is there.
 import os
 from pathlib import Path
 
+from ganzoo.runs.bucket.copy import from_bucket
+from ganzoo.runs.bucket.place import is_url
 from ganzoo.runs.hub import MODEL, fetched, is_on_hub
 from ganzoo.system.machine import rank
 from ganzoo.system.output import say
@@ -29,7 +31,12 @@ def is_run(path: str | Path) -> bool:
 
 
 def folder_of(run: str) -> str:
-    """Return the folder of a run that is named by its config.yaml or by a checkpoint; any other path as it is."""
+    """Return the folder of a run that is named by its config.yaml or by a checkpoint; any other path as it is.
+
+    A run in a bucket is fetched first.
+    """
+    if is_url(run):
+        run = str(from_bucket(run))
     path = Path(run)
     inside = path.parent if path.suffix in (".ckpt", ".yaml") else path
     folder = inside.parent if inside.name == "checkpoints" else inside
@@ -40,6 +47,8 @@ def chosen(ckpt: str) -> str:
     """Return the file of a checkpoint that a user names by its run's folder or on the hub, and say which it is."""
     if is_on_hub(ckpt):
         return str(fetched(ckpt))
+    if is_url(ckpt):
+        ckpt = str(from_bucket(ckpt))
     file = in_run(ckpt)
     if str(file) == str(Path(ckpt)):
         return ckpt

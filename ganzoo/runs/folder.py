@@ -10,8 +10,10 @@ import lightning as L
 from lightning.pytorch.cli import SaveConfigCallback
 
 from ganzoo.metrics import SampleMetric
+from ganzoo.runs.bucket.mirror import begin, occupy_there
+from ganzoo.runs.bucket.place import fetched_to, here, shown, url_of
 from ganzoo.runs.changes import MARK, changes, images_in_words, noted, options_of_checkpoint, options_of_run
-from ganzoo.runs.lock import hold
+from ganzoo.runs.lock import FolderLock, hold
 from ganzoo.runs.loggers import start_wandb
 from ganzoo.runs.read_again import say_what_is_unreadable
 from ganzoo.system.draws import run_seed
@@ -46,11 +48,20 @@ class RunFolder(SaveConfigCallback):
             try:
                 self.save_config(trainer, pl_module, "fit")
                 self._start_loggers(trainer, pl_module)
+                begin(Path(trainer.loggers[0].save_dir or ""))
                 say_what_is_unreadable(pl_module, self.config)
             except UserError as error:
                 problem = str(error)
-        if problem := trainer.strategy.broadcast(problem):
+                if self.is_new:  # the folder must not look like that of a run
+                    Path(trainer.loggers[0].save_dir or "", "config.yaml").unlink(missing_ok=True)
+        problem, step = trainer.strategy.broadcast((problem, trainer.global_step))
+        if problem:
             raise UserError(problem)
+        if step != trainer.global_step:  # each node has fetched the run from its bucket, perhaps not at one moment
+            raise UserError(
+                f"rank {rank()} goes on from round {trainer.global_step:,}, and rank 0 from round {step:,}: "
+                "they have other checkpoints; start the run again."
+            )
 
     def options_now(self, trainer: L.Trainer) -> dict[str, Any]:
         """Return the options that a checkpoint keeps."""
@@ -99,14 +110,9 @@ class RunFolder(SaveConfigCallback):
     def _start_loggers(self, trainer: L.Trainer, game: Any) -> None:
         folder = Path(trainer.loggers[0].save_dir or "")
         if self.config["wandb"] is not None:
-            try:
-                wandb = start_wandb(self.config["wandb"], folder)
-                wandb.count_images(lambda: game.images_seen)
-                trainer.loggers = [*trainer.loggers, wandb]
-            except UserError:
-                if self.is_new:  # the folder must not look like that of a run
-                    (folder / "config.yaml").unlink()
-                raise
+            wandb = start_wandb(self.config["wandb"], folder)
+            wandb.count_images(lambda: game.images_seen)
+            trainer.loggers = [*trainer.loggers, wandb]
         config = read_yaml(folder / "config.yaml")
         for logger in trainer.loggers:
             logger.log_hyperparams(config)
@@ -131,15 +137,18 @@ def occupy(folder: Path, ckpt: str | None, config: str | None) -> None:
     Raises:
         UserError: another process holds the folder, it holds another run, or it can't be made.
     """
+    occupy_there(folder, ckpt)
     claim(folder)
-    hold(folder)
-    own = folder / "config.yaml"
-    if not own.exists() or (ckpt is not None and folder.resolve() == Path(ckpt).resolve().parent.parent):
+    hold(FolderLock(folder))
+    own, homes = folder / "config.yaml", [folder.resolve()]
+    if (url := url_of(folder)) is not None:
+        homes.append(fetched_to(url).resolve())
+    if not own.exists() or (ckpt is not None and Path(ckpt).resolve().parent.parent in homes):
         return
     saved = [*folder.glob("checkpoints/*.ckpt")]
     if ckpt is not None or config is None or Path(config).resolve() != own.resolve() or saved:
         raise UserError(
-            f"{folder} holds a run already: `ganzoo resume {folder}` goes on with it, or give another --run_dir."
+            f"{folder} holds a run already: `ganzoo resume {shown(folder)}` goes on with it, or give another --run_dir."
         )
     say("Going on from round 0: no checkpoint was written yet.")
     (folder / "metrics.csv").unlink(missing_ok=True)
@@ -170,7 +179,7 @@ def new_folder(root: str | Path, config: str | None, names: tuple[str, str]) -> 
         named = file.parent.parent if file.name == "config.yaml" else file.with_suffix("")
         experiment = Path(named.parent.name) / named.name
     now = f"{datetime.now():%Y-%m-%d_%H-%M-%S}"
-    folder, number = local(root) / experiment / now, 1
+    folder, number = local(here(root)) / experiment / now, 1
     while rank() == 0:
         made = [place for place in (folder, *folder.parents) if not place.exists()]
         try:

@@ -14,18 +14,19 @@ import tempfile
 import threading
 import time
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import datetime
 from json import dumps
 from pathlib import Path
+from typing import Any
 
+from ganzoo.runs.holder import Holder, read_holder
 from ganzoo.system.errors import UserError
 from ganzoo.system.files import clear, written
 from ganzoo.system.output import say
 from ganzoo.system.processes import is_there, place, start_of
-from ganzoo.system.reading import parse_json
 
-__all__ = ["FolderLock", "hold", "let_go", "still_ours"]
+__all__ = ["FolderLock", "Lock", "held", "hold", "let_go", "still_ours"]
 
 BEAT = 5.0  # seconds from one sign of life to the next
 SILENT = 30.0  # seconds without one after which a process elsewhere counts as gone
@@ -35,42 +36,26 @@ SETTLE = 0.5  # seconds in which two processes that follow a gone one have both 
 MOST = 10_000  # bytes of the file
 
 
-@dataclass(frozen=True)
-class Holder:
-    """A process that holds a folder: where it is, which it is, since when, and the folder's number there."""
-
-    place: str
-    host: str
-    pid: int
-    start: str
-    since: str
-    folder: int
-    token: str
-
-    def __str__(self) -> str:
-        return f"process {self.pid} on {self.host} (since {self.since})"
-
-
-class FolderLock:
-    """Holds a run's folder for this process.
+class Lock:
+    """Holds a run's place for this process: the rules. Where its file is, and how it is written, the kinds say.
 
     Args:
-        folder: the run's.
+        folder: the run's, or its URL.
+        number: of the folder.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self.folder, self.path = folder, folder / ".lock"
+    def __init__(self, folder: Path | str, number: int = 0) -> None:
+        self.folder = folder
         self.lost = ""  # who holds it instead, if this process was taken for a gone one
         self.ended, self.one = threading.Event(), threading.Lock()
         now, pid = f"{datetime.now():%Y-%m-%d %H:%M:%S}", os.getpid()
-        number = os.stat(folder).st_ino
         self.own = Holder(place(), socket.gethostname(), pid, start_of(pid), now, number, secrets.token_hex(8))
 
     def take(self) -> None:
-        """Take the folder, and clear what a process that was killed has left unfinished in it.
+        """Take the place.
 
         Raises:
-            UserError: another process holds it, or `.lock` is no regular file.
+            UserError: another process holds it, or it can't be written.
         """
         watched: Holder | str | None = "nobody yet"
         first, since, told = 0, 0.0, False
@@ -95,8 +80,6 @@ class FolderLock:
                 say(f"{self.folder} was held by {holder or 'another process'}: is it still there? ({SILENT:.0f} s)")
             time.sleep(POLL)
         threading.Thread(target=self._live, daemon=True).start()
-        clear(self.folder)
-        clear(self.folder / "checkpoints", alone=True)
 
     def refuse_held(self) -> None:
         """Refuse a folder that another process of this machine holds, without taking it.
@@ -114,7 +97,7 @@ class FolderLock:
         self.ended.set()
         with self.one, suppress(OSError, UserError):
             if self._read()[0] == self.own:
-                self.path.unlink()
+                self._remove()
 
     def check(self) -> None:
         """Find out whether another process has taken the folder, since this one seemed to be gone.
@@ -146,6 +129,86 @@ class FolderLock:
             return False
         return True if holder.folder == self.own.folder else None  # or the folder is a copy of its
 
+    def _follow(self) -> bool:
+        """Write this process into the file of one that is gone; of several that do so the last one holds it."""
+        self._write()
+        return self._is_last()
+
+    def _is_last(self) -> bool:
+        """Say whether, of several processes that have written the file just now, this one was the last."""
+        time.sleep(SETTLE)
+        try:
+            return self._read()[0] == self.own
+        except FileNotFoundError:
+            return False
+
+    def _live(self) -> None:
+        """Give a sign of life now and then, until the folder is let go of or lost."""
+        while not self.ended.wait(BEAT):
+            with self.one, suppress(OSError, UserError):  # a network's file system comes back
+                if self.ended.is_set():
+                    return
+                try:
+                    holder = self._read()[0]
+                except FileNotFoundError:
+                    self._make()  # somebody has deleted it
+                    continue
+                if holder != self.own:
+                    self.lost = str(holder or "another process")
+                    return
+                self._beat()
+
+    def _make(self) -> bool:
+        """Make the file, unless it is there."""
+        raise NotImplementedError
+
+    def _write(self) -> None:
+        """Write this process into the file that is there."""
+        raise NotImplementedError
+
+    def _read(self) -> tuple[Holder | None, Any]:
+        """Return who holds the place, None if the file doesn't say, and its last sign of life; each is another one.
+
+        Raises:
+            FileNotFoundError: there is no file.
+            UserError: it is no file of a run.
+        """
+        raise NotImplementedError
+
+    def _beat(self) -> None:
+        """Give a sign of life."""
+        raise NotImplementedError
+
+    def _remove(self) -> None:
+        """Remove the file."""
+        raise NotImplementedError
+
+    def _age(self, beat: Any) -> float:
+        """Return the seconds since a sign of life, 0 if that can't be known."""
+        return 0.0
+
+
+class FolderLock(Lock):
+    """Holds a run's folder for this process.
+
+    Args:
+        folder: the run's.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder, os.stat(folder).st_ino)
+        self.path = folder / ".lock"
+
+    def take(self) -> None:
+        """Take the folder, and clear what a process that was killed has left unfinished in it.
+
+        Raises:
+            UserError: another process holds it, or `.lock` is no regular file.
+        """
+        super().take()
+        clear(self.path.parent)
+        clear(self.path.parent / "checkpoints", alone=True)
+
     def _make(self) -> bool:
         """Make the file, unless it is there."""
         try:
@@ -162,32 +225,26 @@ class FolderLock:
             raise UserError(f"can't write {self.path} ({error.strerror}): make room, or set --run_dir.") from error
         return True
 
-    def _follow(self) -> bool:
-        """Write this process into the file of one that is gone; of several that do so the last one holds it."""
+    def _write(self) -> None:
+        """Write this process into the file that is there."""
         with written(self.path) as beside:
             beside.write_text(dumps(asdict(self.own)), encoding="utf-8")
-        time.sleep(SETTLE)
-        try:
-            return self._read()[0] == self.own
-        except FileNotFoundError:
-            return False
 
     def _read(self) -> tuple[Holder | None, int]:
-        """Return who holds the folder, None if the file doesn't say, and the time of its last sign of life.
-
-        Raises:
-            UserError: it is no regular file.
-        """
+        """Return who holds the folder, None if the file doesn't say, and the time of its last sign of life."""
         if not stat.S_ISREG(os.lstat(self.path).st_mode):  # to open a pipe would wait for ever
             raise UserError(f"{self.path} is no file of a run: remove it.")
         with open(self.path, "rb") as file:  # to open it asks a network's file system anew
             beat, text = os.fstat(file.fileno()).st_mtime_ns, file.read(MOST)
-        try:
-            holder = Holder(**parse_json(text))
-            kinds = [type(value) for value in asdict(holder).values()]
-        except (ValueError, TypeError):
-            return None, beat
-        return (holder if kinds == [str, str, int, str, str, int, str] and holder.pid > 0 else None), beat
+        return read_holder(text), beat
+
+    def _beat(self) -> None:
+        """Touch the file."""
+        os.utime(self.path)
+
+    def _remove(self) -> None:
+        """Remove the file."""
+        self.path.unlink()
 
     def _age(self, beat: int) -> float:
         """Return the seconds since a sign of life, by the clock of the file system."""
@@ -197,31 +254,16 @@ class FolderLock:
             return (os.fstat(file.fileno()).st_mtime_ns - beat) / 1e9
         return 0.0  # it can't be known
 
-    def _live(self) -> None:
-        """Give a sign of life now and then, until the folder is let go of or lost."""
-        while not self.ended.wait(BEAT):
-            with self.one, suppress(OSError, UserError):  # a network's file system comes back
-                if self.ended.is_set():
-                    return
-                if not self.path.exists():
-                    self._make()  # somebody has deleted it
-                elif (holder := self._read()[0]) == self.own:
-                    os.utime(self.path)
-                else:
-                    self.lost = str(holder or "another process")
-                    return
+
+held: list[Lock] = []  # by this process
 
 
-held: list[FolderLock] = []  # by this process
-
-
-def hold(folder: Path) -> None:
-    """Hold a run's folder until `let_go`.
+def hold(lock: Lock) -> None:
+    """Hold a run's place until `let_go`.
 
     Raises:
         UserError: another process holds it, or it can't be written.
     """
-    lock = FolderLock(folder)
     lock.take()
     held.append(lock)
 
@@ -238,6 +280,6 @@ def still_ours(look: bool = False) -> None:
 
 
 def let_go() -> None:
-    """Let go of the folders that this process holds."""
+    """Let go of the places that this process holds."""
     while held:
         held.pop().release()

@@ -9,10 +9,25 @@ from ganzoo.system.errors import UserError
 from ganzoo.system.files import written
 from ganzoo.system.output import say
 
-__all__ = ["WandbMode", "keep_id", "mode_of_today", "place_of", "upload", "wandb_id"]
+__all__ = ["WandbMode", "keep_id", "mode_of_environment", "mode_of_today", "place_of", "upload", "wandb_id"]
 
 WandbMode = Literal["online", "offline", "disabled"]
 ID = ".wandb_id"  # in a run's folder, where WANDB_DIR has wandb's own files elsewhere
+
+
+def mode_of_environment() -> WandbMode | None:
+    """Return the mode that WANDB_MODE says; None if it says nothing.
+
+    Raises:
+        UserError: it says what is no mode.
+    """
+    if not (said := os.environ.get("WANDB_MODE")):
+        return None
+    modes: dict[str, WandbMode] = {mode: mode for mode in get_args(WandbMode)}
+    modes |= {"dryrun": "offline", "run": "online"}  # wandb's own older words
+    if said not in modes:
+        raise UserError(f"WANDB_MODE is {said}: give {', '.join(get_args(WandbMode))}, or --wandb MODE.")
+    return modes[said]
 
 
 def mode_of_today(config: WandbMode | None) -> WandbMode | None:
@@ -24,14 +39,10 @@ def mode_of_today(config: WandbMode | None) -> WandbMode | None:
     Raises:
         UserError: WANDB_MODE is no mode.
     """
-    mode = os.environ.get("WANDB_MODE")
-    if config is None or not mode or mode == config:
+    if config is None or (mode := mode_of_environment()) is None or mode == config:
         return config
-    for known in get_args(WandbMode):
-        if mode == known:
-            say(f"wandb: {mode}, by WANDB_MODE; the config has {config}.")
-            return known
-    raise UserError(f"WANDB_MODE is {mode}: give {', '.join(get_args(WandbMode))}, or --wandb MODE.")
+    say(f"wandb: {mode}, by WANDB_MODE; the config has {config}.")
+    return mode
 
 
 def place_of(folder: Path) -> Path:

@@ -2,6 +2,7 @@
 
 import logging
 import re
+import signal
 from types import SimpleNamespace
 
 import lightning as L
@@ -9,7 +10,7 @@ import pytest
 import torch.distributed as dist
 
 from ganzoo.cli import main
-from ganzoo.cli.launched import launched
+from ganzoo.cli.launched import launched, refuse_to_play_alone
 from ganzoo.cli.several import LAUNCHER, name_lost_processes, refuse_to_wait_for_ever, say_what_was_lost
 from ganzoo.system.errors import UserError
 
@@ -69,8 +70,11 @@ def test_a_lost_process_is_one_line(tmp_path, monkeypatch, capsys):
     say_what_was_lost(gloo, tmp_path)  # alone, it is no process of a run
     monkeypatch.setattr(dist, "is_initialized", lambda: True)
     say_what_was_lost(RuntimeError("mat1 and mat2 shapes cannot be multiplied"), tmp_path)
+    before = signal.getsignal(signal.SIGTERM)
     with pytest.raises(UserError, match=r"a process of this run is gone.*No checkpoint was written yet"):
         say_what_was_lost(gloo, tmp_path)
+    # or its status could be that of a run that was asked to stop, and a job's script would queue it again
+    assert signal.signal(signal.SIGTERM, before) == signal.SIG_IGN
     (tmp_path / "checkpoints").mkdir()
     (tmp_path / "checkpoints" / "last.ckpt").touch()
     name_lost_processes(tmp_path)
@@ -102,3 +106,15 @@ def test_a_strategy_that_can_not_work_is_refused_in_a_line(strategy, words, tmp_
     (line,) = [line for line in capsys.readouterr().err.splitlines() if line.startswith("ganzoo: ")]
     assert re.search(words, line)
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(("total", "own"), [("WORLD_SIZE", "RANK"), ("OMPI_COMM_WORLD_SIZE", "OMPI_COMM_WORLD_RANK")])
+def test_one_of_several_does_not_play_alone(monkeypatch, total, own):
+    for name in ("WORLD_SIZE", "RANK", "LOCAL_RANK", "OMPI_COMM_WORLD_SIZE", "OMPI_COMM_WORLD_RANK"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv(total, "2")
+    refuse_to_play_alone(1)  # nothing says which of them this is
+    monkeypatch.setenv(own, "0")
+    refuse_to_play_alone(2)
+    with pytest.raises(UserError, match=f"{total} is 2, and the trainer counts 1 .*Start them by torchrun"):
+        refuse_to_play_alone(1)

@@ -2,6 +2,7 @@
 
 import inspect
 import re
+from types import SimpleNamespace
 
 import lightning.pytorch.callbacks as callbacks
 import lightning.pytorch.loggers as loggers
@@ -9,9 +10,12 @@ import lightning.pytorch.profilers as profilers
 import pytest
 from conftest import QUIET
 from lightning.pytorch import Trainer
+from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.strategies import StrategyRegistry
 
 from ganzoo.cli import main
+from ganzoo.cli.trainer import keep_in
+from ganzoo.system.errors import UserError
 
 POINTS = ["--model", "GAN", "--data", "Toy2D", "--data.batch_size", "16", "--pictures.every_n_steps", "0", *QUIET]
 
@@ -95,13 +99,12 @@ REFUSED = {
 }
 
 # What each strategy that Lightning knows by name is: nothing where it works.
-NOT_HERE = "torch_xla|missing 1 required"  # the packages and devices of others
 STRATEGIES = {
     "ddp": "",
     "ddp_find_unused_parameters_false": "",
     "ddp_find_unused_parameters_true": "",
     "single_device": "",
-    **dict.fromkeys(("single_tpu", "single_xla", "xla", "xla_debug"), NOT_HERE),
+    **dict.fromkeys(("single_tpu", "single_xla", "xla", "xla_debug"), "for TPUs, on which nobody has played"),
     **{f"ddp_{how}": f"strategy ddp_{how}.*use ddp" for how in ("spawn", "fork", "notebook")},
     **{
         f"ddp_{how}_find_unused_parameters_{word}": f"strategy ddp_{how}.*use ddp"
@@ -127,11 +130,25 @@ STRATEGIES = {
 LOGGERS = {
     "CSVLogger": (["save_dir=logs"], ""),
     "CometLogger": ([], "comet-ml"),
-    "LitLogger": ([], "LitLogger"),
+    "LitLogger": ([], "LitLogger is not known"),  # it is one for Fabric alone
     "Logger": ([], "Logger"),
     "MLFlowLogger": (["save_dir=logs"], "mlflow"),
     "TensorBoardLogger": (["save_dir=logs"], ""),
     "WandbLogger": (["save_dir=logs", "mode=offline"], ""),
+}
+
+# What holds in no run: it would be lost, or never come.
+LOST = {
+    "plugins": ("AsyncCheckpointIO", "AsyncCheckpointIO would not be used.*leave it out"),
+    "check_val_every_n_epoch": ("2", "check_val_every_n_epoch is 2, .*give --trainer.val_check_interval in rounds"),
+    "val_check_interval": ("0.5", "val_check_interval is 0.5, .*give whole rounds"),
+    "log_every_n_steps": ("-1", "log_every_n_steps is -1: give 1 or more"),
+    "logger": ("TensorBoardLogger", "TensorBoardLogger needs save_dir: give it --trainer.logger.save_dir"),
+    "callbacks": ("EarlyStopping", "EarlyStopping needs monitor: give it --trainer.callbacks.monitor"),
+    "strategy": ("{class_path: DDPStrategy, init_args: {process_group_backend: nccl}}", "leave it out, for gloo"),
+    "min_steps": ("3", "min_steps is 3, and max_steps 2: give"),
+    "accelerator": ("tpu", "for TPUs"),
+    "precision": ("transformer-engine", "use 32-true"),
 }
 
 PROFILERS = {
@@ -140,8 +157,14 @@ PROFILERS = {
     "Profiler": "it can only be one of",
     "PyTorchProfiler": "",
     "SimpleProfiler": "",
-    "XLAProfiler": "torch_xla",
+    "XLAProfiler": "for TPUs",
 }
+
+
+@pytest.mark.parametrize("name", LOST)
+def test_what_would_be_lost_is_refused(tmp_path, monkeypatch, capsys, name):
+    value, refused = LOST[name]
+    assert re.search(refused, played(tmp_path, monkeypatch, capsys, *given({name: value})))
 
 
 def rows(table, refuses):
@@ -237,6 +260,32 @@ def test_a_profilers_report_is_in_the_runs_folder(tmp_path, monkeypatch, capsys,
     (report,) = (tmp_path / "run").glob("*profile*.txt")
     assert ("ncalls" if name == "advanced" else "training_step") in report.read_text()
     assert f"run{report.name[:0]}: the profiler's report" in capsys.readouterr().out
+
+
+def test_no_modelcheckpoint_writes_over_the_runs_own(tmp_path):
+    ours, theirs = ModelCheckpoint(dirpath=tmp_path / "checkpoints"), ModelCheckpoint()
+    keep_in(SimpleNamespace(checkpoint_callbacks=[theirs]), tmp_path)
+    assert theirs.dirpath == str(tmp_path / "model_checkpoint")
+    with pytest.raises(UserError, match="where the run keeps its own checkpoints"):
+        keep_in(SimpleNamespace(checkpoint_callbacks=[ours]), tmp_path)
+
+
+@pytest.mark.parametrize("form", ["Adam", "{class_path: Adam, init_args: {lr: 0.1}}"])
+def test_a_name_that_two_classes_have_is_one_line(tmp_path, monkeypatch, capsys, form):
+    said = played(tmp_path, monkeypatch, capsys, "--model.generator_optimizer", form)
+    assert "generator_optimizer: Adam may be torch.optim.Adam or ganzoo.optimizers.Adam: write which\n" in said
+
+
+def test_the_best_are_kept_in_the_folder_of_a_run_whose_config_is_a_text(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    text = "{model: GAN, data: {class_path: Toy2D, init_args: {batch_size: 16}}, trainer: {max_steps: 9}}"
+    options = {"callbacks": "ModelCheckpoint", "callbacks.monitor": "val/swd", "callbacks.save_top_k": "2"}
+    more = given({**options, "val_check_interval": "1", "limit_val_batches": "1", "max_steps": "2"})
+    main(["fit", *more, "-c", text, "--model", "{class_path: GAN, init_args: {n_critic: 2}}", *POINTS[6:]])
+    (run,) = (file.parent for file in tmp_path.glob("runs/*/*/*/config.yaml"))
+    assert len([*(run / "model_checkpoint").glob("*.ckpt")]) == 2
+    assert "n_critic: 2" in (run / "config.yaml").read_text()
+    assert "Done: 2 rounds.\n" in capsys.readouterr().out
 
 
 def test_scores_of_a_test_reach_its_logger(tmp_path, monkeypatch, capsys):

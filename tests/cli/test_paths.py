@@ -142,8 +142,8 @@ FIT = ["fit", "--model", "GAN", "--data", "Digits", "--trainer.max_steps", "1"]
         ["data", "get", "mnist", "--root", URL],
         ["data", "prepare", "set", URL],
         ["data", "check", "set", "--out", f"{URL}.png"],
-        [*FIT, "--run_dir", URL],
-        [*FIT, "--trainer.default_root_dir", URL],
+        [*FIT, "--run_dir", "http://s3://bucket/x"],
+        [*FIT, "--trainer.default_root_dir", "https://s3://bucket/x"],
         ["predict", "--model", "GAN", "--data", "Digits", "--ckpt_path", "x.ckpt", "--samples.out", URL],
     ],
     ids=lambda args: " ".join(args[:3]),
@@ -172,8 +172,15 @@ def test_translations_are_not_written_to_a_url(place):
 
 
 def test_a_checkpoint_at_a_url_is_no_file(place):
-    with pytest.raises(UserError, match=r"s3://a/x.ckpt is a URL: fetch the checkpoint"):
-        ganzoo.load("s3://a/x.ckpt")
+    with pytest.raises(UserError, match=r"https://a/x.ckpt is a URL: fetch the checkpoint"):
+        ganzoo.load("https://a/x.ckpt")
+
+
+def test_a_run_needs_a_place_in_a_bucket(place):
+    for options, words in (({"run_dir": "s3://b"}, "a whole bucket"), ({"run_dir": "s3://b/../x"}, "no place in a")):
+        with pytest.raises(UserError, match=words):
+            settle(Namespace(options))
+    settle(Namespace({"run_dir": "s3://b/x", "trainer": Namespace({"default_root_dir": "s3://b"})}))
 
 
 # Arguments --------------------------------------------------------------------------------------------------

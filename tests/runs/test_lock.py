@@ -181,7 +181,7 @@ def test_a_copy_of_a_folder_in_use_is_free(tmp_path, quick):
 
 @pytest.mark.parametrize("look", [True, False])
 def test_a_process_that_was_taken_for_a_gone_one_stops(tmp_path, quick, look):
-    lock.hold(tmp_path)
+    lock.hold(FolderLock(tmp_path))
     try:
         still_ours(look)
         mine = json.loads((tmp_path / ".lock").read_text())

@@ -25,6 +25,8 @@ from wandb.proto.wandb_internal_pb2 import Record
 
 from ganzoo.cli import main
 from ganzoo.runs.loggers import MetricsCSV
+from ganzoo.runs.wandb_today import mode_of_environment
+from ganzoo.system.errors import UserError
 
 # of the rows below: every 3 rounds, the scores every 4, and the best of them; the scores of the end
 STEPS = [3, 4, 4, 6, 8, 8, 9, 9]
@@ -200,6 +202,15 @@ def test_a_resumed_run_obeys_the_environment_of_today(fit, tmp_path, capsys, mon
     with pytest.raises(SystemExit):
         main(["resume", str(run), "--max_steps", "5"])
     assert "WANDB_MODE is dry: give online, offline, disabled" in capsys.readouterr().err
+
+
+def test_the_mode_of_the_environment_is_one_of_wandbs(monkeypatch):
+    for word, mode in {"": None, "dryrun": "offline", "run": "online", "disabled": "disabled"}.items():
+        monkeypatch.setenv("WANDB_MODE", word)
+        assert mode_of_environment() == mode
+    monkeypatch.setenv("WANDB_MODE", "Offline")
+    with pytest.raises(UserError, match="WANDB_MODE is Offline: give online, offline, disabled"):
+        mode_of_environment()
 
 
 def test_two_runs_in_one_process_have_two_ids(fit):

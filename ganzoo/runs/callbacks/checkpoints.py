@@ -16,6 +16,7 @@ from lightning.pytorch.callbacks import Checkpoint
 
 from ganzoo.game import Game
 from ganzoo.metrics.deviations import deviations_in
+from ganzoo.runs.bucket.mirror import keep
 from ganzoo.runs.callbacks.monitors import refuse_unknown_monitors
 from ganzoo.runs.checkpoint_file import SafeCheckpointIO
 from ganzoo.runs.lock import still_ours
@@ -125,6 +126,8 @@ class Checkpoints(Checkpoint):
         self._save_best(trainer)
         if pl_module.rounds.stop_agreed or (step > self.saved_step and step % self.every_n_steps == 0):
             self._save_last(trainer)
+            if trainer.is_global_zero and not pl_module.rounds.stop_agreed:  # the end uploads too
+                keep()
         if pl_module.rounds.stop_agreed:
             raise Stopped(self.signum or signal.SIGTERM, step, self.last_model_path)
 
