@@ -74,6 +74,10 @@ def explain(message: str, parser: Any) -> str:
     if found := re.search(r"argument (\S+): expected one argument", message):
         return f"{found[1]} needs a value"
     if kinds := expected(message):
+        found = re.search(r"Given value: NestedArg\(key='([\w.]+)', val='?(.*?)'?\)$", message, re.M)
+        if found and not f".{key}".endswith(f".{found[1]}"):  # a part of an option that has none
+            itself = f"--{key} itself takes {' or '.join(kinds)}{meant(key, found[2], kinds)}"
+            return f"unknown option --{key}.{found[1]}; {itself}"
         nothing = "; nothing is written null" if value == "None" else ""
         return f"--{key} takes {' or '.join(kinds)}, not {value}{nothing}"
     text = " ".join(re.sub(r'Parser key "([\w.]+)"', r"--\1", message).split())
@@ -82,9 +86,17 @@ def explain(message: str, parser: Any) -> str:
 
 def owner_of_option(message: str) -> str:
     """Return the import path of the class that does not accept an option."""
-    owners = re.findall(r"class_path[ =]'([\w.]+)'", message)
-    # a network's or an optimizer's option: the innermost class; else the model, or the data set
-    return (owners[-1] if "expects a function or" in message else owners[0]) if owners else ""
+    before, _, after = message.partition("' is not accepted")
+    # a network's or an optimizer's class stands after its option; any other before it, within those that it belongs to
+    if "expects a function or" in before and (owner := re.search(r"class_path='([\w.]+)'", after)):
+        return owner[1]
+    owners = re.findall(r"class_path[ =]'([\w.]+)'", before)
+    return owners[-1] if owners else ""
+
+
+def meant(option: str, value: str, kinds: Sequence[str]) -> str:
+    """Return "; did you mean ...?" where a value that was given to a part of an option is one of the option's own."""
+    return f"; did you mean --{option} {value}?" if value in kinds else ""
 
 
 def unknown_argument(argument: str, parser: Any) -> str:

@@ -1,7 +1,7 @@
 """Metrics that fail: found out before the first round where that is possible, and named where they do."""
 
 import copy
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -15,7 +15,7 @@ from ganzoo.system.errors import UserError
 from ganzoo.system.output import say
 from ganzoo.system.words import first_line, place_of
 
-__all__ = ["named", "refuse_twins", "scores_in", "try_metrics"]
+__all__ = ["named", "refuse_shapes", "refuse_twins", "scores_in", "try_metrics"]
 
 KNOWN = ("ganzoo", "torch", "torchmetrics")  # whose metrics and networks are tested
 
@@ -80,6 +80,22 @@ def refuse_twins(metrics: Sequence[SampleMetric]) -> None:
                     "name in its `scores` (of features: in its extractor's `suffix`), or leave it out."
                 )
             whose[name] = metric
+
+
+def refuse_shapes(metrics: Sequence[SampleMetric], shape: Any, shapes: Mapping[str, tuple[int, ...]]) -> None:
+    """Refuse metrics that can't look at samples as they are here, before any are made.
+
+    Args:
+        metrics: the metrics.
+        shape: of a sample; None: it is not known.
+        shapes: of the images of each domain, by name.
+
+    Raises:
+        UserError: there is one.
+    """
+    for metric in metrics:
+        if (seen := shapes.get(metric.domain, shape)) is not None:
+            metric.check_shape(tuple(seen))
 
 
 def is_own(metric: SampleMetric) -> bool:

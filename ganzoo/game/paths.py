@@ -158,24 +158,19 @@ def at(way: Callable[..., Tensor], a: Tensor, b: Tensor, t: Tensor) -> Tensor:
     return torch.cat([way(a[i : i + 1], b[i : i + 1], t[i : i + 1])[0] for i in range(len(a))])
 
 
-def find_space(metric: PathLength, model: Any, shape: tuple[int, ...] | None) -> None:
+def find_space(metric: PathLength, model: Any) -> None:
     """Find out in which space the paths lie that a metric is asked of.
 
     Args:
         metric: the metric.
         model: a game; its networks need not be built.
-        shape: of its samples, where it is known.
 
     Raises:
-        UserError: the model has no such paths, or LPIPS can't look at its images.
+        UserError: the model has no such paths.
     """
     name, remedy = type(model).__name__, f"leave {type(metric).__name__} out"
     if "z" not in model.spaces:
         raise UserError(f"{name} has no latent space: it makes images from images, so it has no path length: {remedy}.")
-    if shape is not None and len(shape) != 3:
-        raise UserError(f"{name} makes points here, and the path length is asked of images: {remedy}.")
-    if shape is not None and shape[0] not in (1, 3):
-        raise UserError(f"LPIPS looks at images of 1 or 3 channels, not of {shape[0]}: {remedy}.")
     if metric.space == "w":
         need_styles(model, "path length in W")
     metric.walked = metric.space or ("z" if model.styles is None else "w")

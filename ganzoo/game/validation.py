@@ -10,7 +10,7 @@ from torch import Tensor
 from ganzoo.data import DataModule
 from ganzoo.game.counting import refuse_too_few
 from ganzoo.game.final import final_scores, score_firmly
-from ganzoo.game.metric_trial import named, refuse_twins, scores_in
+from ganzoo.game.metric_trial import named, refuse_shapes, refuse_twins, scores_in
 from ganzoo.game.paths import find_space, show_paths
 from ganzoo.game.ranks import anywhere, average_, gathered_rows, total
 from ganzoo.game.recipes import ValidationRecipes
@@ -51,7 +51,8 @@ class Validation:
             refuse_twins(self.metrics)
             for metric in self.metrics:
                 if isinstance(path := getattr(metric, "metric", metric), PathLength):
-                    find_space(path, self.game, getattr(data, "shape", None))
+                    find_space(path, self.game)
+            refuse_shapes(self.metrics, getattr(data, "shape", None), getattr(data, "shapes", None) or {})
             refuse_too_few(self.metrics, trainer, stage)
             self.features = share_features(self.metrics)
             for metric in self.metrics:

@@ -43,6 +43,9 @@ class SampleMetric(Metric):
     needs_real: ClassVar[bool] = True
     """Whether the real samples have a part in its scores."""
 
+    domain: str = "image"
+    """The name of the images that it looks at, among those of a sample of the data."""
+
     packages: ClassVar[tuple[str, ...]] = ()
     """The packages whose versions have a say in its figures, beside torch and torchmetrics."""
 
@@ -72,6 +75,13 @@ class SampleMetric(Metric):
     def shown(self, num: int) -> int:
         """Return on how many samples its scores stand where a validation has `num`."""
         return num
+
+    def check_shape(self, shape: tuple[int, ...]) -> None:
+        """Refuse samples that it can't look at, before there are any: images of a shape (C, H, W), or points (D,).
+
+        Raises:
+            UserError: what it looks at.
+        """
 
     def prepare(self) -> None:
         """Get what the first `update` needs, if that takes long or can fail, such as a network's weights."""

@@ -13,7 +13,7 @@ from ganzoo.networks.frozen.extractor import check_weights, checksum_of, levels
 from ganzoo.networks.frozen.lpips import FILE, LPIPS, RESIZE, SHA256, cached_vgg16
 from ganzoo.system.errors import UserError
 
-__all__ = ["MSSSIM", "Diversity", "lpips_settings", "perceptual_distance"]
+__all__ = ["MSSSIM", "Diversity", "check_lpips", "lpips_settings", "perceptual_distance"]
 
 WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)  # of the scales, the finest first: Wang et al. 2003
 WINDOW = 11  # px
@@ -45,6 +45,19 @@ def lpips_settings(weights: str | None) -> dict[str, Any]:
     return {"lpips": checksum_of(str(path)) if known else None, "resize": RESIZE}
 
 
+def check_lpips(metric: SampleMetric, shape: tuple[int, ...]) -> None:
+    """Refuse to show LPIPS samples of this shape, if they are no images of 1 or 3 channels.
+
+    Raises:
+        UserError: they are not.
+    """
+    name = type(metric).__name__
+    if len(shape) != 3:
+        raise UserError(f"{name} compares images by LPIPS, and the samples here are points: leave {name} out.")
+    if shape[0] not in (1, 3):
+        raise UserError(f"LPIPS looks at images of 1 or 3 channels, not of {shape[0]}: leave {name} out.")
+
+
 class Diversity(SampleMetric):
     """`lpips_diversity`, the mean LPIPS distance between two generated images, over all pairs; more is more diverse.
 
@@ -64,6 +77,7 @@ class Diversity(SampleMetric):
     """
 
     asked = "lpips"
+    needs_real = False
     scores: ClassVar[dict[str, bool]] = {"lpips_diversity": True}
     least = 2
     total: list[Tensor]
@@ -86,6 +100,10 @@ class Diversity(SampleMetric):
     def settings(self) -> dict[str, Any]:
         """Return what LPIPS is, and how many images belonged together."""
         return lpips_settings(self.weights) | ({"together": self.together} if self.together else {})
+
+    def check_shape(self, shape: tuple[int, ...]) -> None:
+        """Refuse what LPIPS can't look at."""
+        check_lpips(self, shape)
 
     def prepare(self) -> None:
         """Get the weights."""
@@ -158,6 +176,7 @@ class MSSSIM(SampleMetric):
     """
 
     asked = "msssim"
+    needs_real = False
     scores: ClassVar[dict[str, bool]] = {"msssim": False}
     least = 2
     images: list[Tensor]
@@ -174,12 +193,18 @@ class MSSSIM(SampleMetric):
         """Return the number of pairs and of scales."""
         return {"pairs": self.pairs, "scales": self.scales}
 
+    def check_shape(self, shape: tuple[int, ...]) -> None:
+        """Refuse points, and images of less than 11 px."""
+        if len(shape) != 3:
+            raise UserError(f"msssim judges images, (C, H, W), not samples of shape {shape}: leave it out.")
+        if min(shape[1:]) < WINDOW:
+            raise UserError(f"msssim looks at images of {WINDOW} px or more, not of {min(shape[1:])}: leave it out.")
+
     def update(self, x: Tensor, real: bool, label: Tensor | None = None) -> None:
         """Take in generated images (N, C, H, W) in [-1, 1]; only those that make the pairs are kept."""
         if real:
             return
-        if x.ndim != 4:
-            raise UserError(f"msssim judges images, (N, C, H, W), not samples of shape {tuple(x.shape)}: leave it out.")
+        self.check_shape(tuple(x.shape[1:]))
         if not x.isfinite().all():
             raise ValueError("generated images hold NaN or infinity: they have no score")
         here, world = 0, 1
@@ -201,10 +226,7 @@ class MSSSIM(SampleMetric):
         if len(rows) < 2:
             raise UserError(f"msssim has seen {len(rows)} generated images: it needs 2 or more.")
         images = dim_zero_cat(self.images)[rows.argsort()]
-        side = min(images.shape[2:])
-        if side < WINDOW:
-            raise UserError(f"msssim looks at images of {WINDOW} px or more, not of {side}: leave it out.")
-        self.scales = scales_of(side)
+        self.scales = scales_of(min(images.shape[2:]))
         weights = WEIGHTS[: self.scales]
         share = sum(WEIGHTS) / sum(weights)  # as much weight for fewer scales
         num = len(images) // 2 * 2

@@ -133,6 +133,10 @@ class FeatureMetric(SampleMetric):
         """Take the extractor that belongs to the data, if it is learned from them."""
         self.extractor = self.extractor.of(data).eval().requires_grad_(False)
 
+    def check_shape(self, shape: tuple[int, ...]) -> None:
+        """Refuse what the extractor can't look at."""
+        self.extractor.check_shape(shape)
+
     def prepare(self) -> None:
         """Get the extractor's weights."""
         self.extractor.load()

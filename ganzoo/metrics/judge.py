@@ -65,6 +65,14 @@ class Judge(Extractor):
         self.load()
         return self.features(seen_small(x))
 
+    def check_shape(self, shape: tuple[int, ...]) -> None:
+        """Refuse samples that are no images, or have other channels."""
+        if len(shape) != 3 or shape[0] % self.channels:
+            raise UserError(
+                f"the judge looks at images of {self.channels} channels, (C, H, W), not at samples of {shape}: "
+                "leave out the metrics that need it."
+            )
+
     def extract(self, x: Tensor) -> Tensor:
         """Return the features (N, C x 128), float32, of images (N, C, H, W) in [-1, 1], whatever the run's precision.
 
@@ -73,11 +81,7 @@ class Judge(Extractor):
         Raises:
             UserError: samples that are no images, or have other channels.
         """
-        if x.ndim != 4 or x.shape[1] % self.channels:
-            raise UserError(
-                f"the judge looks at images of {self.channels} channels, (N, C, H, W), not {tuple(x.shape)}: leave out "
-                "the metrics that need it."
-            )
+        self.check_shape(tuple(x.shape[1:]))
         with torch.no_grad(), torch.autocast(x.device.type, enabled=False):
             return self(x.reshape(-1, self.channels, *x.shape[2:]).float()).view(len(x), -1)
 

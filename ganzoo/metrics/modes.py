@@ -24,6 +24,7 @@ class ModesFound(SampleMetric):
     """
 
     asked = "modes-found"
+    needs_real = False
     scores: ClassVar[dict[str, bool]] = {"modes": True, "high_quality": True}
     found: Tensor
     high: Tensor

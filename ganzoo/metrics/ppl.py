@@ -7,7 +7,7 @@ from torch import Tensor
 from torchmetrics.utilities import dim_zero_cat
 
 from ganzoo.metrics.base import SampleMetric
-from ganzoo.metrics.diversity import lpips_settings, perceptual_distance
+from ganzoo.metrics.diversity import check_lpips, lpips_settings, perceptual_distance
 from ganzoo.system.errors import UserError
 from ganzoo.system.precision import full_precision
 
@@ -75,6 +75,10 @@ class PathLength(SampleMetric):
         """Return what LPIPS is, the step, the share that is left out, where the paths lie, and where on them it is."""
         how = {"epsilon": self.epsilon, "rejected": REJECTED, "space": self.walked, "sampling": self.sampling}
         return lpips_settings(self.weights) | how
+
+    def check_shape(self, shape: tuple[int, ...]) -> None:
+        """Refuse what LPIPS can't look at."""
+        check_lpips(self, shape)
 
     def shown(self, num: int) -> int:
         """Return of how many paths it is asked where a validation has `num` samples."""

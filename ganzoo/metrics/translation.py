@@ -7,7 +7,7 @@ from torch import Tensor
 from torchmetrics.functional.image import structural_similarity_index_measure
 
 from ganzoo.metrics.base import SampleMetric
-from ganzoo.metrics.diversity import lpips_settings, perceptual_distance
+from ganzoo.metrics.diversity import check_lpips, lpips_settings, perceptual_distance
 
 __all__ = ["CycleDistance", "OfDomain", "PairScores", "PairedLPIPS", "TranslationMetric", "of_domain"]
 
@@ -27,6 +27,8 @@ class TranslationMetric(SampleMetric):
 class OfDomain(TranslationMetric):
     """Asks a metric of samples about translations into a domain, compared with the domain's own images.
 
+    The data have a part in its scores even where the metric needs no real samples: they are what is translated.
+
     Args:
         metric: the metric.
         domain: the name of its images; the metric's scores get its name: `swd_b`.
@@ -42,6 +44,10 @@ class OfDomain(TranslationMetric):
     def prepare(self) -> None:
         """Get what the metric needs."""
         self.metric.prepare()
+
+    def check_shape(self, shape: tuple[int, ...]) -> None:
+        """Refuse what the metric refuses."""
+        self.metric.check_shape(shape)
 
     def settings(self) -> dict[str, Any]:
         """Return those of the metric, and the domain."""
@@ -158,11 +164,16 @@ class PairedLPIPS(Mean):
     ) -> None:
         super().__init__(**kwargs)
         self.weights, self.sha256, self.made, self.target = weights, sha256, made, target
+        self.domain = target
         self.distance: list[Any] = []  # in a list, so that no checkpoint has it
 
     def settings(self) -> dict[str, Any]:
         """Return what LPIPS is."""
         return lpips_settings(self.weights)
+
+    def check_shape(self, shape: tuple[int, ...]) -> None:
+        """Refuse what LPIPS can't look at."""
+        check_lpips(self, shape)
 
     def prepare(self) -> None:
         """Get the weights."""

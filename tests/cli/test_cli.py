@@ -96,6 +96,16 @@ OPTIONS = [  # what is typed after `ganzoo`, and words of the answer
     ([*GAN, "--model.ema", "long"], "--model.ema takes a number, not long"),
     ([*GAN, "--model.generator", "DCGANGenrator"], "did you mean DCGANGenerator?"),
     ([*GAN, "--model.generator", "MLPGenerator", "--model.generator.widht", "3"], "MLPGenerator has no option widht"),
+    (
+        [*GAN, "--data.extra_metrics+=MSSSIM", "--data.extra_metrics.pairss", "3"],
+        "MSSSIM has no option pairss; did you",
+    ),
+    ([*GAN, "--model.penalties+=R1", "--model.penalties.gama", "3"], "R1 has no option gama; did you mean gamma?"),
+    (
+        [*GAN, "--wandb.mode", "disabled"],
+        "unknown option --wandb.mode; --wandb itself takes online or offline or disabled",
+    ),
+    ([*GAN, "--wandb.mode", "disabled"], "; did you mean --wandb disabled?"),
     ([*GAN, "--model.objective", "Minmax"], "did you mean Minimax?"),
     ([*GAN, "--model.generator_optimizer", "RMSpropp"], "did you mean RMSprop?"),
     ([*GAN, "--model.generator_optimizer.lrr", "3"], "Adam has no option lrr; did you mean lr?"),

@@ -19,9 +19,11 @@ import ganzoo
 from ganzoo import UserError
 from ganzoo.cli import main
 from ganzoo.commands.evaluate import judged as judged_room
+from ganzoo.commands.evaluate.asked import needs_data
 from ganzoo.commands.evaluate.command import evaluate as command
 from ganzoo.commands.evaluate.evaluating import evaluate, opened
 from ganzoo.commands.evaluate.judged import Translations
+from ganzoo.commands.evaluate.real import RealSet
 from ganzoo.commands.evaluate.result import as_markdown
 from ganzoo.data import Digits
 from ganzoo.data.base.content import content_of
@@ -210,6 +212,28 @@ def test_the_path_length_is_that_of_pairs_on_paths(run, monkeypatch):
     lengths = torch.cat([*path_lengths(ganzoo.load(run).eval(), MultiScale(), "z", 20)])
     assert score["value"] == pytest.approx(path_length(lengths), rel=1e-3)
     assert score["recipe"]["settings"]["space"] == "z"
+
+
+def test_where_no_metric_needs_real_images_none_are_read(run, tmp_path, monkeypatch, capsys):
+    def read(*args):
+        raise AssertionError("a real image was read")
+
+    monkeypatch.setattr(RealSet, "content", read)
+    monkeypatch.setattr(RealSet, "batches", read)
+    alone = evaluate(run, metrics=["msssim"], num=8)["scores"]["msssim"]
+    assert "Compared with" not in capsys.readouterr().out
+    assert evaluate(run, "Digits", ["msssim"], num=8)["scores"]["msssim"] == alone
+    assert (alone["recipe"]["real"], alone["recipe"]["data"]) == (0, {})
+    folder = images(tmp_path / "fake", 6)
+    other = evaluate(folder, None, ["msssim"])["scores"]["msssim"]
+    assert evaluate(folder, str(images(tmp_path / "real")), ["msssim"])["scores"]["msssim"] == other
+    with pytest.raises(UserError, match="give the data"):
+        evaluate(folder, None, ["msssim", "swd"])
+    assert [needs_data([name], None) for name in ("ppl", "lpips", "modes-found", "asked", "fid")] == [False] * 2 + [
+        True
+    ] * 3
+    assert needs_data(["is"], "judge")
+    assert not needs_data(["is"], None)
 
 
 # Folders ----------------------------------------------------------------------------------------------------

@@ -6,9 +6,21 @@ import pytest
 import torch
 from fakes import Means, write_images, write_unpaired
 
+from ganzoo.cli import main
 from ganzoo.data import Horse2Zebra, ImageFolder
 from ganzoo.game.counting import refuse_too_few, samples_shown
-from ganzoo.metrics import FID, OfDomain, SlicedWassersteinDistance
+from ganzoo.game.metric_trial import refuse_shapes
+from ganzoo.metrics import (
+    FID,
+    MMD,
+    MSSSIM,
+    Diversity,
+    OfDomain,
+    PairedLPIPS,
+    PathLength,
+    SlicedWassersteinDistance,
+)
+from ganzoo.networks.frozen import Samples
 from ganzoo.system.errors import UserError
 
 
@@ -56,6 +68,48 @@ def test_one_score_needs_and_two_need(tmp_path):
     one = SimpleNamespace(scores={"mmd": False}, least=2)
     with pytest.raises(UserError, match=r"^mmd needs 2 samples or more"):
         refuse_too_few([one], trainer, "fit")
+
+
+SHAPES = {"a": (1, 16, 16), "b": (4, 16, 16)}
+
+
+@pytest.mark.parametrize(
+    ("metric", "shape", "message"),
+    [
+        (Diversity(), (2,), "Diversity compares images by LPIPS, and the samples here are points"),
+        (PathLength(), (4, 16, 16), "LPIPS looks at images of 1 or 3 channels, not of 4: leave PathLength out"),
+        (PairedLPIPS(), SHAPES, "not of 4: leave PairedLPIPS out"),
+        (OfDomain(Diversity(), "b", "AtoB"), SHAPES, "not of 4: leave Diversity out"),
+        (MSSSIM(), (1, 16, 8), "images of 11 px or more, not of 8"),
+        (FID(Means()), (2,), "Means looks at images of 1 or 3 channels"),
+    ],
+)
+def test_what_a_metric_can_not_look_at_is_refused(metric, shape, message):
+    def refuse(metric, shape):
+        refuse_shapes([metric], None if shape is SHAPES else shape, SHAPES if shape is SHAPES else {"image": shape})
+
+    with pytest.raises(UserError, match=message):
+        refuse(metric, shape)
+    for other in (OfDomain(Diversity(), "a", "BtoA"), PairedLPIPS(target="a"), MMD(Samples())):
+        refuse(other, SHAPES)
+
+
+def test_points_are_refused_before_the_first_round(tmp_path, capsys):
+    with pytest.raises(SystemExit):
+        main(
+            [
+                "fit",
+                "--model",
+                "GAN",
+                "--data",
+                "Toy2D",
+                "--data.extra_metrics+=Diversity",
+                "--run_dir",
+                f"{tmp_path}/run",
+            ]
+        )
+    assert "Diversity compares images by LPIPS" in capsys.readouterr().err
+    assert not (tmp_path / "run" / "checkpoints").exists()
 
 
 def test_the_shorter_of_two_domains_counts(tmp_path):

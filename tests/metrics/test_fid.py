@@ -168,7 +168,7 @@ def test_missing_weights_are_one_message(fidelity, tmp_path, monkeypatch):
         FID(Inception(str(tmp_path / "absent.pth"))).prepare()
 
     (tmp_path / "page.pth").write_text("<html>not found</html>")
-    with pytest.raises(UserError, match=r"can't have Inception's weights from .*page.pth"):
+    with pytest.raises(UserError, match=r"page.pth has the checksum .*fetch the file again"):
         FID(Inception(str(tmp_path / "page.pth"))).prepare()
 
     def unreachable(*_, **__):

@@ -23,7 +23,29 @@ from ganzoo.metrics import (
 from ganzoo.runs.reader import options
 from ganzoo.system.errors import UserError
 
-__all__ = ["metrics_for"]
+__all__ = ["metrics_for", "needs_data"]
+
+
+def needs_data(asked: Sequence[str | SampleMetric], extractor: str | None) -> bool:
+    """Say whether a metric needs the real set: its samples, or what is known of them, such as their labels.
+
+    Args:
+        asked: names of metrics, class paths, or metrics.
+        extractor: the name of what sees images.
+
+    Raises:
+        UserError: there is no such metric.
+    """
+    kinds: list[Any] = [what if isinstance(what, SampleMetric) else metric_class(what) for what in asked]
+    learned = extractor in (Judge.name, Judge.__name__) or any(
+        isinstance(getattr(kind, "extractor", None), Judge) for kind in kinds
+    )
+    return learned or any(kind.needs_real or knows_data(kind) for kind in kinds)
+
+
+def knows_data(kind: Any) -> bool:
+    """Say whether a metric, or one of a class, is made from the labels or the modes of the data."""
+    return issubclass(kind if isinstance(kind, type) else type(kind), (JudgeMetric, ModesFound))
 
 
 def metrics_for(

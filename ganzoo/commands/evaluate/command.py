@@ -43,7 +43,8 @@ def evaluate(
 
     Args:
         samples: a .ckpt file, a run's folder (its last checkpoint), or a folder or zip of images, made by any tool.
-        data: the set that they are compared with, such as Digits or ImageFolder. Unless given: the data of the run.
+        data: the set that they are compared with, such as Digits or ImageFolder. Unless given: the data of the run, or
+            nothing if no metric needs real images.
         root: where the data is.
         against: a folder or zip of real images, in place of data.
         metrics: names, such as fid kid prdc is, or class paths. Unless given: fid, which has kid with it.

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import torch
 
-from ganzoo.commands.evaluate.asked import metrics_for
+from ganzoo.commands.evaluate.asked import metrics_for, needs_data
 from ganzoo.commands.evaluate.folders import FolderImages
 from ganzoo.commands.evaluate.judged import FolderSamples, ModelSamples, Translations
 from ganzoo.commands.evaluate.ranks import Ranks
@@ -63,7 +63,7 @@ def evaluate(
     Args:
         samples: a model, a checkpoint, a run's folder, or a folder or zip of images.
         data: what they are compared with: a DataModule, the name of one's class (`Digits`), or a folder or zip of
-            images. None: the data of the checkpoint's run.
+            images. None: the data of the checkpoint's run, or nothing if no metric needs real images.
         metrics: their names, such as `fid`, `kid`, `prdc`, class paths, or metrics.
         root: where the data of a class is.
         extractor: what sees the images: a name, such as `inception`, or a class path. None: `inception`; of points the
@@ -95,12 +95,15 @@ def evaluate(
     if split not in ("val", "train"):
         raise UserError(f"split is {split}: give val or train.")
     ranks, began = ranks or Ranks(), time.monotonic()
+    needed = needs_data(metrics, extractor)
+    alone = not needed and data is None and root is None
     if isinstance(samples, Game) or is_checkpoint(samples):
         if resize is not None:
             raise UserError("resize is for images of a folder: a model's samples have their size.")
         model, of = opened(samples, trust)
         model = model.to(ranks.device).eval()
-        real = real_for_model(model, samples, data, root, split, trust)
+        alone = alone and not isinstance(model, FromImages) and model.condition is None
+        real = None if alone else real_for_model(model, samples, data, root, split, trust)
         judged: Any = Translations(model, seed, raw) if isinstance(model, FromImages) else None
         judged = judged or ModelSamples(model, num or NUM, seed, raw, real)  # type: ignore[arg-type]
         if isinstance(model, FromImages) and num is not None:
@@ -108,11 +111,13 @@ def evaluate(
         noted: dict[str, Any] = {}
     else:
         images = FolderImages(str(samples), "samples")
-        real, judged, noted = folder_against(images, data, root, split, num, resize)
+        size = (resize, resize) if resize is not None else images.size()
+        real = None if alone else folder_against(images, size, data, root, split)
+        judged, noted = samples_of(images, size, real, num, resize)
         of = {"folder": images.path.name, "checksum": judged.content()}
-        if of["checksum"] == real.content():
+        if needed and real is not None and of["checksum"] == real.content():
             say(f"{images.path} and {real.name} hold the same images: their distance says nothing of a model.")
-    asked = metrics_for(metrics, extractor, weights, real.data, judged, lpips)
+    asked = metrics_for(metrics, extractor, weights, None if real is None else real.data, judged, lpips)
     looks = any(isinstance(part, FeatureMetric) for metric in asked for part in metric.modules())
     if (extractor is not None or weights is not None) and not looks:
         raise UserError("none of these metrics looks through an extractor: leave --extractor and --weights out.")
@@ -182,18 +187,14 @@ def real_for_model(model: Game, samples: Any, data: Any, root: str | None, split
     return real
 
 
-def folder_against(
-    images: FolderImages, data: Any, root: str | None, split: Split, num: int | None, resize: int | None
-) -> tuple[RealSet, FolderSamples, dict[str, Any]]:
-    """Return the real set for images of a folder, these images, and what the recipes note of them.
+def folder_against(images: FolderImages, size: tuple[int, int], data: Any, root: str | None, split: Split) -> RealSet:
+    """Return the real set for images of a folder that have a size.
 
     Raises:
-        UserError: the sizes of the images differ, or from those of the real set; it is the same folder; there are
-            fewer.
+        UserError: it has another size, or is the same folder.
     """
     if data is None:
         raise UserError("give the data that the images are compared with: --data NAME --root DIR, or --against FOLDER.")
-    size = (resize, resize) if resize is not None else images.size()
     if isinstance(data, str) and not os.path.exists(at_home(data)):
         side = size[0] if size[0] == size[1] else list(size)
         data = data_named(data, root, image_size=side, channels=images.channels())
@@ -212,10 +213,22 @@ def folder_against(
             f"the images in {images.path} have {size[0]}x{size[1]} px, and those of {real.name} {shape[1]}x{shape[2]}: "
             f"give --resize {shape[1]} to bring the first to that size, which the recipe says."
         )
+    return real
+
+
+def samples_of(
+    images: FolderImages, size: tuple[int, int], real: RealSet | None, num: int | None, resize: int | None
+) -> tuple[FolderSamples, dict[str, Any]]:
+    """Return the images of a folder in a size, with the channels of the real set, and what the recipes note of them.
+
+    Raises:
+        UserError: there are fewer.
+    """
     if num is not None and num > len(images):
         raise UserError(f"num is {num:,}, and {images.path} has {len(images):,} images: give fewer, or make more.")
     noted = {} if resize is None else {"resized": f"samples cropped to squares and to {resize} px, antialiased"}
-    return real, FolderSamples(images.samples(size, shape[0]), num or len(images)), noted
+    channels = images.channels() if real is None else real.shapes["image"][0]
+    return FolderSamples(images.samples(size, channels), num or len(images)), noted
 
 
 def in_words(shapes: dict[str, tuple[int, ...]]) -> str:

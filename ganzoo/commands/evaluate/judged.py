@@ -29,28 +29,35 @@ class ModelSamples:
         num: how many.
         seed: of the samples.
         raw: use the raw weights even if there is an average.
-        real: whose conditions a conditional model is told, in turn.
+        real: whose conditions a conditional model is told, in turn. None: of a model that is told none.
     """
 
-    def __init__(self, model: FromNoise, num: int, seed: int, raw: bool, real: RealSet) -> None:
+    def __init__(self, model: FromNoise, num: int, seed: int, raw: bool, real: RealSet | None) -> None:
         self.model, self.num, self.real = model, num, real
         self.seed, self.raw = seed, raw or None
         if model.condition is not None and model.condition.classes:
-            self.check_classes(model.condition.classes)
+            assert real is not None
+            self.check_classes(model.condition.classes, real)
 
-    def check_classes(self, classes: int) -> None:
+    def check_classes(self, classes: int, real: RealSet) -> None:
         """Refuse a model of classes where the real set has none, or others."""
-        labels = self.real.samples.labels
-        known = None if self.real.data is None else self.real.data.num_classes
+        labels = real.samples.labels
+        known = None if real.data is None else real.data.num_classes
         if labels is None or known != classes:
             has = "no classes" if labels is None else f"{known} classes"
             raise UserError(
-                f"{type(self.model).__name__} makes samples of {classes} classes, and {self.real.name} has {has}: "
+                f"{type(self.model).__name__} makes samples of {classes} classes, and {real.name} has {has}: "
                 "give the data set that it was trained on."
             )
 
     def __len__(self) -> int:
         return self.num
+
+    @property
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """The shape of a sample, by its name."""
+        assert self.model.shape is not None
+        return {"image": tuple(self.model.shape)}
 
     @property
     def made(self) -> dict[str, Any]:
@@ -59,7 +66,7 @@ class ModelSamples:
 
     def batch(self, rows: Tensor, device: torch.device) -> tuple[Tensor, Tensor | None]:
         """Return the samples with these numbers, and what they were told."""
-        y = in_turn(self.model, rows, self.real.samples)
+        y = in_turn(self.model, rows, None if self.real is None else self.real.samples)
         return self.model.sample_rows(rows, self.seed, self.raw, y=y), y
 
 
@@ -78,6 +85,11 @@ class FolderSamples:
 
     def __len__(self) -> int:
         return self.num
+
+    @property
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """The shape of an image, by its name."""
+        return {"image": tuple(self.samples[0]["image"].shape)}
 
     def content(self) -> str:
         """Return the checksum of all images of the folder."""

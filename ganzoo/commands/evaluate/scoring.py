@@ -14,7 +14,7 @@ from ganzoo.commands.evaluate.ranks import Ranks
 from ganzoo.commands.evaluate.real import RealSet
 from ganzoo.game.counting import who_need
 from ganzoo.game.metric_trial import named as named_in
-from ganzoo.game.metric_trial import refuse_twins, scores_in
+from ganzoo.game.metric_trial import refuse_shapes, refuse_twins, scores_in
 from ganzoo.game.paths import find_space, show_paths
 from ganzoo.game.ranks import anywhere, gathered_rows
 from ganzoo.game.validation import on
@@ -42,7 +42,7 @@ INTERVAL = 1.96  # standard deviations: 95 % of a normal distribution
 
 def scores_of(
     judged: ModelSamples | FolderSamples | Translations,
-    real: RealSet,
+    real: RealSet | None,
     metrics: Sequence[SampleMetric],
     batch_size: int,
     ranks: Ranks,
@@ -52,7 +52,7 @@ def scores_of(
 
     Args:
         judged: what is scored.
-        real: what it is compared with.
+        real: what it is compared with; it is not read if no metric needs it. None: there is none.
         metrics: by what.
         batch_size: samples at once.
         ranks: the processes that share the work.
@@ -62,32 +62,42 @@ def scores_of(
         UserError: there are too few samples, or a metric fails.
     """
     refuse_twins(metrics)
-    num_fake = len(real) if isinstance(judged, Translations) else len(judged)
-    sets = [real.seen_by(metric) for metric in metrics]
+    if isinstance(judged, Translations):
+        assert real is not None  # it is translated
+        num_fake, shapes = len(real), real.shapes
+    else:
+        num_fake, shapes = len(judged), judged.shapes
+    sets = [real.seen_by(metric) if real is not None and metric.needs_real else None for metric in metrics]
     for metric, shown in zip(metrics, sets, strict=True):
-        refuse_few([metric], len(shown), num_fake)
+        refuse_few(metric, shown, num_fake)
     shared = share_features(metrics)
     for metric in metrics:
         if isinstance(metric, PathLength) and isinstance(judged, ModelSamples):
-            find_space(metric, judged.model, judged.model.shape)
+            find_space(metric, judged.model)
+    refuse_shapes(metrics, None, shapes)
     with ranks.first():
         for metric in metrics:
             with named(metric):
                 metric.prepare()
             metric.to(ranks.device)
-        shared.kept = RealFeatures(real.content(), ranks.part)
+        for shown in sets:
+            if shown is not None:
+                shown.content()
     if isinstance(judged, Translations):
+        assert real is not None
         refuse_unseen(real, metrics)
+        shared.kept = RealFeatures(real.content(), ranks.part)
         show_translations(judged, real, metrics, shared, batch_size, ranks)
     else:
-        for shown in dict.fromkeys(sets):
+        for shown in dict.fromkeys(shown for shown in sets if shown is not None):
             shared.kept = RealFeatures(shown.content(), ranks.part)
-            asked = [metric for metric in metrics if real.seen_by(metric) is shown]
+            asked = [metric for metric, its in zip(metrics, sets, strict=True) if its is shown]
             show_real(shown, asked, shared, batch_size, ranks)
         show_samples(judged, metrics, shared, batch_size, ranks)
     found: dict[str, Entry] = {}
     for metric, shown in zip(metrics, sets, strict=True):
-        how = {"real": len(shown), "fake": num_fake, "data": shown.record(), **judged.made}
+        how = {"real": 0, "data": {}} if shown is None else {"real": len(shown), "data": shown.record()}
+        how |= {"fake": num_fake, **judged.made}
         with named(metric):
             values = scores_in(metric, metric.compute())
             deviations = deviation_by_bootstrap(metric, ranks)
@@ -122,21 +132,21 @@ def entries(
     return found
 
 
-def refuse_few(metrics: Sequence[SampleMetric], real: int, fake: int) -> None:
-    """Refuse sets that are too small, before anything is made.
+def refuse_few(metric: SampleMetric, real: RealSet | None, fake: int) -> None:
+    """Refuse sets that are too small for a metric, before anything is made; `real` is None if it needs none.
 
     Raises:
-        UserError: how many a metric needs, and how many there are.
+        UserError: how many it needs, and how many there are.
     """
-    if real < 2:
-        raise UserError(f"there is {real} real image to compare with: give a set of 2 or more.")
-    for metric in metrics:
-        for count, whose, remedy in ((real, "real", "a larger set"), (fake, "generated", "a larger --num")):
-            if count < metric.least and (whose == "generated" or getattr(metric, "needs_real", True)):
-                raise UserError(
-                    f"{who_need(metric)} {metric.least:,} {whose} samples or more, and there are "
-                    f"{count:,}: give {remedy}, or leave the metric out."
-                )
+    if real is not None and len(real) < 2:
+        raise UserError(f"there is {len(real)} real image to compare with: give a set of 2 or more.")
+    counts = [] if real is None else [(len(real), "real", "a larger set")]
+    for count, whose, remedy in (*counts, (fake, "generated", "a larger --num")):
+        if count < metric.least:
+            raise UserError(
+                f"{who_need(metric)} {metric.least:,} {whose} samples or more, and there are "
+                f"{count:,}: give {remedy}, or leave the metric out."
+            )
 
 
 def refuse_unseen(real: RealSet, metrics: Sequence[SampleMetric]) -> None:
@@ -177,11 +187,10 @@ def take_kept(real: RealSet, metrics: Sequence[SampleMetric], shared: SharedFeat
     for metric in metrics:
         if not isinstance(metric, FeatureMetric) or type(metric).update is not FeatureMetric.update:
             return False
-        if metric.needs_real:
-            parts = kept.complete(metric.extractor, "image", count)
-            if anywhere(parts is None, ranks.device):
-                return False
-            every.append((metric, parts))
+        parts = kept.complete(metric.extractor, "image", count)
+        if anywhere(parts is None, ranks.device):
+            return False
+        every.append((metric, parts))
     labels = real.samples.labels
     mine = None if labels is None else labels[ranks.part[0] :: ranks.part[1]].to(ranks.device)
     for metric, parts in every:

@@ -91,6 +91,18 @@ class Extractor(nn.Module):
         """
         raise UserError(f"{type(self).__name__} is no classifier: take the extractor inception, or judge.")
 
+    def check_shape(self, shape: tuple[int, ...]) -> None:
+        """Refuse samples of a shape that it can't look at, unless it has an `extract` of its own for them.
+
+        Raises:
+            UserError: they are no images of 1 or 3 channels.
+        """
+        if type(self).extract is Extractor.extract and (len(shape) != 3 or shape[0] not in (1, 3)):
+            raise UserError(
+                f"{type(self).__name__} looks at images of 1 or 3 channels, (C, H, W), not at samples of {shape}: "
+                "leave out the metrics that need it."
+            )
+
     def extract(self, x: Tensor) -> Tensor:
         """Return the features (N, num_features), float32, of images (N, C, H, W) in [-1, 1], whatever the precision.
 
@@ -99,11 +111,7 @@ class Extractor(nn.Module):
         Raises:
             UserError: samples that are no images of 1 or 3 channels, or not in [-1, 1].
         """
-        if x.ndim != 4 or x.shape[1] not in (1, 3):
-            raise UserError(
-                f"{type(self).__name__} looks at images of 1 or 3 channels, (N, C, H, W), not {tuple(x.shape)}: "
-                "leave out the metrics that need it."
-            )
+        self.check_shape(tuple(x.shape[1:]))
         pixels = levels(x)
         with torch.no_grad(), torch.autocast(x.device.type, enabled=False):
             return self(pixels.expand(-1, 3, -1, -1)).float()

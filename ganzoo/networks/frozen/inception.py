@@ -113,8 +113,8 @@ def inception(weights: str | None, sha256: str | None = None) -> Any:
         raise UserError('Inception needs torch-fidelity: pip install "ganzoo[fid]".') from error
     try:
         if weights is not None:
-            plain_contents(weights)  # torch-fidelity would run code that is in it
             check_weights(weights, SHA256, f"torch-fidelity's {FILE}", sha256)
+            plain_contents(weights)  # torch-fidelity would run code that is in it
         network = NoTrainInceptionV3("inception-v3-compat", ["2048"], weights, antialias=False)
     except (URLError, OSError, EOFError, RuntimeError, KeyError, pickle.UnpicklingError) as error:
         where = weights or torch_fidelity.feature_extractor_inceptionv3.URL_INCEPTION_V3

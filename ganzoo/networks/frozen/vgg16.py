@@ -69,8 +69,8 @@ def vgg16(weights: str | None, sha256: str | None) -> Any:
         if weights is None:
             network = network_of(weights=VGG16_Weights.IMAGENET1K_V1)
         else:
-            state = plain_contents(weights)
             check_weights(weights, SHA256, f"torchvision's {FILE}", sha256)
+            state = plain_contents(weights)
             with torch.device("meta"):  # 138 million weights that need not be drawn first
                 network = network_of(weights=None, init_weights=False)
             network.load_state_dict(state, assign=True)
