@@ -22,6 +22,7 @@ from step import (
     Turns,
     ganzoo,
     machine,
+    many,
     milliseconds,
     noise,
     plain_batches,
@@ -112,7 +113,7 @@ def main(args: list[str] | None = None) -> None:
     turns, rows = 2 if given.quick else given.turns, []
     for name, (model, plain) in GAMES.items():
         case = Case(name, model, (1, 32, 32), 28, 1 if given.quick else 8, {"width": 8 if given.quick else 32})
-        clock = Turns({"plain": plain(*case.networks(given.seed), plain_batches(case))}, case.rounds)
+        clock = Turns({"plain": many(plain(*case.networks(given.seed), plain_batches(case)))}, case.rounds)
         optimizers = {
             f"{player}_optimizer": partial(Adam, lr=LR, betas=BETAS) for player in ("generator", "discriminator")
         }

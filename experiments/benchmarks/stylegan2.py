@@ -23,7 +23,7 @@ from typing import Any
 
 import lightning as L
 import torch
-from step import Play, Report, Turns, fit, machine, spread
+from step import Play, Report, Turns, fit, machine, many, spread
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -316,7 +316,7 @@ def rivals(width: int, fmaps: float) -> tuple[Generator, Discriminator]:
 
 def against_plain(width: int, fmaps: float, turns: int, rounds: int) -> list[list[str]]:
     """Race both loops; return the row of the table."""
-    clock = Turns({"plain": plain(*rivals(width, fmaps), batches())}, rounds)
+    clock = Turns({"plain": many(plain(*rivals(width, fmaps), batches()))}, rounds)
     fit(model(width, fmaps), Pictures(batch_size=BATCH), rounds * (turns + 1), [clock])
     own, other = ([rounds * s for s in clock.seconds[name]] for name in ("ganzoo", "plain"))
     return [

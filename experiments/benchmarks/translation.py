@@ -32,7 +32,7 @@ import lightning as L
 import torch
 from memory import resident
 from PIL import Image
-from step import LR, NVML_CHECK, Play, Report, Turns, fit, machine, milliseconds, spread
+from step import LR, NVML_CHECK, Play, Report, Turns, fit, machine, many, milliseconds, spread
 from torch import Tensor, nn
 from torchvision.transforms.functional import to_tensor
 from torchvision.utils import save_image
@@ -153,7 +153,7 @@ def train(width: int, rounds: int, callbacks: list[L.Callback], cut: bool = Fals
 
 def step(width: int, turns: int, rounds: int, compile: bool) -> list[str]:
     """Return the row of a round's time."""
-    clock = Turns({"plain": plain(width)}, rounds)
+    clock = Turns({"plain": many(plain(width))}, rounds)
     train(width, rounds * (turns + 1), [clock], compile=compile)
     ratios = [b / a for a, b in zip(clock.seconds["ganzoo"], clock.seconds["plain"], strict=True)]
     what = "a round, ms" + ", ganzoo's networks compiled" * compile

@@ -69,7 +69,7 @@ def scores_of(
         num_fake, shapes = len(judged), judged.shapes
     sets = [real.seen_by(metric) if real is not None and metric.needs_real else None for metric in metrics]
     for metric, shown in zip(metrics, sets, strict=True):
-        refuse_few(metric, shown, num_fake)
+        refuse_few(metric, shown, num_fake, "a larger --num" if isinstance(judged, ModelSamples) else "more of them")
     shared = share_features(metrics)
     for metric in metrics:
         if isinstance(metric, PathLength) and isinstance(judged, ModelSamples):
@@ -132,8 +132,14 @@ def entries(
     return found
 
 
-def refuse_few(metric: SampleMetric, real: RealSet | None, fake: int) -> None:
-    """Refuse sets that are too small for a metric, before anything is made; `real` is None if it needs none.
+def refuse_few(metric: SampleMetric, real: RealSet | None, fake: int, more: str) -> None:
+    """Refuse sets that are too small for a metric, before anything is made.
+
+    Args:
+        metric: the metric.
+        real: what it compares with; None if it needs nothing.
+        fake: how many generated samples there are.
+        more: what gives more of them.
 
     Raises:
         UserError: how many it needs, and how many there are.
@@ -141,7 +147,7 @@ def refuse_few(metric: SampleMetric, real: RealSet | None, fake: int) -> None:
     if real is not None and len(real) < 2:
         raise UserError(f"there is {len(real)} real image to compare with: give a set of 2 or more.")
     counts = [] if real is None else [(len(real), "real", "a larger set")]
-    for count, whose, remedy in (*counts, (fake, "generated", "a larger --num")):
+    for count, whose, remedy in (*counts, (fake, "generated", more)):
         if count < metric.least:
             raise UserError(
                 f"{who_need(metric)} {metric.least:,} {whose} samples or more, and there are "
