@@ -153,3 +153,19 @@ def test_judging_is_measured(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) ->
     importlib.import_module("judging").main(["--quick", "--turns", "1", "--threads", "1", "--out", str(out)])
     assert out.read_text().count("**") == 10  # five tables
     assert out.read_text().strip().endswith("50 and 0 |")  # the second validation looked at no real image
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "command",
+    ["stylegan2.py --only plain --quick", "penalties.py --quick", "translation.py step --width 4 --turns 1 --rounds 1"],
+)
+def test_loops_take_turns(command: str) -> None:
+    script, *args = command.split()
+    done = subprocess.run(
+        [sys.executable, str(BENCHMARKS / script), *args, "--threads", "1"],
+        capture_output=True,
+        text=True,
+        env=environment(),
+    )
+    assert done.returncode == 0, done.stderr
