@@ -75,7 +75,8 @@ def test_runs(path, tmp_path):
         given = config["model"]["init_args"]
         more += ["--data.image_size", "64"]
         for player, name in NETWORKS[config["model"]["class_path"]].items():
-            more += [] if player in given else [f"--model.{player}", name, f"--model.{player}.width=4"]
+            more += [] if player in given else [f"--model.{player}", name]
+            more.append(f"--model.{player}.width=4")
     elif "w" in getattr(ganzoo.models, config["model"]["class_path"]).spaces:
         more += quicker(config["model"]["class_path"])  # with styles: the paper's width would take minutes
     batch_size = "2" if translates else "8"

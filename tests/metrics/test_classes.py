@@ -78,7 +78,7 @@ def test_a_set_without_labels_has_no_judge():
 
 
 def test_other_channels_are_refused():
-    with pytest.raises(UserError, match=r"images of 3 channels, \(N, C, H, W\), not \(2, 1, 8, 8\)"):
+    with pytest.raises(UserError, match=r"images of 3 channels, \(C, H, W\), not at samples of \(1, 8, 8\)"):
         Judge(channels=3).extract(torch.zeros(2, 1, 8, 8))
 
 

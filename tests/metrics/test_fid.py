@@ -108,7 +108,7 @@ def test_the_recipe_says_how_many_images_and_whose_network():
 
 
 def test_what_can_not_be_judged_is_refused():
-    with pytest.raises(UserError, match=r"images of 1 or 3 channels.*not \(5, 2\)"):
+    with pytest.raises(UserError, match=r"images of 1 or 3 channels.*not at samples of \(2,\)"):
         FID(Means()).update(torch.zeros(5, 2), real=True)
 
     class Broken(Means):
