@@ -33,8 +33,14 @@ def go_on(run: str, max_steps: int | None, options: list[str]) -> None:
     """Go on with a run, with some options of `fit`.
 
     Raises:
-        UserError: there is no such run, or nothing to go on from.
+        UserError: there is no such run, nothing to go on from, or an option that would mean nothing.
     """
+    names = {option.partition("=")[0] for option in options}
+    if "--trainer.default_root_dir" in names and "--run_dir" not in names:
+        raise UserError(
+            "a run goes on in its own folder, and --trainer.default_root_dir is where new ones begin: leave it out, or "
+            "give --run_dir NEW to go on in another folder."
+        )
     try:
         start(in_folder(run, options), max_steps, options)
     finally:
