@@ -35,7 +35,7 @@ class Ranks:
             return
         from lightning.fabric import Fabric
 
-        hush("lightning.fabric", "torch")
+        hush("lightning.pytorch", "lightning.fabric", "torch")
         fabric = Fabric(accelerator="cuda" if gpus else "cpu", devices=devices, strategy="ddp")
         fabric.launch()
         self.part, self.device = (fabric.global_rank, fabric.world_size), fabric.device
