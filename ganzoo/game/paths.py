@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Literal
 
 import torch
@@ -20,7 +20,7 @@ from ganzoo.system.precision import full_precision
 if TYPE_CHECKING:
     from ganzoo.game.from_noise import FromNoise
 
-__all__ = ["Noise", "Space", "find_space", "lerp", "path_pairs", "render", "show_paths", "slerp"]
+__all__ = ["TOGETHER", "Noise", "Space", "find_space", "lerp", "pairs_of", "render", "show_paths", "slerp"]
 
 Space = Literal["z", "w", "w+"]
 Noise = Literal["random", "const", "none"]
@@ -95,21 +95,6 @@ def render(
     told = [y.to(model.device)] if y is not None and space == "z" else []
     with model.sampling(network, seed, rows):
         return one_by_one(made, [codes, *told], rows, seed) if model.draws_by_itself else made(codes, *told, rows)
-
-
-def path_pairs(
-    model: FromNoise,
-    space: Literal["z", "w"],
-    num: int,
-    sampling: Literal["full", "end"] = "full",
-    epsilon: float = EPSILON,
-    seed: int = 0,
-    raw: bool | None = None,
-    batch_size: int = TOGETHER,
-) -> Iterator[tuple[Tensor, Tensor]]:
-    """Yield images at points of paths between pairs of latents, and a step further: of the first `num` paths."""
-    for rows in torch.arange(num).split(batch_size):
-        yield pairs_of(model, rows, space, sampling, epsilon, seed, raw)
 
 
 @torch.no_grad()

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from ganzoo.game import FromNoise
-from ganzoo.game.paths import path_pairs
+from ganzoo.game.paths import TOGETHER, pairs_of
 from ganzoo.latent.distances import Distance
 from ganzoo.latent.labelled import Labelled, separated
 from ganzoo.metrics.ppl import EPSILON, path_length
@@ -25,13 +25,14 @@ def path_lengths(
     epsilon: float = EPSILON,
     seed: int = 0,
     raw: bool | None = None,
-    batch_size: int = 16,
+    batch_size: int = TOGETHER,
 ) -> Iterator[Tensor]:
     """Yield d(G(t), G(t + epsilon)) / epsilon^2 at points of paths between pairs of latents, (N,) each, `num` in all.
 
-    Equations 2 and 3 of Karras et al. 2019: see `path_pairs`, whose images it compares by `distance`.
+    Equations 2 and 3 of Karras et al. 2019: see `pairs_of`, whose images it compares by `distance`.
     """
-    for a, b in path_pairs(model, space, num, sampling, epsilon, seed, raw, batch_size):
+    for rows in torch.arange(num).split(batch_size):
+        a, b = pairs_of(model, rows, space, sampling, epsilon, seed, raw)
         with torch.no_grad(), full_precision(a.device):
             yield distance(a, b).double().cpu() / epsilon**2
 
