@@ -7,7 +7,7 @@ import pytest
 import torch
 from scipy import stats
 
-from ganzoo.system.draws import MANY, Draws, latents
+from ganzoo.system.draws import GOLDEN, MANY, Draws, latents, mixed, splitmix
 
 
 def draws(rows: range, key: tuple[int, ...] = (1, 2)) -> Draws:
@@ -42,6 +42,13 @@ def test_choose_takes_none_twice_and_the_same_for_all_samples():
     assert not torch.equal(one.choose(5, 20), one.choose(5, 20))
     many = torch.cat([draws(range(8), key=(n,)).choose(2, 10) for n in range(2000)])
     assert torch.allclose(many.bincount() / 4000, torch.full((10,), 0.1), atol=0.02)
+
+
+def test_a_word_is_mixed_as_an_array_of_it_is_and_as_published():
+    words = [0, 1, GOLDEN, 2**63 + 12345, 2**64 - 1]
+    assert [splitmix(word) for word in words] == mixed(np.array(words, np.uint64)).tolist()
+    assert splitmix(2**64 + 7) == splitmix(7)
+    assert splitmix(GOLDEN) == 0xE220A8397B1DCDAF  # the first number of SplitMix64 for the seed 0
 
 
 # The numbers ------------------------------------------------------------------------------------------------

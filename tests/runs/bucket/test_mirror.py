@@ -2,11 +2,13 @@
 
 import os
 import shutil
+from dataclasses import replace
 
 import pytest
 
 from ganzoo.runs.bucket import mirror
 from ganzoo.runs.bucket.copy import LAST, from_bucket, order
+from ganzoo.runs.bucket.lock import BucketLock, hold_there
 from ganzoo.runs.bucket.mirror import Mirror, begin, keep, kept_at_the_end, occupy_there, taken_up
 from ganzoo.runs.bucket.place import fetched_to, played_in
 from ganzoo.runs.bucket.store import Store, StoreError
@@ -54,6 +56,21 @@ def sent(monkeypatch):
     for how in ("put", "copy"):
         monkeypatch.setattr(Store, how, noting(getattr(Store, how)))
     return names
+
+
+def test_who_has_lost_the_run_sends_nothing_more(folder, s3, sent):
+    hold_there(Store(RUN))
+    begin(folder)
+    other = BucketLock(Store(RUN))
+    other.own = replace(other.own, host="far-away", token="another")
+    other._write()  # as one does that takes this process for gone
+    sent.clear()
+    save(folder, 3)
+    with pytest.raises(UserError, match=r"is now held by process .* on far-away"):
+        keep()
+    assert sent == []
+    assert there(s3) == "round 2"
+    let_go()
 
 
 def test_what_changed_is_sent_the_last_checkpoint_last(folder, s3, names, sent):
