@@ -53,9 +53,9 @@ def glanced(raw: bytes) -> Glance:
         raise Unreadable(f"is broken or cut short ({first_line(error)})") from error
 
 
-def taken_as_they_are(doubt: str, whose: str = "their") -> str:
+def taken_as_they_are(doubt: str) -> str:
     """Return what to tell of images with a doubt about their colours: the end of a sentence that "have" begins."""
-    return f"{doubt}: {whose} numbers are taken as they are. Convert to sRGB for right colours."
+    return f"{doubt}: their numbers are taken as they are. Convert to sRGB for right colours."
 
 
 def numbers(image: Image.Image) -> list[int]:
