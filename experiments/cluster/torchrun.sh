@@ -3,7 +3,8 @@
 #
 #   RUN=runs/faces bash experiments/cluster/torchrun.sh --config experiments/faces/dcgan.yaml --data.root "$HOME/data/faces"
 #
-# Several: the same line on each of them, with their number, the name of one of them, and a folder that all of them see:
+# Several: the same line on each of them, with their number, the name of one of them, and a folder that all of them see
+# (or one in a bucket, RUN=s3://bucket/runs/faces):
 #
 #   NODES=2 MASTER=machine1 RUN=/shared/runs/faces bash experiments/cluster/torchrun.sh --config ...
 #
@@ -19,7 +20,12 @@ on_each_gpu() {
         --rdzv_endpoint="${MASTER:-localhost}:${PORT:-29400}" -m ganzoo "$@"
 }
 
-if [ -e "$run_dir/config.yaml" ]; then
+# Is there a run? A bucket is asked by ganzoo.
+begun() {
+    case $run_dir in *://*) ganzoo begun "$run_dir" >/dev/null ;; *) [ -e "$run_dir/config.yaml" ] ;; esac
+}
+
+if begun; then
     on_each_gpu resume "$run_dir"
 else
     on_each_gpu fit "$@" --run_dir "$run_dir"

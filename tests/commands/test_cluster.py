@@ -66,6 +66,9 @@ def test_odd_names_are_words_of_the_shell(tmp_path, capsys):
         (["--seeds", "one"], "seeds is one: give whole numbers"),
         (["--seeds", "7,4-0%2"], "seeds is 7,4-0%2: 4 is above 0"),
         (["--account", "a\n#SBATCH --b"], "account is .*give a name of letters"),
+        (["--runs", "s4://bucket/runs"], "fsspec knows no s4://"),
+        (["--runs", "s3://"], "s3:// is no place in a bucket"),
+        (["--out", "s3://bucket/x.sbatch"], "is a URL, and ganzoo writes to disks only"),
         (["--out", "there.sbatch"], "there.sbatch is there, and says something else"),
         (["-c", "nowhere.yaml"], "there is no file nowhere.yaml"),
         (["-c", "experiments/sweeps/toy2d.yaml"], "names no model"),
@@ -80,6 +83,16 @@ def test_what_no_job_can_be_is_refused_in_a_line(args, words, capsys):
     assert re.search(words, line)
     assert [path.name for path in Path().iterdir()] == ["there.sbatch"]
     assert Path("there.sbatch").read_text() == "mine"
+
+
+def test_runs_may_lie_in_a_bucket(capsys, monkeypatch):
+    pytest.importorskip("s3fs")
+    monkeypatch.setattr("ganzoo.commands.cluster.command.disk_of", lambda path: "ext4")
+    main(["cluster", EXPERIMENT, "--runs", "S3://bucket/my runs/"])
+    out = capsys.readouterr().out
+    assert "runs: s3://bucket/my runs/<job id>" in out
+    assert "ext4" not in out
+    assert "run_dir=${GANZOO_RUNS:-'s3://bucket/my runs'}/$job" in Path("mnist_dcgan.sbatch").read_text()
 
 
 def test_a_folder_on_a_disk_of_one_machine_is_told(capsys, monkeypatch):

@@ -20,6 +20,7 @@ from ganzoo.commands.cluster.command import Job, script_of
 FOLDER = Path(__file__).parents[2] / "experiments" / "cluster"
 SCRIPTS = sorted(FOLDER.glob("*.sbatch"))
 ONE, SEEDS, SEVERAL = FOLDER / "one_node.sbatch", FOLDER / "seeds.sbatch", FOLDER / "several_nodes.sbatch"
+TORCHRUN = FOLDER / "torchrun.sh"
 PLACES = pytest.mark.parametrize("script", SCRIPTS, ids=[path.stem for path in SCRIPTS])
 STATUS = 128 + signal.SIGUSR1
 
@@ -233,8 +234,8 @@ def test_options_reach_ganzoo_as_they_were_given(cluster, script):
 @pytest.mark.parametrize(("status", "requeued"), [(0, False), (1, False), (137, False), (143, True), (STATUS, True)])
 def test_only_a_job_that_was_asked_to_stop_is_queued_again(cluster, script, status, requeued):
     cluster.program("ganzoo", NOTING)
-    (saved := run_of(cluster, script, "70002") / "checkpoints" / "last.ckpt").parent.mkdir(parents=True)
-    saved.touch()
+    (run := run_of(cluster, script, "70002")).mkdir(parents=True)
+    (run / "config.yaml").touch()
     done, out = cluster.run(script, 70002, STATUS=str(status), **ARRAY)
     assert done == status
     job = "70000_7" if script == SEEDS else "70002"  # not 70000, which may be the whole array
@@ -251,6 +252,20 @@ def test_a_job_that_has_begun_goes_on_in_its_folder(cluster, script):
     assert cluster.run(script, 70003, "--model", "GAN", STATUS="0", **ARRAY)[0] == 0
     assert [yaml.safe_load(line) for line in cluster.notes("ganzoo")] == [["resume", str(run)]]
     assert len([*cluster.runs.iterdir()]) == 1
+
+
+@pytest.mark.parametrize("is_there", [True, False])
+@pytest.mark.parametrize("script", [*SCRIPTS, TORCHRUN], ids=lambda path: path.stem)
+def test_ganzoo_is_asked_for_a_run_in_a_bucket(cluster, script, is_there):
+    cluster.program("ganzoo", f"import sys\nif sys.argv[1] == 'begun': sys.exit({int(not is_there)})\n{NOTING}")
+    cluster.program("torchrun", f"import sys\ndel sys.argv[1 : sys.argv.index('-m') + 2]\n{NOTING}")
+    bucket = {"GANZOO_RUNS": "s3://b/my runs", "RUN": "s3://b/my runs/70003"}
+    status, out = cluster.run(script, 70003, "--model", "GAN", STATUS="9", **bucket, **ARRAY)
+    assert status == 9
+    assert ("To go on where it was saved last" in out) == (is_there and script != TORCHRUN)
+    run = "s3://b/my runs/70000/seed_7" if script == SEEDS else bucket["RUN"]
+    fit = ["fit", "--model", "GAN", "--run_dir", run, *(["--seed_everything", "7"] if script == SEEDS else [])]
+    assert [yaml.safe_load(line) for line in cluster.notes("ganzoo")] == [["resume", run] if is_there else fit]
 
 
 @PLACES
@@ -315,7 +330,7 @@ def test_the_script_for_torchrun_stops_and_goes_on(cluster):
     run, saved = cluster.runs / "pair", 0
     for _ in range(2):
         more = {"RUN": "runs/pair", "GPUS": "2", "PORT": port}
-        process = cluster.start(FOLDER / "torchrun.sh", 1, *options(100_000), **more)
+        process = cluster.start(TORCHRUN, 1, *options(100_000), **more)
         wait_for(lambda saved=saved: (run / "checkpoints" / "last.ckpt").exists() and last(run)["global_step"] > saved)
         process.terminate()
         said = process.communicate(timeout=120)[0]

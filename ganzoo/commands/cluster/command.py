@@ -7,6 +7,8 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from ganzoo.runs.bucket.place import is_url, name_of, parts_of
+from ganzoo.runs.bucket.store import refuse_unknown
 from ganzoo.runs.experiments import experiment_files, find_experiment
 from ganzoo.system.errors import UserError
 from ganzoo.system.files import written
@@ -87,7 +89,7 @@ def cluster(
         time: the longest time at a stretch, as hours:minutes:seconds or days-hours:minutes:seconds.
         seeds: a run for each, as 0-4 or 0,7,42; 0-99%8 lets 8 run at once. Unless given: one run.
         cpus: cores for each GPU.
-        runs: the folder of the runs' folders, which all nodes must see.
+        runs: the folder of the runs' folders, which all nodes must see, or one in a bucket, such as s3://bucket/runs.
         partition: the queue. Unless given: the cluster's default.
         account: whom the time is charged to. Unless given: your default.
         out: the script. Unless given: <data>_<model>.sbatch, after the YAML's folder and name.
@@ -103,7 +105,7 @@ def cluster(
         if word is not None and not WORD.fullmatch(word):
             raise UserError(f"{name} is {word}: give a name of letters, digits, and _ . + -.")
     title = re.sub(r"[^\w.-]", "_", "_".join(file.parts[-2:]).removesuffix(file.suffix))
-    script, folder = local(out or f"{title}.sbatch"), local(runs).absolute()
+    script, folder = local(out or f"{title}.sbatch"), place_of_runs(runs)
     if "\n" in f"{script}{folder}{file}":
         raise UserError("a path has the end of a line in it: no script can name it.")
     processes = nodes * gpus
@@ -119,7 +121,7 @@ def cluster(
         cpus=cpus,
         time=time,
         seeds=seeds,
-        runs=str(folder),
+        runs=folder,
         partition=partition,
         account=account,
     )
@@ -130,10 +132,10 @@ def cluster(
         beside.write_text(text, encoding="utf-8")
     say(f"{script}: {size}, {counted(processes, 'process', 'es')}, {time} at a stretch{batches(file, processes)}")
     say(f"  runs: {folder}/<job id>" + ("" if seeds is None else f"/seed_<seed>, seeds {seeds}"))
-    if disk := disk_of(folder):
+    if not is_url(folder) and (disk := disk_of(Path(folder))):
         say(
             f"  {folder} is on {disk}, which may be a disk of this machine alone. A job that is queued again on "
-            "another node would not find its run there: give --runs DIR that all nodes see."
+            "another node would not find its run there: give --runs DIR that all nodes see, or --runs s3://bucket/runs."
         )
     say(f"Nothing is submitted. To do so: sbatch {shlex.quote(str(script))}; options of `ganzoo fit` may follow.")
 
@@ -144,6 +146,18 @@ def script_of(job: Job) -> str:
         loader=FileSystemLoader(Path(__file__).parent), undefined=StrictUndefined, keep_trailing_newline=True
     )
     return environment.get_template("job.sbatch.jinja").render(job=job)
+
+
+def place_of_runs(runs: str) -> str:
+    """Return the absolute path of the runs' folder; a URL in its one form.
+
+    Raises:
+        UserError: it is a URL that can't be used here.
+    """
+    if not is_url(runs):
+        return str(local(runs).absolute())
+    refuse_unknown(runs)
+    return name_of(parts_of(runs))
 
 
 def existing(experiment: str) -> Path:

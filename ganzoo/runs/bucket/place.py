@@ -11,7 +11,7 @@ from typing import Any
 from ganzoo.system.errors import UserError
 from ganzoo.system.machine import cache_folder
 
-__all__ = ["fetched_to", "here", "is_url", "parts_of", "played_in", "run_and_file", "shown", "url_of"]
+__all__ = ["fetched_to", "here", "is_url", "name_of", "parts_of", "played_in", "run_and_file", "shown", "url_of"]
 
 URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):/+(.*)", re.DOTALL)  # s3:/bucket too, as Path makes of it
 OTHERS = ("hf", "http", "https")  # a hub, and servers that only give

@@ -3,6 +3,7 @@
 An object appears whole or not at all, so nothing is written beside and renamed.
 """
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -10,16 +11,26 @@ from typing import Any, NamedTuple
 
 from ganzoo.runs.bucket.place import parts_of
 from ganzoo.system.errors import UserError
+from ganzoo.system.words import first_line
 
-__all__ = ["Entry", "Store", "StoreError"]
+__all__ = ["Entry", "Store", "StoreError", "refuse_unknown"]
 
 # A network that is gone must not hold a run up for many minutes; s3fs itself tries five times.
 OPTIONS: dict[str, dict[str, Any]] = {
     "s3": {"config_kwargs": {"connect_timeout": 5, "read_timeout": 60, "retries": {"max_attempts": 1}}},
     "file": {"auto_mkdir": True},
 }
-INSTALL = {"s3": "pip install 'ganzoo[s3]'"}
-KEYS = {"s3": "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE"}
+GOOGLE, AZURE = ("gs", "gcs"), ("az", "abfs", "abfss", "adl")
+INSTALL = {
+    "s3": "pip install 'ganzoo[s3]'",
+    **dict.fromkeys(GOOGLE, "pip install gcsfs"),
+    **dict.fromkeys(AZURE, "pip install adlfs"),
+}
+KEYS = {
+    "s3": "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE",
+    **dict.fromkeys(GOOGLE, "GOOGLE_APPLICATION_CREDENTIALS"),
+    **dict.fromkeys(AZURE, "AZURE_STORAGE_ACCOUNT_NAME and AZURE_STORAGE_ACCOUNT_KEY"),
+}
 NETWORK = {"s3": " and at AWS_ENDPOINT_URL, if your bucket is not Amazon's"}
 # what stores call the version of a file, the surest first, and the time at which it was written
 VERSIONS = ("ETag", "etag", "generation", "md5Hash", "mtime", "modified", "last_modified", "created")
@@ -28,6 +39,23 @@ TIMES = ("LastModified", "last_modified", "updated", "mtime", "modified", "creat
 
 class StoreError(UserError):
     """A bucket can't be used. It may be back later."""
+
+
+def refuse_unknown(url: str) -> None:
+    """Refuse a URL that can't be used here, without asking it.
+
+    Raises:
+        UserError: it is no place in a bucket, what its scheme needs is not installed, or there is no such scheme.
+    """
+    from fsspec import get_filesystem_class
+
+    scheme = parts_of(url)[0]
+    try:
+        get_filesystem_class(scheme)
+    except ImportError as error:
+        raise UserError(f"{url} needs another package: {INSTALL.get(scheme, first_line(error))}") from error
+    except ValueError as error:
+        raise UserError(f"{url}: fsspec knows no {scheme}://; give such as s3://bucket/run.") from error
 
 
 class Entry(NamedTuple):
@@ -49,17 +77,13 @@ class Store:
     """
 
     def __init__(self, url: str) -> None:
+        refuse_unknown(url)
         import fsspec
 
         self.url, (self.scheme, self.bucket, *_) = url, parts_of(url)
         try:
             options = {"use_listings_cache": False, **OPTIONS.get(self.scheme, {})}
             self.fs = fsspec.filesystem(self.scheme, **options)
-        except ImportError as error:
-            remedy = INSTALL.get(self.scheme, str(error).splitlines()[0])
-            raise UserError(f"{url} needs another package: {remedy}") from error
-        except ValueError as error:
-            raise UserError(f"{url}: fsspec knows no {self.scheme}://; give such as s3://bucket/run.") from error
         except Exception as error:  # of a package that asks for its credentials now
             raise StoreError(self._in_words(error)) from error
         self.root = str(self.fs._strip_protocol(url)).rstrip("/")
@@ -164,7 +188,7 @@ class Store:
         """Return what went wrong there, and the remedy."""
         reason = " ".join(f"{error}".split())[:200] or type(error).__name__
         keys, network = KEYS.get(self.scheme, "its credentials"), NETWORK.get(self.scheme, "")
-        if "Credentials" in type(error).__name__ or "Profile" in type(error).__name__:
+        if re.search("[Cc]redentials|Profile", f"{type(error).__name__} {error}"):
             return f"{self.url} needs credentials ({reason}): set {keys}."
         if isinstance(error, FileNotFoundError):
             return f"{self.url}: there is no bucket {self.bucket} ({reason}): look at its name, or make it first."

@@ -1,6 +1,7 @@
 """The folder of a run and its mirror in a bucket: what is sent when, what is fetched, and what is refused."""
 
 import os
+import re
 import shutil
 from dataclasses import replace
 
@@ -238,7 +239,6 @@ def test_what_belongs_to_a_folder_alone_is_not_taken_from_a_bucket(s3, names):
         ("s3://missing/run", {}, "there is no bucket missing"),
         (RUN, {"AWS_ACCESS_KEY_ID": None, "AWS_SECRET_ACCESS_KEY": None}, "needs credentials .* AWS_ACCESS_KEY_ID and"),
         (RUN, {"AWS_ENDPOINT_URL": "http://127.0.0.1:9"}, "can't be reached .* AWS_ENDPOINT_URL"),
-        ("gs://bucket/run", {}, "needs another package: .*gcsfs"),
         ("nonsense://bucket/run", {}, "fsspec knows no nonsense://"),
     ],
 )
@@ -250,15 +250,31 @@ def test_what_a_bucket_lacks_is_one_line(s3, another_client, monkeypatch, url, e
     assert "\n" not in str(refused.value)
 
 
-def test_s3fs_is_named_if_it_is_missing(monkeypatch):
+@pytest.mark.parametrize(
+    ("scheme", "words"),
+    [
+        ("s3", r"s3://bucket/run needs another package: pip install 'ganzoo\[s3\]'"),
+        ("gs", "needs another package: pip install gcsfs"),
+        ("abfs", "needs another package: pip install adlfs"),
+        ("xy", "needs another package: Install y"),
+    ],
+)
+def test_the_package_is_named_if_it_is_missing(scheme, words, monkeypatch):
     import fsspec
 
-    def none(*args, **options):
-        raise ImportError("Install s3fs to access S3")
+    def none(scheme):
+        raise ImportError("Install y\nto access it")
 
-    monkeypatch.setattr(fsspec, "filesystem", none)
-    with pytest.raises(UserError, match=r"needs another package: pip install 'ganzoo\[s3\]'"):
-        Store(RUN)
+    monkeypatch.setattr(fsspec, "get_filesystem_class", none)
+    with pytest.raises(UserError, match=f"{words}$"):
+        Store(f"{scheme}://bucket/run")
+
+
+@pytest.mark.parametrize(("scheme", "key"), [("s3", "AWS_PROFILE"), ("gs", "GOOGLE_A"), ("abfs", "AZURE_")])
+def test_credentials_that_are_missing_are_named(scheme, key, store):
+    store.scheme = scheme
+    said = store._in_words(ValueError("Must provide either a connection_string or account_name with credentials!!"))
+    assert re.search(rf"needs credentials \(Must .*\): set .*{key}", said)
 
 
 def test_a_bucket_that_refuses_to_write(store, monkeypatch):

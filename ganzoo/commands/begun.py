@@ -1,0 +1,22 @@
+"""`ganzoo begun`: whether there is a run."""
+
+from pathlib import Path
+
+from ganzoo.runs.bucket.place import is_url, run_and_file
+from ganzoo.runs.bucket.store import Store
+from ganzoo.system.output import say
+
+__all__ = ["begun"]
+
+
+def begun(run: str) -> None:
+    """Say whether there is a run; exit status 1 if there is none.
+
+    Args:
+        run: the run's folder, or its URL in a bucket.
+    """
+    config = "config.yaml"
+    there = Store(run_and_file(run)[0]).file(config) if is_url(run) else Path(run, config).is_file()
+    say(f"{run} is a run: `ganzoo resume` goes on with it." if there else f"There is no run {run}.")
+    if not there:
+        raise SystemExit(1)
