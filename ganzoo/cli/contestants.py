@@ -1,6 +1,7 @@
 """Trainings that take turns in one process: one plays some rounds while the others wait where they stopped."""
 
 import os
+import signal
 import sys
 import threading
 import time
@@ -12,9 +13,12 @@ import lightning as L
 import torch
 
 from ganzoo.cli.race import LATE
+from ganzoo.system.errors import UserError
+from ganzoo.system.output import say
+from ganzoo.system.stopping import Interrupted
 from ganzoo.system.words import first_line
 
-__all__ = ["Contestant", "end_with_late_ones", "hushed"]
+__all__ = ["Contestant", "ended_with_late_ones", "hushed"]
 
 LOOK = 0.5  # seconds between two looks at whoever plays
 PATIENCE = 30.0  # seconds for a training to end
@@ -134,9 +138,28 @@ def hushed() -> Iterator[None]:
         yield
 
 
-def end_with_late_ones() -> None:
-    """End the process at once if a contestant that was left alone still works: Python would abort while it compiles."""
-    if any(thread.name.startswith(HUSHED) for thread in threading.enumerate()):
+@contextmanager
+def ended_with_late_ones() -> Iterator[None]:
+    """End the process at once if a contestant that was left alone still works: Python would abort while it compiles.
+
+    An error that ends the block is told as `ganzoo` tells it.
+    """
+    said, status = "", 0
+    try:
+        yield
+    except (UserError, Interrupted, KeyboardInterrupt) as error:
+        if not any_works():
+            raise
+        said = str(error) or "interrupted"
+        status = 1 if isinstance(error, UserError) else 128 + getattr(error, "signum", signal.SIGINT)
+    if any_works():
+        if said:
+            say(f"ganzoo: {said}", error=True)
         sys.stdout.flush()
         sys.stderr.flush()
-        os._exit(0)
+        os._exit(status)
+
+
+def any_works() -> bool:
+    """Say whether a contestant still works."""
+    return any(thread.name.startswith(HUSHED) for thread in threading.enumerate())

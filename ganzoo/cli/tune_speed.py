@@ -41,7 +41,7 @@ def tune(args: list[str]) -> None:
     from ganzoo.cli.arguments import complete
 
     completed = complete(["fit", *options])  # a wrong name is answered at once: the others need torch and Lightning
-    from ganzoo.cli.contestants import end_with_late_ones, hushed
+    from ganzoo.cli.contestants import ended_with_late_ones, hushed
     from ganzoo.cli.trying import Tried
 
     tried = Tried(completed)
@@ -50,12 +50,12 @@ def tune(args: list[str]) -> None:
         Entry(each, starts_slowly=compiles(each, settings)) for each in combinations(settings, tried.has_cuda, cores())
     ]
     say(f"{hardware(tried.device)}. Batches of {tried.batch_size}.")
-    with hushed(), Waiting("Measuring, seconds", round(60 * minutes)) as waiting:
-        measure(entries, tried.contestant, 60 * minutes, waiting.reach)
-    if entries[0].why_not:
-        raise UserError(f"the run with its own settings: {entries[0].why_not}")
-    report(entries, options)
-    end_with_late_ones()
+    with ended_with_late_ones():
+        with hushed(), Waiting("Measuring, seconds", round(60 * minutes)) as waiting:
+            measure(entries, tried.contestant, 60 * minutes, waiting.reach)
+        if entries[0].why_not:
+            raise UserError(f"the run with its own settings: {entries[0].why_not}")
+        report(entries, options)
 
 
 def minutes_in(args: list[str]) -> tuple[float, list[str]]:
