@@ -132,6 +132,29 @@ def test_checkpoints_and_gpu_report(step: ModuleType, tmp_path: Path, capsys: py
         assert capsys.readouterr().out == "gpu.py: there is no GPU of CUDA here, so there are no figures.\n"
 
 
+def test_a_gpu_that_stops_telling_how_busy_it_is_stops_nothing(
+    step: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """NVML's errors are of a class of their own; an error in the thread would be a warning."""
+
+    class NVMLError(Exception):
+        pass
+
+    answers: Iterator[int] = iter([50, 70])
+
+    def asked() -> int:
+        for answer in answers:
+            return answer
+        raise NVMLError
+
+    monkeypatch.setattr(torch.cuda, "utilization", asked)
+    busy = importlib.import_module("gpu").Busy("cuda", every=0.001)
+    busy.start()
+    busy.thread.join(10)
+    assert not busy.thread.is_alive()
+    assert busy.end() == "60 %"
+
+
 @pytest.mark.slow
 def test_a_rank_sends_the_gradients_of_the_mover_alone() -> None:
     """Half of what DDP sends, which reduces both players in each move."""

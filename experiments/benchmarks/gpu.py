@@ -35,7 +35,7 @@ class Busy:
         while self.device == "cuda" and not self.over.wait(self.every):
             try:
                 self.shares.append(torch.cuda.utilization())
-            except (RuntimeError, ImportError, OSError):  # no NVML, or none for this driver
+            except Exception:  # no NVML, or none for this driver or GPU; its errors have no base but this
                 return
 
     def start(self) -> None:

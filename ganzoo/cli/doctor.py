@@ -12,14 +12,14 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from ganzoo.runs.bucket.place import here
+from ganzoo.runs.bucket.place import here, is_url
 from ganzoo.system.errors import UserError
 from ganzoo.system.files import in_words
 from ganzoo.system.hardware import hardware, line_of
 from ganzoo.system.machine import cache_folder
 from ganzoo.system.output import harmless, say_table
 from ganzoo.system.versions import COMPUTE, versions_of
-from ganzoo.system.words import counted
+from ganzoo.system.words import counted, first_line
 
 __all__ = ["doctor", "examine"]
 
@@ -49,6 +49,7 @@ def examine(options: list[str]) -> None:
         *versions(),
         ("devices", *devices(config)),
         ("memory", *memory()),
+        *memory_of_gpus(),
         *disks(config),
         ("wandb", *wandb(config)),
     ]
@@ -113,15 +114,36 @@ def devices(config: Any) -> tuple[str, str]:
         return found, f"trainer.devices is {wanted}: give 1 or more, or leave it out"
     if gpus and accelerator in ("auto", "gpu", "cuda") and number > gpus:
         return found, f"trainer.devices is {wanted}, and there {'are' if gpus > 1 else 'is'} {counted(gpus, 'GPU')}"
-    if str(config["trainer"]["precision"]) in ("16", "16-mixed") and not gpus:
-        return found, f"trainer.precision is {config['trainer']['precision']}, which needs CUDA: take bf16-mixed"
-    from ganzoo.cli.trainer import refuse_named_strategy  # it needs seconds
+    precision = str(config["trainer"]["precision"])
+    if precision in ("16", "16-mixed") and not gpus:
+        return found, f"trainer.precision is {precision}, which needs CUDA: take bf16-mixed"
+    from ganzoo.cli.trainer import refuse_named_strategy  # it and the others need seconds
+    from ganzoo.game.compiling import need_compiler
+    from ganzoo.game.limits import no_precision
 
     try:
+        if precision.endswith("-true") and precision not in ("32-true", "64-true"):
+            raise UserError(no_precision(precision))
         refuse_named_strategy(config["trainer"]["strategy"])
+        if config.get("model.init_args.compile"):
+            need_compiler(torch.device("cpu" if on_cpu else "cuda"))
     except UserError as error:
         return found, str(error)
     return found, ""
+
+
+def memory_of_gpus() -> Iterator[Row]:
+    """Yield the memory of each GPU of CUDA that is there and free: another program may have taken it."""
+    import torch
+
+    for gpu in range(torch.cuda.device_count() if torch.cuda.is_available() else 0):
+        try:
+            free, total = torch.cuda.mem_get_info(gpu)
+        except RuntimeError as error:  # another program has it alone, or it is broken
+            yield f"memory: GPU {gpu}", "it can't be used", first_line(error)
+            continue
+        trouble = "" if free > ROOM else f"less than {in_words(int(ROOM))} is free: end other programs, see nvidia-smi"
+        yield f"memory: GPU {gpu}", f"{in_words(free)} free of {in_words(total)}", trouble
 
 
 def memory() -> tuple[str, str]:
@@ -144,6 +166,19 @@ def disks(config: Any) -> Iterator[Row]:
         if not place.is_dir() or not os.access(place, os.W_OK | os.X_OK):
             trouble = f"{place} can't be written: give another folder"
         yield f"disk: {name}", f"{folder}, {in_words(free)} free", trouble
+    if is_url(root):
+        yield "bucket", *bucket(root)
+
+
+def bucket(url: str) -> tuple[str, str]:
+    """Return the bucket in which a run would be kept, and what it lacks here to be used; its server is asked."""
+    from ganzoo.runs.bucket.store import Store
+
+    try:
+        Store(url).file("config.yaml")
+    except UserError as error:
+        return url, str(error)
+    return f"{url} can be read", ""
 
 
 def wandb(config: Any) -> tuple[str, str]:

@@ -4,8 +4,10 @@ import re
 from pathlib import Path
 from types import SimpleNamespace
 
+import fsspec
 import pytest
 import torch
+from jsonargparse import Namespace
 
 from ganzoo.cli import doctor as room
 from ganzoo.cli import main
@@ -96,6 +98,7 @@ CONFIG = {"accelerator": "auto", "devices": 4, "precision": "32", "strategy": "a
         ({"strategy": "ddp_fork"}, 0, "strategy ddp_fork trains in processes"),
         ({"strategy": "ddq"}, 0, "trainer.strategy is ddq: there is none"),
         ({"strategy": "ddp"}, 0, ""),
+        ({"devices": 1, "precision": "16-true"}, 1, "precision 16-true is not supported"),
     ],
 )
 def test_devices_that_are_not_there(monkeypatch, trainer, gpus, words):
@@ -105,6 +108,45 @@ def test_devices_that_are_not_there(monkeypatch, trainer, gpus, words):
     trouble = room.devices({"trainer": CONFIG | trainer})[1]
     assert words in trouble
     assert bool(words) == bool(trouble)
+
+
+@pytest.mark.parametrize(("has_one", "words"), [(False, "needs a C++ compiler"), (True, "")])
+def test_a_compiler_that_is_not_there(monkeypatch, has_one, words):
+    def found():
+        if not has_one:
+            raise RuntimeError
+
+    monkeypatch.setattr("torch._inductor.cpp_builder.get_cpp_compiler", found)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    config = Namespace(trainer=CONFIG | {"devices": 1}, model=Namespace(init_args=Namespace(compile=True)))
+    assert words in (trouble := room.devices(config)[1])
+    assert bool(words) == bool(trouble)
+
+
+def test_the_memory_of_each_gpu(monkeypatch):
+    def info(gpu):
+        if gpu == 2:
+            raise RuntimeError("CUDA error: busy\nmore")
+        return [5e8, 7e9][gpu], 8e9
+
+    monkeypatch.setattr(room, "ROOM", 1e9)
+    cuda = SimpleNamespace(is_available=lambda: True, device_count=lambda: 3, mem_get_info=info)
+    monkeypatch.setattr(torch, "cuda", cuda)
+    first, second, third = room.memory_of_gpus()
+    assert first[0] == "memory: GPU 0"
+    assert "end other programs" in first[2]
+    assert second[1:] == ("7.0 GB free of 8.0 GB", "")
+    assert third[2] == "CUDA error: busy"
+
+
+@pytest.mark.parametrize(("scheme", "words"), [("nonsense", "fsspec knows no nonsense://"), ("memory", "")])
+def test_a_bucket(scheme, words):
+    fsspec.filesystem("memory").makedirs("/bucket", exist_ok=True)
+    config = {"run_dir": f"{scheme}://bucket/run", "trainer": {"default_root_dir": "runs"}}
+    (row,) = [row for row in room.disks(config) if row[0] == "bucket"]
+    assert config["run_dir"] in row[1]
+    assert words in row[2]
+    assert bool(words) == bool(row[2])
 
 
 def test_a_requirement_that_is_not_met(monkeypatch):

@@ -36,9 +36,9 @@ ON_A_GPU = (
 LAUNCH = "import sys; from ganzoo.cli import main; main(sys.argv[1:])"
 
 
-def cases(*on_cpu):
+def cases(*on_cpu, forms=tuple(FORMS)):
     """Each model and form on a GPU, and those of `on_cpu` on the CPU."""
-    both = [(model, form) for model in MODELS for form in FORMS]
+    both = [(model, form) for model in MODELS for form in forms]
     gpu = [pytest.param("cuda", *case, marks=ON_A_GPU, id="-".join(case)) for case in both]
     return [*(pytest.param("cpu", *case, id=f"cpu-{'-'.join(case)}") for case in on_cpu), *gpu]
 
@@ -48,9 +48,9 @@ def weights(state):
 
 
 def trained(model, device, folder, steps, *more):
-    """A short run on a device; return its checkpoint."""
-    unscored = ("--trainer.limit_val_batches", "0")
-    main(fit_args(model, folder, steps, "--trainer.accelerator", device, *unscored, *more))
+    """A short run on one device, whatever number of them there is; return its checkpoint."""
+    options = ("--trainer.accelerator", device, "--trainer.devices", "1", "--trainer.limit_val_batches", "0")
+    main(fit_args(model, folder, steps, *options, *more))
     return last(folder)
 
 
@@ -70,6 +70,20 @@ def test_three_rounds(device, model, form, tmp_path):
         assert value.isfinite().all(), name
     kept = [state for each in found["optimizer_states"] for state in each["state"].values()]
     assert kept or form == "fp16"  # whose scaler may skip the first steps
+
+
+@pytest.mark.parametrize(("device", "model", "form"), cases(("GAN", "fp32"), forms=("fp32", "fp16")))
+def test_it_goes_on(device, model, form, tmp_path):
+    """With the state of its optimizers, and of the scaler; then on the CPU, as a copied run may."""
+    trained(model, device, tmp_path / "run", 2, *FORMS[form])
+    main(["resume", str(tmp_path / "run"), "--max_steps", "3"])
+    assert last(tmp_path / "run")["global_step"] == 3
+    known = ("--trainer.precision", "bf16-mixed") if form == "fp16" else ()  # to a CPU
+    main(["resume", str(tmp_path / "run"), "--max_steps", "4", "--trainer.accelerator", "cpu", *known])
+    found = last(tmp_path / "run")
+    assert found["global_step"] == 4
+    for name, value in weights(found["state_dict"]).items():
+        assert value.isfinite().all(), name
 
 
 def one_round(model, device, folder):
