@@ -12,6 +12,7 @@ from ganzoo.system.hardware import hardware
 from ganzoo.system.machine import cores
 from ganzoo.system.output import harmless, say, say_table
 from ganzoo.system.waiting import Waiting
+from ganzoo.system.words import counted
 
 __all__ = ["combinations", "minutes_in", "tune", "tune_speed", "winner"]
 
@@ -145,7 +146,7 @@ def report(entries: list[Entry], options: list[str]) -> None:
     best = next(entry for entry in entries if entry.name == won)
     if best is entries[0]:
         turns = max((len(entry.gains) for entry in entries[1:]), default=0)
-        few = f" (only {turns} turns, of {ENOUGH} that it takes: give more --minutes)" if turns < ENOUGH else ""
+        few = f" (only {counted(turns, 'turn')}, of {ENOUGH} that it takes: give more --minutes)" if turns < ENOUGH else ""
         say(f"The settings as they are: nothing else was surely quicker, that is, in every turn{few}.")
     else:
         say(
