@@ -24,7 +24,7 @@ import subprocess
 import sys
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -181,7 +181,8 @@ class Plain(L.LightningModule):
     def training_step(self, batch: dict, index: int) -> None:
         """Move D, then G."""
         softplus, x = torch.nn.functional.softplus, batch["image"]
-        of_d, of_g = self.optimizers()  # type: ignore[misc]
+        optimizers: Any = self.optimizers()
+        of_d, of_g = optimizers
         fake = self.generator(torch.randn(len(x), self.latent_dim))
         of_d.zero_grad()
         self.manual_backward((softplus(-self.discriminator(x)) + softplus(self.discriminator(fake.detach()))).mean())
@@ -198,13 +199,13 @@ def sent() -> tuple[float, float, int]:
     rounds, bytes_of = 20, {"ganzoo": 0, "plain": 0}
     add_up_ = ganzoo.game.round.add_up_
 
-    def counted(tensors: list[torch.Tensor]) -> None:
+    def counted(tensors: Sequence[torch.Tensor]) -> None:
         bytes_of["ganzoo"] += sum(tensor.numel() * tensor.element_size() for tensor in tensors)
         add_up_(tensors)
 
     def hook(state: object, bucket: dist.GradBucket) -> torch.futures.Future[torch.Tensor]:
         bytes_of["plain"] += bucket.buffer().numel() * bucket.buffer().element_size()
-        return allreduce_hook(dist.group.WORLD, bucket)
+        return allreduce_hook(dist.distributed_c10d._get_default_group(), bucket)
 
     def fit(module: L.LightningModule, steps: int, nodes: int, strategy: DDPStrategy) -> None:
         options = {"max_steps": steps, "limit_val_batches": 0, "accelerator": "cpu", "devices": 1, "num_nodes": nodes}
