@@ -146,7 +146,7 @@ def report(entries: list[Entry], options: list[str]) -> None:
     best = next(entry for entry in entries if entry.name == won)
     if best is entries[0]:
         turns = max((len(entry.gains) for entry in entries[1:]), default=0)
-        few = f" ({counted(turns, 'turn')} of the {ENOUGH} that it takes: give more --minutes)" if turns < ENOUGH else ""
+        few = f" ({counted(turns, 'turn')} of {ENOUGH} that it takes: give more --minutes)" if turns < ENOUGH else ""
         say(f"The settings as they are: nothing else was surely quicker, that is, in every turn{few}.")
     else:
         say(
