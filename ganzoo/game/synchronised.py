@@ -19,13 +19,13 @@ def synchronise_norms(game: Any) -> None:
     It takes the place of Lightning's way, torch's SyncBatchNorm, which works on CUDA alone, has no second
     derivative, and forgets what a norm of another class does at test time.
     """
-    strategy = game._trainer.strategy if game._trainer is not None else None
-    if getattr(strategy, "_layer_sync", None) is None:
+    if game._trainer is None or getattr(game._trainer.strategy, "_layer_sync", None) is None:
         return
-    strategy._layer_sync = None
+    game._trainer.strategy._layer_sync = None
     for module in game.modules():
         if isinstance(module, _BatchNorm):
-            module.__class__ = synchronised(type(module))
+            cls: Any = type(module)
+            module.__class__ = synchronised(cls)
 
 
 class Synchronised(_BatchNorm):
@@ -60,6 +60,6 @@ class Synchronised(_BatchNorm):
 
 
 @functools.cache
-def synchronised(cls: type) -> type:
+def synchronised(cls: Any) -> Any:
     """Return a class of batch norms that is synchronised in training, and at test time as it was."""
     return cls if issubclass(cls, Synchronised) else type(f"Synchronised{cls.__name__}", (Synchronised, cls), {})
