@@ -169,3 +169,18 @@ def test_loops_take_turns(command: str) -> None:
         env=environment(),
     )
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.slow
+def test_the_share_of_a_round_that_batches_take_is_measured(tmp_path: Path) -> None:
+    out = tmp_path / "data.md"
+    done = subprocess.run(
+        [sys.executable, str(BENCHMARKS / "data.py"), "--quick", "--threads", "1", "--out", str(out)],
+        capture_output=True,
+        text=True,
+        env=environment(),
+    )
+    assert done.returncode == 0, done.stderr
+    found = re.search(r"spent on a batch, prepared, no workers \| ([\d.]+)%", out.read_text())
+    assert found is not None
+    assert 0 < float(found[1]) < 100

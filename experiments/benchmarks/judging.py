@@ -233,7 +233,8 @@ class Pictures(DataModule):
 def measure_validation(num: int) -> str:
     """Validate an untrained DCGAN; return the seconds of it, and how many images the network looked at."""
     L.seed_everything(0, verbose=False)
-    trainer = L.Trainer(**{**TRAINER, "accelerator": "cpu", "devices": 1, "logger": False})
+    options: dict[str, Any] = {**TRAINER, "accelerator": "cpu", "devices": 1, "logger": False}
+    trainer = L.Trainer(**options)
     start = time.perf_counter()
     with open(os.devnull, "w") as devnull, contextlib.redirect_stdout(devnull):
         trainer.validate(DCGAN(), Pictures(num), verbose=False)
@@ -244,7 +245,8 @@ def second_run(turns: int, quick: bool) -> list[list[str]]:
     """Return rows: the seconds of a first and of a second validation, and the real images looked at."""
     num = 50 if quick else 1000
     command = [sys.executable, __file__, "--validation-of", str(num)]
-    seconds, seen = ([], []), ([], [])
+    seconds: tuple[list[float], list[float]] = ([], [])
+    seen: tuple[list[int], list[int]] = ([], [])
     for _ in range(turns):
         with tempfile.TemporaryDirectory() as cache:
             for time_of, seen_by in zip(seconds, seen, strict=True):

@@ -59,6 +59,8 @@ class RandomVGG(Extractor):
             widths = [(3, 64), (64, 128), (128, 256), (256, 256)]
             self.convs = nn.ModuleList(nn.Conv2d(before, after, 3, padding=1) for before, after in widths)
             for conv in self.convs:
+                assert isinstance(conv, nn.Conv2d)
+                assert conv.bias is not None
                 nn.init.kaiming_normal_(conv.weight, nonlinearity="relu")
                 nn.init.zeros_(conv.bias)
 

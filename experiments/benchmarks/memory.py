@@ -98,15 +98,15 @@ def main(args: list[str] | None = None) -> None:
         ["game", "imports MB", "bare MB", "ganzoo MB", "ganzoo / bare"],
         rows,
     )
-    rows, rounds = [], given.rounds or 5000
+    growths, rounds = [], given.rounds or 5000
     for case in given.growth:
         for loop in ("bare", "ganzoo"):
             seen = in_own_process(loop, case, rounds, given.threads, given.seed)
             growth = seen["late"] - seen["early"]
-            numbers = [f"{seen['early']:.1f}", f"{seen['late']:.1f}", f"{100 * growth / seen['early']:.2f}"]
-            rows.append([CASES[case].name, loop, *numbers])
+            megabytes = [f"{seen['early']:.1f}", f"{seen['late']:.1f}", f"{100 * growth / seen['early']:.2f}"]
+            growths.append([CASES[case].name, loop, *megabytes])
     report.table(
-        "Growth", ["game", "loop", f"MB after {rounds // 10:,} rounds", f"MB after {rounds:,}", "growth, %"], rows
+        "Growth", ["game", "loop", f"MB after {rounds // 10:,} rounds", f"MB after {rounds:,}", "growth, %"], growths
     )
     report.save(given.out)
 

@@ -10,6 +10,7 @@ import argparse
 import statistics
 from collections.abc import Callable, Iterator
 from functools import partial
+from typing import Any
 
 import torch
 from step import (
@@ -114,7 +115,7 @@ def main(args: list[str] | None = None) -> None:
     for name, (model, plain) in GAMES.items():
         case = Case(name, model, (1, 32, 32), 28, 1 if given.quick else 8, {"width": 8 if given.quick else 32})
         clock = Turns({"plain": many(plain(*case.networks(given.seed), plain_batches(case)))}, case.rounds)
-        optimizers = {
+        optimizers: dict[str, Any] = {
             f"{player}_optimizer": partial(Adam, lr=LR, betas=BETAS) for player in ("generator", "discriminator")
         }
         ganzoo(case, given.seed, case.rounds * (turns + 1), [clock], **optimizers)

@@ -1,5 +1,6 @@
-"""What many ranks cost on the host: a round of the GAN on points and of a DCGAN of 32 px, the check at a checkpoint
-that the ranks are the same, and a draw of noise, in one process and one thread.
+"""What many ranks cost on the host: a round of the GAN on points and of a DCGAN of 32 px, as `ganzoo fit` plays them,
+the check at a checkpoint that the ranks are the same, and a draw of noise, in one process and one thread. With `--all`
+it is a round of each model with narrow networks, at 32 px.
 
 The ranks are torch's fake process group: this process is rank 0 of so many, and reductions answer at once. So what is
 timed is the rank's own work: its draws, its data, its moves. Each world is a process of its own, and they take turns;
@@ -13,6 +14,7 @@ turns; and two that train apart, side by side, and share nothing but the machine
 """
 
 import argparse
+import inspect
 import json
 import logging
 import os
@@ -22,7 +24,8 @@ import subprocess
 import sys
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import lightning as L
@@ -30,10 +33,13 @@ import torch
 import torch.distributed as dist
 from checkpoints import EVERY
 from lightning.pytorch.strategies import DDPStrategy
+from step import fit as as_ganzoo_fits
 from step import spread
 from torch.distributed.algorithms.ddp_comm_hooks.default_hooks import allreduce_hook
 from torch.testing._internal.distributed.fake_pg import FakeStore
 
+import ganzoo.game.round
+import ganzoo.models
 from ganzoo.data import DataModule, Toy2D
 from ganzoo.data.base.sets import TensorSet
 from ganzoo.game import Game
@@ -42,6 +48,7 @@ from ganzoo.models import DCGAN, GAN
 from ganzoo.system.draws import Draws
 
 BATCH, ROUNDS, WARM_UP = 64, 300, 60
+SMALL = 8  # a batch of `--all`
 NOISE = (4, 1400, 2000)  # 4 samples of 2.8 million numbers
 
 
@@ -84,13 +91,37 @@ class Check(L.Callback):
         self.seconds = (time.process_time() - start) / self.times
 
 
+def noise() -> torch.Tensor:
+    """Return 40,000 images of noise, uint8 (N, 3, 32, 32)."""
+    return torch.randint(256, (40_000, 3, 32, 32), generator=torch.Generator().manual_seed(0)).byte()
+
+
 class Pictures(DataModule):
-    """Noise as images, uint8 (N, 3, 32, 32)."""
+    """Noise as images, uint8 (N, 3, 32, 32), of ten classes."""
+
+    num_classes: int | None = 10
 
     def load(self) -> tuple[TensorSet, TensorSet]:
         """Return it as both parts."""
-        images = torch.randint(256, (40_000, 3, 32, 32), generator=torch.Generator().manual_seed(0))
-        return TensorSet(image=images.byte()), TensorSet(image=images.byte())
+        images = noise()
+        both = TensorSet(image=images, label=torch.arange(len(images)) % 10)
+        return both, both
+
+
+class Pairs(Pictures):
+    """The same as two domains, with pairs or without."""
+
+    num_classes = None
+
+    def __init__(self, paired: bool, **options: Any) -> None:
+        super().__init__(**options)
+        self.paired, self.channels, self.channels_b = paired, 3, 3
+
+    def load(self) -> tuple[TensorSet, TensorSet]:
+        """Return it as both parts."""
+        images = noise()
+        both = TensorSet(a=images, b=images.flip(0))
+        return both, both
 
 
 GAMES: dict[str, tuple[Callable[[], Game], Callable[[], DataModule], int, int]] = {
@@ -98,6 +129,25 @@ GAMES: dict[str, tuple[Callable[[], Game], Callable[[], DataModule], int, int]] 
     "DCGAN, 32 px": (DCGAN, lambda: Pictures(batch_size=BATCH), 40, 10),
 }
 """By name: the game, its data, how many rounds are played, and how many of them warm up."""
+
+
+def game_of(name: str) -> tuple[Callable[[], Game], Callable[[], DataModule], int, int]:
+    """Return a game by its name in GAMES, or that of a model: narrow networks, whose rounds are short."""
+    if name in GAMES:
+        return GAMES[name]
+    model = getattr(ganzoo.models, name)
+    networks = {"generator": model.default_generator, "discriminator": model.default_discriminator}
+    narrow = {
+        player: partial(network, width=16)
+        for player, network in networks.items()
+        if "width" in inspect.signature(network).parameters
+    }
+    pictures = partial(Pairs, model.paired) if model.kind == "images" else Pictures
+    return (
+        partial(model, **narrow),
+        partial(pictures, batch_size=SMALL),
+        *((12, 4) if model.kind == "images" else (30, 10)),
+    )
 
 
 def play(world: int, name: str) -> tuple[float, float]:
@@ -108,10 +158,9 @@ def play(world: int, name: str) -> tuple[float, float]:
     if world > 1:
         dist.init_process_group("fake", store=FakeStore(), rank=0, world_size=world)
         options = {"num_nodes": world, "strategy": DDPStrategy()}
-    game, data, rounds, warm_up = GAMES[name]
+    game, data, rounds, warm_up = game_of(name)
     clock, check = Clock(time.process_time, warm_up), Check()
-    options |= {"max_steps": rounds, "limit_val_batches": 0, "accelerator": "cpu", "devices": 1}
-    L.Trainer(callbacks=[clock, check], **QUIET, **options).fit(game(), data())
+    as_ganzoo_fits(game(), data(), rounds, [clock, check], **options)
     return 1e3 * clock.seconds, 1e3 * check.seconds
 
 
@@ -132,7 +181,8 @@ class Plain(L.LightningModule):
     def training_step(self, batch: dict, index: int) -> None:
         """Move D, then G."""
         softplus, x = torch.nn.functional.softplus, batch["image"]
-        of_d, of_g = self.optimizers()  # type: ignore[misc]
+        optimizers: Any = self.optimizers()
+        of_d, of_g = optimizers
         fake = self.generator(torch.randn(len(x), self.latent_dim))
         of_d.zero_grad()
         self.manual_backward((softplus(-self.discriminator(x)) + softplus(self.discriminator(fake.detach()))).mean())
@@ -147,15 +197,15 @@ class Plain(L.LightningModule):
 def sent() -> tuple[float, float, int]:
     """Return the bytes that a rank hands to reductions in a round, ganzoo's and the plain loop's, and the weights'."""
     rounds, bytes_of = 20, {"ganzoo": 0, "plain": 0}
-    reduce = dist.all_reduce
+    add_up_ = ganzoo.game.round.add_up_
 
-    def counted(tensor: torch.Tensor, *args: object, **more: object) -> object:
-        bytes_of["ganzoo"] += tensor.numel() * tensor.element_size()
-        return reduce(tensor, *args, **more)
+    def counted(tensors: Sequence[torch.Tensor]) -> None:
+        bytes_of["ganzoo"] += sum(tensor.numel() * tensor.element_size() for tensor in tensors)
+        add_up_(tensors)
 
     def hook(state: object, bucket: dist.GradBucket) -> torch.futures.Future[torch.Tensor]:
         bytes_of["plain"] += bucket.buffer().numel() * bucket.buffer().element_size()
-        return allreduce_hook(dist.group.WORLD, bucket)
+        return allreduce_hook(dist.distributed_c10d._get_default_group(), bucket)
 
     def fit(module: L.LightningModule, steps: int, nodes: int, strategy: DDPStrategy) -> None:
         options = {"max_steps": steps, "limit_val_batches": 0, "accelerator": "cpu", "devices": 1, "num_nodes": nodes}
@@ -164,9 +214,8 @@ def sent() -> tuple[float, float, int]:
 
     game = GAN()
     dist.init_process_group("fake", store=FakeStore(), rank=0, world_size=2)
-    dist.all_reduce = counted
+    ganzoo.game.round.add_up_ = counted
     fit(game, rounds, 2, DDPStrategy())
-    dist.all_reduce = reduce
     dist.destroy_process_group()
     # the fake group can't answer DDP's hook; a rank alone hands over as much as one of two. Lightning counts each move
     plain = Plain(game)
@@ -208,8 +257,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--worlds", type=int, nargs="+", default=[1, 64, 512], help="how many ranks; the first is 1")
     parser.add_argument("--turns", type=int, default=5)
+    parser.add_argument("--all", action="store_true", help="a round of each model, and nothing else")
     parser.add_argument("--world", type=int, help=argparse.SUPPRESS)  # of a process that plays
-    parser.add_argument("--game", choices=GAMES, help=argparse.SUPPRESS)  # the same
+    parser.add_argument("--game", help=argparse.SUPPRESS)  # the same
     parser.add_argument("--devices", type=int, help=argparse.SUPPRESS)  # the same, for the clock
     parser.add_argument("--wire", action="store_true", help="say what is sent, and end")
     args = parser.parse_args()
@@ -224,20 +274,24 @@ def main() -> None:
     if args.world is not None:
         print(json.dumps(play(args.world, args.game)))
         return
-    found: dict[tuple[str, int], list[list[float]]] = {(name, world): [] for name in GAMES for world in args.worlds}
+    names = sorted(ganzoo.models.__all__) if args.all else list(GAMES)
+    found: dict[tuple[str, int], list[list[float]]] = {(name, world): [] for name in names for world in args.worlds}
     paces: dict[str, list[float]] = {"one": [], "two": [], "apart": []}
     for _ in range(args.turns):
         for (name, world), times in found.items():
             times += asked("--world", str(world), "--game", name)
-        paces["one"] += asked("--devices", "1")
-        paces["two"] += asked("--devices", "2")
-        paces["apart"].append(sum(asked("--devices", "1", times=2)))
+        if not args.all:
+            paces["one"] += asked("--devices", "1")
+            paces["two"] += asked("--devices", "2")
+            paces["apart"].append(sum(asked("--devices", "1", times=2)))
     print(f"| game | ranks | a round, ms on the host | against one | a check, % of {EVERY} rounds |")
     print("|---|---|---|---|---|")
     for (name, world), times in found.items():
         ratios = [mine[0] / one[0] for mine, one in zip(times, found[name, args.worlds[0]], strict=True)]
         shares = spread([100 * check / (EVERY * a_round) for a_round, check in times], 3)
         print(f"| {name} | {world} | {statistics.median(a for a, _ in times):.2f} | {spread(ratios)} | {shares} |")
+    if args.all:
+        return
     print("\n| processes | images a second | against one |\n|---|---|---|")
     for name, values in paces.items():
         ratios = [mine / one for mine, one in zip(values, paces["one"], strict=True)]

@@ -182,7 +182,7 @@ def bare(
 ) -> Play:
     """Return a round with ganzoo's speed-ups and nothing else."""
     for network in (generator, discriminator):
-        network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        network.to(memory_format=torch.channels_last)
     g_optimizer = torch.optim.Adam(generator.parameters(), lr=LR, betas=BETAS, fused=True)
     d_optimizer = torch.optim.Adam(discriminator.parameters(), lr=LR, betas=BETAS, fused=True)
 
@@ -228,8 +228,7 @@ class Bare(L.LightningModule):
         super().__init__()
         self.automatic_optimization = False
         self.generator, self.discriminator = (
-            network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-            for network in case.networks(seed)
+            network.to(memory_format=torch.channels_last) for network in case.networks(seed)
         )
         self.images_seen = 0
 
@@ -241,7 +240,8 @@ class Bare(L.LightningModule):
     def training_step(self, images: Tensor, batch_idx: int) -> None:
         """Play a round."""
         generator, discriminator = self.generator, self.discriminator
-        g_optimizer, d_optimizer = self.optimizers()  # type: ignore[misc]
+        optimizers: Any = self.optimizers()
+        g_optimizer, d_optimizer = optimizers
         generator.requires_grad_(False)
         discriminator.requires_grad_(True)
         loss = F.softplus(-discriminator(images)).mean() + F.softplus(discriminator(generator(noise()))).mean()
@@ -336,7 +336,7 @@ def fit(model: Model, data: L.LightningDataModule, rounds: int, callbacks: list[
             "callbacks": [Progress(), Checkpoints(), *callbacks],
             **trainer,
         }
-        L.Trainer(**{**TRAINER, **own}).fit(model, data)  # type: ignore[arg-type]
+        L.Trainer(**{**TRAINER, **own}).fit(model, data)
     return model
 
 

@@ -98,7 +98,7 @@ class ModulatedConv(nn.Module):
         else:
             weight = weight.reshape(-1, c, *weight.shape[3:])
             x = F.conv2d(x, weight, padding=weight.shape[2] // 2, groups=n).view(n, -1, h, h)
-        if rgb:
+        if self.noise_strength is None:
             return x + self.bias.view(1, -1, 1, 1)
         x = x + self.noise_strength * torch.randn(n, 1, *x.shape[2:])
         return F.leaky_relu(x + self.bias.view(1, -1, 1, 1), 0.2) * math.sqrt(2)
@@ -137,13 +137,16 @@ class Generator(nn.Module):
 
     def images(self, ws: Tensor) -> Tensor:
         """Return images (N, 3, SIDE, SIDE)."""
-        x, image, i = self.synthesis["b4"].const[None].repeat(len(ws), 1, 1, 1), None, 0
-        for block in self.synthesis.values():
+        blocks: Any = self.synthesis
+        image: Tensor | None = None
+        x, i = blocks["b4"].const[None].repeat(len(ws), 1, 1, 1), 0
+        for block in blocks.values():
             if "conv0" in block:
                 x, i = block["conv0"](x, ws[:, i]), i + 1
             x, i = block["conv1"](x, ws[:, i]), i + 1
             more = block["torgb"](x, ws[:, i])
             image = more if image is None else upfirdn(image, kernel() * 4, up=2, pad=(2, 1)) + more
+        assert image is not None
         return image
 
 
@@ -188,7 +191,8 @@ class Discriminator(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return raw scores (N,)."""
-        *blocks, end = self.blocks.values()
+        layers: Any = self.blocks
+        *blocks, end = layers.values()
         for block in blocks:
             if "fromrgb" in block:
                 x = block["fromrgb"](x)
@@ -287,7 +291,8 @@ class Losses(L.Callback):
     def on_train_batch_end(self, trainer: L.Trainer, pl_module: L.LightningModule, *args: Any) -> None:
         """Note them."""
         model: Any = pl_module
-        self.losses.append(tuple(float(player.round_terms["adversarial"]) for player in model.players.values()))
+        of_d, of_g = (float(player.round_terms["adversarial"]) for player in model.players.values())
+        self.losses.append((of_d, of_g))
         if trainer.global_step % CYCLE == 0:
             if self.start is not None:
                 self.seconds.append(time.perf_counter() - self.start)

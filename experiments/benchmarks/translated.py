@@ -94,7 +94,7 @@ def row(name: str, a: Tensor, b: Tensor, made: Tensor, extractor: Extractor, pai
 def translated(model: FromImages, images: Tensor, direction: str) -> Tensor:
     """Return the translations."""
     parts = [rows.tolist() for rows in torch.arange(len(images)).split(PART)]
-    made = [model.translate(images[rows], direction, rows=torch.tensor(rows)) for rows in parts]  # type: ignore[arg-type]
+    made = [model.translate(images[rows], direction, rows=torch.tensor(rows)) for rows in parts]
     return torch.cat(made)
 
 

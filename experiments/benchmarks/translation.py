@@ -206,7 +206,8 @@ def side_by_side(loops: tuple[str, str], turns: int, width: int, rounds: int, th
 
 def files(ckpt: str, turns: int, count: int, side: int) -> list[str]:
     """Return the row of `ganzoo translate`."""
-    network = load(ckpt).generator["AtoB"].to(memory_format=torch.contiguous_format).eval()
+    generators: Any = load(ckpt).generator
+    network = generators["AtoB"].to(memory_format=torch.contiguous_format).eval()
     seconds: dict[str, list[float]] = {"plain": [], "ganzoo": []}
     with tempfile.TemporaryDirectory() as folder, open(os.devnull, "w") as devnull:
         source = Path(folder) / "source"

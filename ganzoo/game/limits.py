@@ -1,10 +1,8 @@
 """Settings that a game can't be played with: they are refused before the first round, with a remedy."""
 
-import os
 import warnings
 from typing import Any
 
-import torch
 from lightning.pytorch.plugins.precision import DoublePrecision, MixedPrecision, Precision
 from lightning.pytorch.strategies import DDPStrategy, SingleDeviceStrategy
 from torch.nn.modules.batchnorm import _BatchNorm
@@ -14,7 +12,6 @@ from ganzoo.system.errors import UserError
 from ganzoo.system.output import say
 
 __all__ = [
-    "look_for_no_driver",
     "no_game_by",
     "no_precision",
     "refuse_other_clocks",
@@ -91,12 +88,6 @@ def say_how_large_a_batch_is(game: Any) -> None:
             f"{devices} devices, each with batches of {each}: {devices * each:,} samples in a batch of all. "
             "Learning rates are as given; nothing scales them."
         )
-
-
-def look_for_no_driver(device: torch.device) -> None:
-    """Undo on the CPU what Lightning's import sets, and what has every step of Adam look for a driver."""
-    if device.type == "cpu":
-        os.environ["PYTORCH_NVML_BASED_CUDA_CHECK"] = "0"
 
 
 def say_what_couples(game: Any) -> None:

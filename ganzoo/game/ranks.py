@@ -9,20 +9,19 @@ import torch.distributed as dist
 import torch.distributed.nn.functional as collective
 from lightning.pytorch.strategies import DDPStrategy, Strategy
 from torch import Tensor, nn
-from torch._utils import _unflatten_dense_tensors
 
 from ganzoo.system.buffers import buffers_of
 from ganzoo.system.errors import UserError
 
 __all__ = [
+    "add_up_",
     "anywhere",
     "average_",
-    "average_gradients_",
+    "divide_",
     "gathered_buffers",
     "gathered_rows",
     "leave_buffers_alone",
     "mean_over_ranks",
-    "means",
     "own_buffers",
     "reduced_once",
     "shared_buffers",
@@ -30,42 +29,29 @@ __all__ = [
 ]
 
 
-def means(tensors: Sequence[Tensor]) -> list[Tensor]:
-    """Return the means of tensors over the ranks, of their shapes, in one reduction for each dtype.
+def add_up_(tensors: Sequence[Tensor]) -> None:
+    """Replace tensors by their sums over the ranks, in place, in one reduction for each dtype.
 
-    There is no barrier before a reduction, as Lightning's `reduce` has one: it would wait for the device.
+    The backend is given all of them at once, so the host copies nothing together. There is no barrier before a
+    reduction, as Lightning's `reduce` has one: it would wait for the device.
     """
-    found: dict[int, Tensor] = {}
+    group = dist.group.WORLD
+    if group is None:  # one process
+        return
     for dtype in dict.fromkeys(tensor.dtype for tensor in tensors):
-        alike = {i: tensor for i, tensor in enumerate(tensors) if tensor.dtype == dtype}
-        flat = torch.cat([tensor.reshape(-1) for tensor in alike.values()])
-        if dist.is_initialized():
-            dist.all_reduce(flat)
-            flat /= dist.get_world_size()
-        # in one call, as DDP does it: a view at a time would cost as much as the copy
-        found |= zip(alike, _unflatten_dense_tensors(flat, list(alike.values())), strict=True)
-    return [found[i] for i in range(len(tensors))]
+        group.allreduce_coalesced([tensor for tensor in tensors if tensor.dtype == dtype]).wait()
 
 
 def average_(tensors: Sequence[Tensor]) -> None:
     """Replace tensors by their means over the ranks, in place."""
-    for tensor, mean in zip(tensors, means(tensors), strict=True):
-        tensor.copy_(mean)
+    add_up_(tensors)
+    divide_(tensors)
 
 
-def average_gradients_(weights: Sequence[nn.Parameter], *more: Tensor) -> list[Tensor]:
-    """Replace the gradients of weights by their means over the ranks; return the means of more tensors.
-
-    A gradient becomes a part of the reduced tensor itself, unless its memory format is another one: a copy is saved.
-    """
-    moved = [(p, p.grad) for p in weights if p.grad is not None]
-    found = means([*(gradient for _, gradient in moved), *more])
-    for (p, gradient), mean in zip(moved, found, strict=False):
-        if mean.stride() == gradient.stride():
-            p.grad = mean
-        else:
-            gradient.copy_(mean)
-    return found[len(moved) :]
+def divide_(tensors: Sequence[Tensor]) -> None:
+    """Divide tensors by the number of ranks, in place."""
+    if dist.is_initialized() and tensors:
+        torch._foreach_div_(list(tensors), dist.get_world_size())
 
 
 def total(count: int, strategy: Strategy) -> int:

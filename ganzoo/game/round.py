@@ -2,8 +2,9 @@
 
 import math
 from collections.abc import Iterator
-from functools import partial
+from functools import partial, reduce
 from itertools import pairwise
+from operator import add
 from typing import Any
 
 import torch
@@ -13,7 +14,7 @@ from ganzoo.game.finite import Watch
 from ganzoo.game.move import Batch, Move, NonFiniteLoss, Terms, due, listed, parts_of
 from ganzoo.game.notes import Notes, share
 from ganzoo.game.player import Player, has_scaler
-from ganzoo.game.ranks import average_, average_gradients_, reduced_once, shared_buffers
+from ganzoo.game.ranks import add_up_, divide_, reduced_once, shared_buffers
 from ganzoo.game.spoiled import Given, given_to, refuse_bad_data, refuse_bad_network
 from ganzoo.networks.chance import chance_from
 from ganzoo.system.draws import Draws, mix, run_seed, seed_networks
@@ -102,7 +103,7 @@ class Rounds:
             self.key = key
             loss = self.backward(move, player, batch, key)
             if game.trainer.world_size > 1:
-                loss = self.average(movers, loss)
+                self.reduce(movers, loss, ticks)
             self.stop_if_not_finite(loss, player, move)
             return loss
 
@@ -115,10 +116,10 @@ class Rounds:
         game.moved(player)
 
     def backward(self, move: Move, player: Player, batch: list[Batch], key: tuple[int, ...]) -> Tensor:
-        """Add up the gradients of the move's micro-batches; return the mean loss."""
+        """Add up the gradients of the move's micro-batches; return the loss, this rank's part of the whole batch's."""
         game = self.game
         rank, world, dtype = game.global_rank, game.trainer.world_size, player.weights[0].dtype
-        losses, start = [], 0
+        losses, start, parts = [], 0, len(batch) * world
         player.terms = {}
         game.notes.begin_loss()
         for micro_batch in batch:
@@ -128,7 +129,7 @@ class Rounds:
             with chance_from(Draws((*key, NETWORKS), rows, game.device, dtype)):
                 found = move.loss(micro_batch, *game.chance())
                 for terms in parts_of(found, move.loss):
-                    loss = share(sum(terms.values(), start=torch.zeros((), device=game.device)), len(batch))
+                    loss = share(reduce(add, terms.values()), parts)
                     self.refuse_constant(loss, player, move)
                     game.manual_backward(loss)
                     losses.append(loss.detach())
@@ -147,14 +148,20 @@ class Rounds:
         finally:
             player.terms = terms
 
-    def average(self, movers: list[nn.Parameter], loss: Tensor) -> Tensor:
-        """Average the movers' gradients, the loss, and the wish to stop over the ranks: one reduction.
+    def reduce(self, movers: list[nn.Parameter], loss: Tensor, ticks: bool) -> None:
+        """Add up the movers' gradients, the loss and the wish to stop over the ranks: one reduction.
 
-        A loss that is not finite on one rank is not finite in the average, so all ranks stop together.
+        A rank's loss is its part of the whole batch's, as a micro-batch's is, so the sums are what one process has.
+        Shared buffers, of which each rank has seen its own part of the batch, go with the round's last move. A loss
+        that is not finite on one rank is not finite in the sum, so all ranks stop together.
         """
-        loss, stop = average_gradients_(movers, loss, loss.new_tensor(float(self.stop_asked)))
+        if self.shared is None:
+            self.shared = shared_buffers(self.game)
+        buffers = [getattr(module, name) for module, name in self.shared] if ticks else []
+        stop = torch.full_like(loss, self.stop_asked)
+        add_up_([*(p.grad for p in movers if p.grad is not None), loss, stop, *buffers])
+        divide_(buffers)
         self.watch.see(stop, self.agree)
-        return loss
 
     def agree(self, stop: float) -> None:
         """Note whether a rank was asked to stop."""
@@ -209,13 +216,9 @@ class Rounds:
         )
 
     def end(self, step: int, players: set[str], batch_size: int) -> None:
-        """Finish round `step` after its moves: means over the ranks, rates, the average, logs."""
+        """Finish round `step` after its moves: rates, the average, logs."""
         game = self.game
-        if game.trainer.world_size > 1:  # each rank has seen its own part of the batch
-            if self.shared is None:
-                self.shared = shared_buffers(game)
-            average_([getattr(module, name) for module, name in self.shared])
-        else:
+        if game.trainer.world_size == 1:
             self.stop_agreed = self.stop_asked
         for config in game.trainer.lr_scheduler_configs:
             if self.player_of(config.scheduler.optimizer).name in players:  # one that has no move keeps its rate

@@ -7,8 +7,9 @@ import torch
 from ganzoo.game.building import build_helpers
 from ganzoo.game.compiling import compile_networks
 from ganzoo.game.going_on import go_on
-from ganzoo.game.limits import look_for_no_driver, say_how_large_a_batch_is, say_what_couples
+from ganzoo.game.limits import say_how_large_a_batch_is, say_what_couples
 from ganzoo.game.metric_trial import try_metrics
+from ganzoo.game.sparing import spare_work
 from ganzoo.game.telling import say_what_is_lost, say_what_is_squeezed, what_no_seed_decides
 from ganzoo.system.output import say
 
@@ -35,7 +36,7 @@ def start(game: Any) -> None:
     try_metrics(game)
     say_how_large_a_batch_is(game)
     say_what_couples(game)
-    look_for_no_driver(game.device)
+    spare_work(game)
     game.helpers = build_helpers(game)
     game.helpers.to(game.device, game.dtype if isinstance(game.dtype, torch.dtype) else torch.float32)
     if game.compile_networks:

@@ -18,10 +18,10 @@ def add_buffer(module: nn.Module, name: str, value: Tensor, kind: Kind, persiste
         module: whose buffer it is.
         name: its name there.
         value: the first value.
-        kind: what happens to it on several ranks. `shared`: each rank updates it by its own samples, and after a round
-            all get the mean (statistics). `local`: each rank has a value of its own, and a checkpoint keeps all of them
-            (a pool of a rank's images). `constant`: it does not depend on a rank's samples and is left alone (a filter,
-            a level).
+        kind: what happens to it on several ranks. `shared`: each rank updates it by its own samples, and in the
+            round's last move all get the mean (statistics). `local`: each rank has a value of its own, and a checkpoint
+            keeps all of them (a pool of a rank's images). `constant`: it does not depend on a rank's samples and is
+            left alone (a filter, a level).
         persistent: whether checkpoints keep it.
     """
     module.register_buffer(name, value, persistent)

@@ -4,8 +4,11 @@ from collections import Counter
 
 import pytest
 import torch
+import torch.distributed as dist
 from conftest import MODELS_OR_SLOW, fit_args
 from lightning.pytorch.loops.training_epoch_loop import _TrainingEpochLoop
+from lightning.pytorch.strategies import DDPStrategy
+from torch.testing._internal.distributed.fake_pg import FakeStore
 from torch.utils._python_dispatch import TorchDispatchMode
 
 import ganzoo.game.round
@@ -24,17 +27,19 @@ def places(args):
 
 
 class Waits(TorchDispatchMode):
-    """Counts the calls for which a process would wait for a GPU."""
+    """Counts the calls for which a process would wait for a GPU, and those by which it speaks with other ranks."""
 
     def __init__(self):
         super().__init__()
-        self.found = Counter()
+        self.found, self.sent = Counter(), Counter()
 
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):
         name = func.overloadpacket.__name__
         masked = name.startswith("index") and any(i is not None and i.dtype == torch.bool for i in places(args))
         if name in WAITS or masked:  # a mask is counted before anything is taken
             self.found[name] += 1
+        if func.namespace == "c10d":
+            self.sent[name] += 1
         return func(*args, **(kwargs or {}))
 
 
@@ -67,6 +72,31 @@ def test_a_round_that_logs_nothing_waits_for_nothing(model, tmp_path, late, monk
     main(fit_args(model, tmp_path / "run", 6, *rare, "--trainer.limit_val_batches", "1"))
     assert set(found) == {1, 2, 3, 4, 5, 6}
     assert [found[step] for step in (2, 3, 4)] == [{}] * 3  # the first says what it sees; 5 is saved
+
+
+@pytest.fixture
+def rank_0_of_8(monkeypatch):
+    """Be rank 0 of 8: torch's fake process group answers at once."""
+    for name in ("MASTER_ADDR", "MASTER_PORT", "NODE_RANK", "LOCAL_RANK", "RANK", "WORLD_SIZE"):
+        monkeypatch.setenv(name, "0")  # Lightning sets some: they are as before afterwards
+    dist.init_process_group("fake", store=FakeStore(), rank=0, world_size=8)
+    yield {"num_nodes": 8, "strategy": DDPStrategy()}
+    dist.destroy_process_group()
+
+
+def test_a_round_of_many_ranks_waits_for_nothing_either(rank_0_of_8, late, tmp_path, monkeypatch):
+    """And it makes one reduction a move: nothing else goes over the wire."""
+    rounds, advance = [], _TrainingEpochLoop.advance
+
+    def counted(loop, *args):
+        with Waits() as waits:
+            advance(loop, *args)
+        rounds.append((waits.found, waits.sent))
+
+    monkeypatch.setattr(_TrainingEpochLoop, "advance", counted)
+    saver = Checkpoints(every_n_steps=100, monitor=None)
+    play(game(), 5, tmp_path, callbacks=[saver], log_every_n_steps=100, **rank_0_of_8)
+    assert rounds[1:4] == [({}, {"allreduce_coalesced_": 2})] * 3
 
 
 def test_numbers_are_handed_on_a_round_later_and_in_order():

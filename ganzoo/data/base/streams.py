@@ -19,9 +19,9 @@ __all__ = ["Blocks", "Rows", "Stream", "permutation"]
 @lru_cache(maxsize=4)  # a batch across the end of an epoch needs two, of each domain of an unpaired set
 def permutation(n: int, seed: int, epoch: int, *more: int) -> np.ndarray:
     """Return the order in which `epoch` plays the `n` samples."""
-    numbers = np.arange(n, dtype=np.int32)  # half the memory of int64: 12 MB for three million
+    numbers = np.arange(n)  # int64, which NumPy shuffles twice as fast as int32
     np.random.default_rng([seed, epoch, *more]).shuffle(numbers)  # SeedSequence mixes them: no seed + epoch
-    return numbers
+    return numbers.astype(np.int32)  # half the memory: 12 MB for three million
 
 
 class Stream(DistributedSampler[Tensor]):

@@ -114,6 +114,8 @@ class Checkpoints(Checkpoint):
 
         if threading.current_thread() is threading.main_thread():
             self.handlers = {s: signal.signal(s, ask) for s in stopping()}
+        # Lightning has all ranks wait in every round for rank 0's word on this; they agree in a move's reduction
+        trainer.fit_loop.epoch_loop._broadcast_sigterm_tensor = lambda: None  # type: ignore[method-assign]
 
     def on_train_batch_start(
         self, trainer: L.Trainer, pl_module: L.LightningModule, batch: Any, batch_idx: int
