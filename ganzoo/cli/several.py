@@ -81,8 +81,10 @@ def say_what_was_lost(error: Exception, folder: Path | None) -> None:
 def ending_with_parent(folder: Path | None) -> Iterator[None]:
     """End this process soon after the one that started it as another rank, if that is killed.
 
-    At the start, where the ranks meet, it would be waited for for half an hour.
+    At the start, where the ranks meet, it would be waited for for half an hour. A rank that this one starts, and that
+    is lost, is named.
     """
+    name_lost_processes(folder)
     over, started_by_lightning = threading.Event(), "LOCAL_RANK" in os.environ and PARENT in os.environ
     if started_by_lightning:
         threading.Thread(target=end_with, args=(int(os.environ[PARENT]), over, folder), daemon=True).start()

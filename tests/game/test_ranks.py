@@ -25,6 +25,7 @@ MODELS_OR_SLOW = [
 ]
 
 
+pytestmark = pytest.mark.timeout(600)  # the first test of a group waits for its pair
 IN_BF16 = 0.01  # how far two ranks may be from one process, as a share of the weights
 
 
@@ -42,7 +43,7 @@ def folder_of(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
         folder = tmp_path_factory.mktemp("ranks")
         script = Path(__file__).parents[1] / "two_ranks.py"
         command = [sys.executable, str(script), str(folder), group, *how]
-        seconds = 1500 if how else 280
+        seconds = 1500 if how else 580
         done = subprocess.run(command, env=environment(), capture_output=True, text=True, timeout=seconds)
         assert done.returncode == 0, done.stdout + done.stderr
         return folder
