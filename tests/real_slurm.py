@@ -170,6 +170,7 @@ class Slurm:
     def begin_again(self, job: str) -> None:
         """Start a job that was queued again now: SLURM would wait for two minutes."""
         wait_for(lambda: self.state(job) == "PENDING", f"job {job} queued again")
+        time.sleep(2)  # a start in the second of the first one's end is refused by slurmd: "Job credential revoked"
         wait_for(lambda: self.started(job), f"job {job} started again")
 
     def started(self, job: str) -> bool:

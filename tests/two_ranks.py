@@ -17,6 +17,7 @@ import ganzoo
 from ganzoo.cli.main import run
 from ganzoo.game import NonFiniteLoss, agreement
 from ganzoo.game.record import options_of
+from ganzoo.game.synchronised import Synchronised
 from ganzoo.models import GAN
 from ganzoo.system.errors import UserError
 
@@ -29,7 +30,7 @@ FID_TOO = ("--data.extra_metrics", '[{"class_path": "FID", "init_args": {"extrac
 PATHS_TOO = ("--data.extra_metrics+=fakes.PixelPaths",)
 ADAPTIVE = ("--model.augment", "ADA", "--model.augment.speed", "0.1")  # p moves by 0.32 in four rounds
 LAZY = '[{"class_path": "R2", "init_args": {"gamma": 0.1, "every": 4}}]'  # R1 is a move of StyleGAN2's own
-IN_BOTH = ("GAN", "DCGAN")  # models that are tried in float32 too
+IN_ALL = ("GAN", "DCGAN")  # models that are tried in other precisions too, in float32 without synchronised batch norm
 
 
 class KeepRank(L.Callback):
@@ -37,6 +38,7 @@ class KeepRank(L.Callback):
 
     def on_train_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         state = {"state_dict": pl_module.state_dict(), "callback_metrics": dict(trainer.callback_metrics)}
+        state["synchronised"] = any(isinstance(module, Synchronised) for module in pl_module.modules())
         torch.save(state, Path(trainer.log_dir) / f"rank{trainer.global_rank}.pt")
 
 
@@ -76,6 +78,7 @@ def args_for(model: str, folder: Path, precision: str, devices: int, *more: str)
         *(model, folder, 12, "--trainer.devices", str(devices), "--trainer.precision", precision),
         *("--data.batch_size", str(8 // devices), "--trainer.limit_val_batches", "1.0"),
         *("--trainer.callbacks", "two_ranks.KeepRank"),
+        *("--trainer.sync_batchnorm", str(precision != "32-true").lower()),
         *(FID_TOO if model == "DCGAN" else PATHS_TOO if model == "GAN" else ()),
         *more,
     )
@@ -93,10 +96,11 @@ def long_args(model: str) -> tuple[str, ...]:
 def main(folder: Path, group: str, how: str = "") -> None:
     if how == "long":
         for model in GROUPS[group]:
-            run(args_for(model, folder / f"{model}-64-true", "64-true", 2, *long_args(model)))
+            for precision in ("64-true", "bf16-mixed"):
+                run(args_for(model, folder / f"{model}-{precision}", precision, 2, *long_args(model)))
         return
     for model in GROUPS[group]:
-        for precision in ("64-true", "32-true") if model in IN_BOTH else ("64-true",):
+        for precision in ("64-true", "32-true", "bf16-mixed") if model in IN_ALL else ("64-true",):
             run(args_for(model, folder / f"{model}-{precision}", precision, 2))
     if group != "noise":
         return

@@ -17,6 +17,7 @@ from ganzoo.system.errors import UserError
 from ganzoo.system.files import empty_folder
 from ganzoo.system.output import say
 from ganzoo.system.waiting import follow, time_in_words
+from ganzoo.system.words import counted
 
 __all__ = ["dry_run_sweep"]
 
@@ -53,9 +54,12 @@ def dry_run_sweep(file: str, count: int = 3, max_steps: int = 10, out: str | Non
             failed += trouble
             say(f"  {told}")
     if failed:
-        raise UserError(f"{file}: {failed} of {len(tried)} runs did not train.")
-    values = "with every value" if len(tried) == len(choices) else f"of the {len(choices)} that have every value"
-    say(f"{file}: {len(tried)} runs trained for {max_steps} rounds, {values}. Start: wandb sweep {file}")
+        raise UserError(f"{file}: {failed} of {counted(len(tried), 'run')} did not train.")
+    values = "with every value" if len(tried) == len(choices) else f"of {len(choices)} that have every value"
+    say(
+        f"{file}: {counted(len(tried), 'run')} trained for {counted(max_steps, 'round')}, {values}. "
+        f"Start: wandb sweep {file}"
+    )
 
 
 def trained(

@@ -21,7 +21,7 @@ from ganzoo.cli.messages import unmade, user_error_in
 from ganzoo.cli.nulls import refuse_nulls
 from ganzoo.cli.paths import as_given, settle
 from ganzoo.cli.restoring import say_what_is_odd
-from ganzoo.cli.several import name_lost_processes, refuse_to_wait_for_ever, say_what_was_lost
+from ganzoo.cli.several import ending_with_parent, refuse_to_wait_for_ever, say_what_was_lost
 from ganzoo.cli.slurm import plugins_of_slurm
 from ganzoo.cli.trainer import (
     keep_in,
@@ -168,8 +168,7 @@ class GanzooCLI(LightningCLI):
         """Run it; a checkpoint whose state can't be taken back is one line."""
         try:
             refuse_to_wait_for_ever(self.trainer)
-            name_lost_processes(self._folder())
-            with interruptible(by_python=self.trainer.world_size == 1):
+            with interruptible(by_python=self.trainer.world_size == 1), ending_with_parent(self._folder()):
                 super()._run_subcommand(subcommand)
         except Exception as error:
             say_what_is_odd(error, self._get(self.config, "ckpt_path"))

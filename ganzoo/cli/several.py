@@ -5,7 +5,9 @@ import os
 import re
 import shlex
 import signal
-from contextlib import suppress
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +19,10 @@ from ganzoo.runs.bucket.place import shown
 from ganzoo.system.errors import UserError
 from ganzoo.system.output import say
 
-__all__ = ["name_lost_processes", "refuse_to_wait_for_ever", "say_what_was_lost"]
+__all__ = ["ending_with_parent", "name_lost_processes", "refuse_to_wait_for_ever", "say_what_was_lost"]
+
+PARENT = "GANZOO_PARENT"  # the process that starts the others of its machine, by its id
+GRACE = 5.0  # seconds in which a run may end by itself, since a lost process is mostly noticed by those who talk to it
 
 LAUNCHER = "lightning.fabric.strategies.launchers.subprocess_script"  # which ends the others when it sees one lost
 # what gloo and NCCL say of a process that is gone
@@ -70,6 +75,35 @@ def say_what_was_lost(error: Exception, folder: Path | None) -> None:
             # whoever ends the others sends it: a status of 143 would say that this one was asked to stop, and has saved
             signal.signal(signal.SIGTERM, signal.SIG_IGN)
         raise UserError(lost("a process of this run is gone (killed, out of memory, or its error is above)", folder))
+
+
+@contextmanager
+def ending_with_parent(folder: Path | None) -> Iterator[None]:
+    """End this process soon after the one that started it as another rank, if that is killed.
+
+    At the start, where the ranks meet, it would be waited for for half an hour. A rank that this one starts, and that
+    is lost, is named.
+    """
+    name_lost_processes(folder)
+    over, started_by_lightning = threading.Event(), "LOCAL_RANK" in os.environ and PARENT in os.environ
+    if started_by_lightning:
+        threading.Thread(target=end_with, args=(int(os.environ[PARENT]), over, folder), daemon=True).start()
+    elif "LOCAL_RANK" not in os.environ:  # by which torchrun, too, tells a process who it is
+        os.environ[PARENT] = str(os.getpid())
+    try:
+        yield
+    finally:
+        over.set()
+        os.environ.pop(PARENT, None)
+
+
+def end_with(parent: int, over: threading.Event, folder: Path | None) -> None:
+    """End this process soon after another one, unless the run is over by then."""
+    while not over.wait(1):
+        if os.getppid() != parent and not over.wait(GRACE):
+            what = "the process that started this one is gone (killed, or out of memory)"
+            say(f"ganzoo: {lost(what, folder)}", error=True)
+            os._exit(1)
 
 
 def name_lost_processes(folder: Path | None) -> None:

@@ -66,12 +66,16 @@ def refuse_at_once(wanted: Any) -> None:
         raise UserError(no_precision(wanted.precision))
 
 
-def refuse_named_strategy(name: Any) -> None:
-    """Refuse the name of a strategy that can't work, before Lightning asks for a device or a package for it."""
-    if not isinstance(name, str) or name == "auto":
+def refuse_named_strategy(wanted: Any) -> None:
+    """Refuse a strategy that can't work, by name or class, before Lightning asks for a device or a package for it."""
+    path = getattr(wanted, "class_path", wanted)
+    if not isinstance(path, str) or path == "auto":
         return
-    if name.lower().startswith(("fsdp", "deepspeed", "model_parallel")):
+    name = path.rpartition(".")[2]
+    if name.lower().replace("_", "").startswith(("fsdp", "deepspeed", "modelparallel")):
         raise UserError(no_game_by(name))
+    if path is not wanted:  # a class, which is made
+        return
     if "xla" in name.lower() or "tpu" in name.lower():
         raise UserError(f"trainer.strategy is {name}, for {NO_TPU}.")
     if name not in StrategyRegistry:

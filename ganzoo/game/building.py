@@ -7,6 +7,7 @@ import torch
 from ganzoo.game.helpers import Helpers
 from ganzoo.game.player import Player
 from ganzoo.game.sizes import take_sizes
+from ganzoo.game.synchronised import synchronise_norms
 from ganzoo.networks.chance import use_chance
 from ganzoo.system.draws import run_seed
 from ganzoo.system.errors import UserError
@@ -32,6 +33,7 @@ def build(game: Any, data: Any) -> None:
         for name, network in built.items()
     }
     game.check_players()
+    synchronise_norms(game)
     game.ema = game.average.of(game.generator)
     if beginning is not None:
         beginning.fill_average(game)

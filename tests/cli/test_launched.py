@@ -1,15 +1,17 @@
 """What torchrun and srun say of the processes that they started, and what is said of one that is lost."""
 
 import logging
+import os
 import re
 import signal
+import threading
 from types import SimpleNamespace
 
 import lightning as L
 import pytest
 import torch.distributed as dist
 
-from ganzoo.cli import main
+from ganzoo.cli import main, several
 from ganzoo.cli.launched import launched, refuse_to_play_alone
 from ganzoo.cli.several import LAUNCHER, name_lost_processes, refuse_to_wait_for_ever, say_what_was_lost
 from ganzoo.system.errors import UserError
@@ -85,6 +87,31 @@ def test_a_lost_process_is_one_line(tmp_path, monkeypatch, capsys):
     assert line.endswith(f"Go on with: ganzoo resume {tmp_path}")
 
 
+@pytest.mark.parametrize("gone", [True, False])
+def test_a_process_ends_with_the_one_that_started_it(monkeypatch, tmp_path, capsys, gone):
+    """Where the ranks meet, one that is gone would be waited for for half an hour. What is there is waited for."""
+    ended = threading.Event()
+    monkeypatch.setattr(several, "GRACE", 0.01)
+    monkeypatch.setattr(os, "_exit", lambda status: ended.set() if status == 1 else None)
+    monkeypatch.setenv("LOCAL_RANK", "1")
+    monkeypatch.setenv(several.PARENT, "-1" if gone else str(os.getppid()))
+    with several.ending_with_parent(tmp_path):
+        assert ended.wait(1.5) == gone
+    said = "ganzoo: the process that started this one is gone (killed, or out of memory), and the others can't play on"
+    assert capsys.readouterr().err.startswith(said) == gone
+    assert ended.is_set() == gone
+
+
+def test_only_who_is_started_by_lightning_ends_with_another(monkeypatch):
+    monkeypatch.delenv("LOCAL_RANK", raising=False)
+    monkeypatch.setattr(several, "end_with", lambda *args: pytest.fail("it is nobody's"))
+    with several.ending_with_parent(None):
+        assert os.environ[several.PARENT] == str(os.getpid())  # what it starts knows by that
+    monkeypatch.setenv("LOCAL_RANK", "1")  # by torchrun
+    with several.ending_with_parent(None):
+        assert several.PARENT not in os.environ
+
+
 @pytest.mark.parametrize(
     ("strategy", "words"),
     [
@@ -94,6 +121,9 @@ def test_a_lost_process_is_one_line(tmp_path, monkeypatch, capsys):
             '{"class_path": "lightning.pytorch.strategies.ModelParallelStrategy"}',
             "strategy ModelParallelStrategy .*two players",
         ),
+        ("ModelParallelStrategy", "strategy ModelParallelStrategy .*two players"),
+        ("lightning.pytorch.strategies.ModelParallelStrategy", "strategy ModelParallelStrategy .*two players"),
+        ("{class_path: FSDPStrategy}", "strategy FSDPStrategy .*two players"),
         ("deepspeed_stage_2", "strategy deepspeed_stage_2 .*use ddp"),
         ("fsdp", "strategy fsdp .*use ddp"),
         ("ddq", "trainer.strategy is ddq: there is none.* give ddp"),

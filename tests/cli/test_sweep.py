@@ -543,6 +543,10 @@ def in_this_process(monkeypatch, capsys):
 
 def test_a_dry_run_trains_the_first_runs_as_an_agent_would(place, capsys, in_this_process):
     (place / "sweep.yaml").write_text(yaml.safe_dump(SWEEP))
+    main(["sweep", "dry-run", "sweep.yaml", "--count", "1", "--max_steps", "1"])
+    (*_, said) = capsys.readouterr().out.splitlines()
+    assert said == "sweep.yaml: 1 run trained for 1 round, of 2 that have every value. Start: wandb sweep sweep.yaml"
+    in_this_process.clear()
     main(["sweep", "dry-run", "sweep.yaml", "--count", "3", "--max_steps", "3", "--out", "tried"])
     out = capsys.readouterr().out.splitlines()
     assert len(in_this_process) == 2  # there are no more values

@@ -75,7 +75,7 @@ class StopHere(L.Callback):
 
 
 def wait_for(found: Callable[[], object]) -> None:
-    end = time.monotonic() + 120
+    end = time.monotonic() + 200  # of a time limit, too
     while not found():
         assert time.monotonic() < end, "it never came"
         time.sleep(0.05)

@@ -84,8 +84,8 @@ def whole(slurm) -> Path:
     return slurm.folder / "runs" / job
 
 
-def test_time_that_is_nearly_up(slurm, whole):
-    """Its signal, as SLURM sends it two minutes before: to the processes alone."""
+def test_a_run_of_wandb_that_is_asked_to_stop(slurm, whole):
+    """SIGUSR1 to the processes alone, as SLURM sends it when the time is nearly up."""
     job = slurm.submit(SCRIPTS / "one_node.sbatch", *options("--wandb", "offline", *GATE), options=TWO)
     in_round_6(slurm, job)
     slurm.ask("scancel", "--signal=USR1", job)
@@ -95,6 +95,14 @@ def test_time_that_is_nearly_up(slurm, whole):
     ids = [path.name.rpartition("-")[2] for path in run.glob("wandb/offline-run-*-*")]
     assert len(ids) == 2
     assert len({*ids}) == 1
+
+
+def test_time_that_is_nearly_up(slurm, whole):
+    """Here slurmctld itself sends what the script asks for: two minutes before the end of four, or a little earlier."""
+    job = slurm.submit(SCRIPTS / "one_node.sbatch", *options(*GATE), options=(*TWO, "--time=4"))
+    in_round_6(slurm, job)
+    went_on(slurm, job)
+    assert_same_run(whole, slurm.folder / "runs" / job)
 
 
 def test_another_job_takes_the_place_and_two_nodes_play(slurm, whole):
