@@ -5,6 +5,7 @@ import os
 import random
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ __all__ = ["Draws", "chance_kept", "latents", "mix", "run_seed", "seed_networks"
 MANY = 2048  # numbers a sample from which on a generator of its own is quicker than counting
 GOLDEN = 0x9E3779B97F4A7C15  # SplitMix64's step: 2^64 over the golden ratio, made odd
 WORD = (1 << 64) - 1
+FINALIZER = tuple(map(np.uint64, (30, 0xBF58476D1CE4E5B9, 27, 0x94D049BB133111EB, 31)))
 TOGETHER = 3  # sets draws for all ranks apart from the others of a move
 Words = Callable[[int], np.ndarray]
 
@@ -90,14 +92,12 @@ class Draws:
         if self._start is None:
             r = self.rows
             numbers = np.arange(r.start, r.stop, r.step) if isinstance(r, range) else np.array(r.tolist())
-            entropy = (*self.key, len(self.key))  # for numpy zeros at the end are as if they were not there
-            word = int(np.random.SeedSequence(entropy).generate_state(1, np.uint64)[0])
-            self._start = numbers.astype(np.uint64), word
+            word = word_of(*self.key, len(self.key))  # for numpy zeros at the end are as if they were not there
+            self._start = numbers.astype(np.uint64) * np.uint64(GOLDEN), word
         rows, key = self._start
         self.calls += 1
-        starts = mixed(rows * np.uint64(GOLDEN) + np.uint64(splitmix(key + self.calls * GOLDEN)))
-        steps = np.arange(1, size + 1, dtype=np.uint64) * np.uint64(GOLDEN)
-        return mixed(starts[:, None] + steps)
+        starts = mixed(rows + np.uint64(splitmix(key + self.calls * GOLDEN)))
+        return mixed(starts[:, None] + steps(size))
 
     def _on_device(self, numbers: np.ndarray) -> Tensor:
         drawn = torch.from_numpy(numbers)
@@ -108,12 +108,18 @@ class Draws:
 
 def mixed(words: np.ndarray) -> np.ndarray:
     """Return SplitMix64's finalizer of words, uint64, changed in place: every bit depends on all bits."""
-    words ^= words >> np.uint64(30)
-    words *= np.uint64(0xBF58476D1CE4E5B9)
-    words ^= words >> np.uint64(27)
-    words *= np.uint64(0x94D049BB133111EB)
-    words ^= words >> np.uint64(31)
+    words ^= words >> FINALIZER[0]
+    words *= FINALIZER[1]
+    words ^= words >> FINALIZER[2]
+    words *= FINALIZER[3]
+    words ^= words >> FINALIZER[4]
     return words
+
+
+@lru_cache(maxsize=8)
+def steps(size: int) -> np.ndarray:
+    """Return SplitMix64's steps from a sample's start to each of its words, uint64 (size,)."""
+    return np.arange(1, size + 1, dtype=np.uint64) * np.uint64(GOLDEN)
 
 
 def splitmix(word: int) -> int:
@@ -132,10 +138,12 @@ def uniform_of(words: Words, size: int) -> np.ndarray:
 def normal_of(words: Words, size: int) -> np.ndarray:
     """Return standard normal numbers, float32 (rows, size), two of a word (Box and Muller 1958)."""
     word = words((size + 1) // 2)
-    upper, lower = (word >> np.uint64(32)).astype(np.float32), word.astype(np.uint32).astype(np.float32)
-    radius = np.sqrt(np.float32(-2) * np.log((upper + np.float32(0.5)) * np.float32(2.0**-32)))
-    angle = lower * np.float32(2 * np.pi * 2.0**-32)
-    pairs = np.stack([radius * np.cos(angle), radius * np.sin(angle)], -1)
+    lower_upper = word.astype("<u8", copy=False).view("<u4").astype(np.float32).reshape(*word.shape, 2)
+    radius = np.sqrt(np.float32(-2) * np.log((lower_upper[..., 1] + np.float32(0.5)) * np.float32(2.0**-32)))
+    angle = lower_upper[..., 0] * np.float32(2 * np.pi * 2.0**-32)
+    pairs = np.empty_like(lower_upper)
+    np.multiply(radius, np.cos(angle), out=pairs[..., 0])
+    np.multiply(radius, np.sin(angle), out=pairs[..., 1])
     return pairs.reshape(len(word), 2 * word.shape[1])[:, :size]
 
 
@@ -157,8 +165,14 @@ def latents(seed: int, rows: Tensor, latent_dim: int, latent: str = "normal") ->
 
 
 def mix(*key: int) -> int:
-    """Return one 63-bit seed for a tuple of integers."""
-    return int(np.random.SeedSequence(key).generate_state(1, np.uint64)[0] >> np.uint64(1))
+    """Return one 63-bit seed for integers of 0 or more."""
+    return word_of(*key) >> 1
+
+
+def word_of(*key: int) -> int:
+    """Return 64 random bits for integers of 0 or more."""
+    entropy = np.array(key, np.uint32) if max(key) < 2**32 else key  # the same, and NumPy reads an array at once
+    return int(np.random.SeedSequence(entropy).generate_state(1, np.uint64)[0])
 
 
 def seed_networks(seed: int, device: torch.device) -> None:
