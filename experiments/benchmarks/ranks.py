@@ -1,6 +1,6 @@
 """What many ranks cost on the host: a round of the GAN on points and of a DCGAN of 32 px, as `ganzoo fit` plays them,
-the check at a checkpoint that the ranks are the same, and a draw of noise, in one process and one thread. With `--all`
-it is a round of each model with narrow networks, at 32 px.
+the check at a checkpoint that the ranks are the same, and a draw of noise, in one process and one thread. With `--games
+all` it is a round of each model with narrow networks, at 32 px.
 
 The ranks are torch's fake process group: this process is rank 0 of so many, and reductions answer at once. So what is
 timed is the rank's own work: its draws, its data, its moves. Each world is a process of its own, and they take turns;
@@ -48,7 +48,7 @@ from ganzoo.models import DCGAN, GAN
 from ganzoo.system.draws import Draws
 
 BATCH, ROUNDS, WARM_UP = 64, 300, 60
-SMALL = 8  # a batch of `--all`
+SMALL = 8  # a batch of a model that has no name in GAMES
 NOISE = (4, 1400, 2000)  # 4 samples of 2.8 million numbers
 
 
@@ -257,7 +257,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--worlds", type=int, nargs="+", default=[1, 64, 512], help="how many ranks; the first is 1")
     parser.add_argument("--turns", type=int, default=5)
-    parser.add_argument("--all", action="store_true", help="a round of each model, and nothing else")
+    parser.add_argument("--games", nargs="+", help="a round of these games or models (all: each), and nothing else")
     parser.add_argument("--world", type=int, help=argparse.SUPPRESS)  # of a process that plays
     parser.add_argument("--game", help=argparse.SUPPRESS)  # the same
     parser.add_argument("--devices", type=int, help=argparse.SUPPRESS)  # the same, for the clock
@@ -274,13 +274,13 @@ def main() -> None:
     if args.world is not None:
         print(json.dumps(play(args.world, args.game)))
         return
-    names = sorted(ganzoo.models.__all__) if args.all else list(GAMES)
+    names = sorted(ganzoo.models.__all__) if args.games == ["all"] else args.games or list(GAMES)
     found: dict[tuple[str, int], list[list[float]]] = {(name, world): [] for name in names for world in args.worlds}
     paces: dict[str, list[float]] = {"one": [], "two": [], "apart": []}
     for _ in range(args.turns):
         for (name, world), times in found.items():
             times += asked("--world", str(world), "--game", name)
-        if not args.all:
+        if not args.games:
             paces["one"] += asked("--devices", "1")
             paces["two"] += asked("--devices", "2")
             paces["apart"].append(sum(asked("--devices", "1", times=2)))
@@ -290,7 +290,7 @@ def main() -> None:
         ratios = [mine[0] / one[0] for mine, one in zip(times, found[name, args.worlds[0]], strict=True)]
         shares = spread([100 * check / (EVERY * a_round) for a_round, check in times], 3)
         print(f"| {name} | {world} | {statistics.median(a for a, _ in times):.2f} | {spread(ratios)} | {shares} |")
-    if args.all:
+    if args.games:
         return
     print("\n| processes | images a second | against one |\n|---|---|---|")
     for name, values in paces.items():
