@@ -197,11 +197,11 @@ class Plain(L.LightningModule):
 def sent() -> tuple[float, float, int]:
     """Return the bytes that a rank hands to reductions in a round, ganzoo's and the plain loop's, and the weights'."""
     rounds, bytes_of = 20, {"ganzoo": 0, "plain": 0}
-    add_up_ = ganzoo.game.round.add_up_
+    average_ = ganzoo.game.round.average_
 
     def counted(tensors: Sequence[torch.Tensor]) -> None:
         bytes_of["ganzoo"] += sum(tensor.numel() * tensor.element_size() for tensor in tensors)
-        add_up_(tensors)
+        average_(tensors)
 
     def hook(state: object, bucket: dist.GradBucket) -> torch.futures.Future[torch.Tensor]:
         bytes_of["plain"] += bucket.buffer().numel() * bucket.buffer().element_size()
@@ -214,7 +214,7 @@ def sent() -> tuple[float, float, int]:
 
     game = GAN()
     dist.init_process_group("fake", store=FakeStore(), rank=0, world_size=2)
-    ganzoo.game.round.add_up_ = counted
+    ganzoo.game.round.average_ = counted
     fit(game, rounds, 2, DDPStrategy())
     dist.destroy_process_group()
     # the fake group can't answer DDP's hook; a rank alone hands over as much as one of two. Lightning counts each move

@@ -14,10 +14,8 @@ from ganzoo.system.buffers import buffers_of
 from ganzoo.system.errors import UserError
 
 __all__ = [
-    "add_up_",
     "anywhere",
     "average_",
-    "divide_",
     "gathered_buffers",
     "gathered_rows",
     "leave_buffers_alone",
@@ -29,8 +27,8 @@ __all__ = [
 ]
 
 
-def add_up_(tensors: Sequence[Tensor]) -> None:
-    """Replace tensors by their sums over the ranks, in place, in one reduction for each dtype.
+def average_(tensors: Sequence[Tensor]) -> None:
+    """Replace tensors by their means over the ranks, in place, in one reduction for each dtype.
 
     The backend is given all of them at once, so the host copies nothing together. There is no barrier before a
     reduction, as Lightning's `reduce` has one: it would wait for the device.
@@ -39,19 +37,9 @@ def add_up_(tensors: Sequence[Tensor]) -> None:
     if group is None:  # one process
         return
     for dtype in dict.fromkeys(tensor.dtype for tensor in tensors):
-        group.allreduce_coalesced([tensor for tensor in tensors if tensor.dtype == dtype]).wait()
-
-
-def average_(tensors: Sequence[Tensor]) -> None:
-    """Replace tensors by their means over the ranks, in place."""
-    add_up_(tensors)
-    divide_(tensors)
-
-
-def divide_(tensors: Sequence[Tensor]) -> None:
-    """Divide tensors by the number of ranks, in place."""
-    if dist.is_initialized() and tensors:
-        torch._foreach_div_(list(tensors), dist.get_world_size())
+        alike = [tensor for tensor in tensors if tensor.dtype == dtype]
+        group.allreduce_coalesced(alike).wait()
+        torch._foreach_div_(alike, group.size())  # after the sum: smaller losses could be too small for fp16
 
 
 def total(count: int, strategy: Strategy) -> int:

@@ -2,9 +2,8 @@
 
 import math
 from collections.abc import Iterator
-from functools import partial, reduce
+from functools import partial
 from itertools import pairwise
-from operator import add
 from typing import Any
 
 import torch
@@ -14,7 +13,7 @@ from ganzoo.game.finite import Watch
 from ganzoo.game.move import Batch, Move, NonFiniteLoss, Terms, due, listed, parts_of
 from ganzoo.game.notes import Notes, share
 from ganzoo.game.player import Player, has_scaler
-from ganzoo.game.ranks import add_up_, divide_, reduced_once, shared_buffers
+from ganzoo.game.ranks import average_, reduced_once, shared_buffers
 from ganzoo.game.spoiled import Given, given_to, refuse_bad_data, refuse_bad_network
 from ganzoo.networks.chance import chance_from
 from ganzoo.system.draws import Draws, mix, run_seed, seed_networks
@@ -103,7 +102,7 @@ class Rounds:
             self.key = key
             loss = self.backward(move, player, batch, key)
             if game.trainer.world_size > 1:
-                self.reduce(movers, loss, ticks)
+                self.average(movers, loss, ticks)
             self.stop_if_not_finite(loss, player, move)
             return loss
 
@@ -116,10 +115,10 @@ class Rounds:
         game.moved(player)
 
     def backward(self, move: Move, player: Player, batch: list[Batch], key: tuple[int, ...]) -> Tensor:
-        """Add up the gradients of the move's micro-batches; return the loss, this rank's part of the whole batch's."""
+        """Add up the gradients of the move's micro-batches; return the mean loss."""
         game = self.game
         rank, world, dtype = game.global_rank, game.trainer.world_size, player.weights[0].dtype
-        losses, start, parts = [], 0, len(batch) * world
+        losses, start = [], 0
         player.terms = {}
         game.notes.begin_loss()
         for micro_batch in batch:
@@ -129,7 +128,7 @@ class Rounds:
             with chance_from(Draws((*key, NETWORKS), rows, game.device, dtype)):
                 found = move.loss(micro_batch, *game.chance())
                 for terms in parts_of(found, move.loss):
-                    loss = share(reduce(add, terms.values()), parts)
+                    loss = share(sum(terms.values(), start=torch.zeros((), device=game.device)), len(batch))
                     self.refuse_constant(loss, player, move)
                     game.manual_backward(loss)
                     losses.append(loss.detach())
@@ -148,19 +147,17 @@ class Rounds:
         finally:
             player.terms = terms
 
-    def reduce(self, movers: list[nn.Parameter], loss: Tensor, ticks: bool) -> None:
-        """Add up the movers' gradients, the loss and the wish to stop over the ranks: one reduction.
+    def average(self, movers: list[nn.Parameter], loss: Tensor, ticks: bool) -> None:
+        """Average the movers' gradients, the loss, and the wish to stop over the ranks, in place: one reduction.
 
-        A rank's loss is its part of the whole batch's, as a micro-batch's is, so the sums are what one process has.
         Shared buffers, of which each rank has seen its own part of the batch, go with the round's last move. A loss
-        that is not finite on one rank is not finite in the sum, so all ranks stop together.
+        that is not finite on one rank is not finite in the average, so all ranks stop together.
         """
         if self.shared is None:
             self.shared = shared_buffers(self.game)
         buffers = [getattr(module, name) for module, name in self.shared] if ticks else []
         stop = torch.full_like(loss, self.stop_asked)
-        add_up_([*(p.grad for p in movers if p.grad is not None), loss, stop, *buffers])
-        divide_(buffers)
+        average_([*(p.grad for p in movers if p.grad is not None), loss, stop, *buffers])
         self.watch.see(stop, self.agree)
 
     def agree(self, stop: float) -> None:
