@@ -1,11 +1,14 @@
 """A pool of earlier fakes, some of which a discriminator is shown again (Shrivastava et al. 2017)."""
 
+from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from ganzoo.system.buffers import add_buffer
+from ganzoo.system.draws import on_device
 
 __all__ = ["ImagePool"]
 
@@ -36,23 +39,47 @@ class ImagePool(nn.Module):
         super()._load_from_state_dict(*args)
         self.filled = int(self.count)
 
-    def exchange(self, images: Tensor, coins: Tensor, places: Tensor) -> Tensor:
-        """Return the images to show in place of new ones (N, C, H, W), which are taken one after the other.
+    def exchange(
+        self, images: Tensor, coins: Sequence[float], places: Sequence[int], rank: int = 0, world: int = 1
+    ) -> Tensor:
+        """Return the images to show in place of a rank's new ones, of their shape (N, C, H, W).
+
+        Which image is shown follows from the coins alone. So the host finds it out, and no rank copies the others'.
 
         Args:
-            images: the new ones.
-            coins: a number in [0, 1) for each; 1/2 or more takes one out of a full pool.
+            images: the new ones of all ranks, rank by rank (world * N, C, H, W). They are taken one after the other:
+                the first of each rank, the second of each rank, and so on.
+            coins: a number in [0, 1) for each, in that order; 1/2 or more takes one out of a full pool.
             places: for each the place in the pool to take it from, in 0 .. size - 1.
+            rank: which rank this is.
+            world: how many ranks there are.
         """
-        shown = images.clone()
-        for i, new in enumerate(images.split(1)):
-            if self.filled < self.size:
-                self.images[self.filled] = new[0]
-                self.filled += 1
-                continue
-            place, takes = places[i : i + 1], coins[i] >= 0.5  # on the device, where nobody looks at them
-            old = self.images.index_select(0, place)
-            shown[i : i + 1] = torch.where(takes, old, new)
-            self.images.index_copy_(0, place, torch.where(takes, new, old).to(self.images.dtype))
+        shown, held = map(np.array, self.follow(coins, places))
+        mine, changed = shown[rank::world], np.flatnonzero(held >= self.size)
+        new = np.concatenate([mine, held[changed]]) - self.size  # the number of a new image; below 0: it is an old one
+        rows = np.maximum(new % world * (len(images) // world) + new // world, 0)
+        news = images.index_select(0, on_device(rows, images.device))
+        olds = self.images.index_select(0, on_device(np.minimum(mine, self.size - 1), images.device)).to(images.dtype)
+        is_new = on_device(mine >= self.size, images.device).view(-1, 1, 1, 1)
+        result = torch.where(is_new, news[: len(mine)], olds)
+        self.images.index_copy_(0, on_device(changed, images.device), news[len(mine) :].to(self.images.dtype))
         self.count.fill_(self.filled)
-        return shown
+        return result
+
+    def follow(self, coins: Sequence[float], places: Sequence[int]) -> tuple[list[int], list[int]]:
+        """Return the number of the image that is shown for each new one, and of the one that each place holds then.
+
+        The pool's own images have the numbers of their places, 0 .. size - 1, and the new ones those from `size` on.
+        """
+        shown, held = [], list(range(self.size))
+        for new, (coin, place) in enumerate(zip(coins, places, strict=True), self.size):
+            if self.filled < self.size:
+                held[self.filled] = new
+                self.filled += 1
+                shown.append(new)
+            elif coin >= 0.5:
+                shown.append(held[place])
+                held[place] = new
+            else:
+                shown.append(new)
+        return shown, held

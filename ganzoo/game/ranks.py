@@ -20,6 +20,7 @@ __all__ = [
     "gathered_rows",
     "leave_buffers_alone",
     "mean_over_ranks",
+    "of_all_ranks",
     "own_buffers",
     "reduced_once",
     "shared_buffers",
@@ -36,10 +37,14 @@ def average_(tensors: Sequence[Tensor]) -> None:
     group = dist.group.WORLD
     if group is None:  # one process
         return
+    only_adds = dist.get_backend() in ("gloo", "mpi")  # NCCL takes the mean itself
+    how = dist.AllreduceCoalescedOptions()
+    how.reduceOp = dist.ReduceOp.SUM if only_adds else dist.ReduceOp.AVG
     for dtype in dict.fromkeys(tensor.dtype for tensor in tensors):
         alike = [tensor for tensor in tensors if tensor.dtype == dtype]
-        group.allreduce_coalesced(alike).wait()
-        torch._foreach_div_(alike, group.size())  # after the sum: smaller losses could be too small for fp16
+        group.allreduce_coalesced(alike, how).wait()
+        if only_adds:
+            torch._foreach_div_(alike, group.size())
 
 
 def total(count: int, strategy: Strategy) -> int:
@@ -73,6 +78,15 @@ def gathered_rows(rows: Tensor, device: torch.device) -> Tensor | None:
     every = [torch.empty_like(padded) for _ in counts]
     dist.all_gather(every, padded)
     return torch.stack(every, 1).flatten(0, 1)[: int(sum(counts))].cpu() if dist.get_rank() == 0 else None
+
+
+def of_all_ranks(x: Tensor, world_size: int) -> Tensor:
+    """Return the tensors (N, ...) of all ranks, rank by rank (world_size * N, ...), in one copy, without gradients."""
+    if world_size == 1:
+        return x
+    every = x.new_empty(world_size * len(x), *x.shape[1:])
+    dist.all_gather_into_tensor(every, x.detach().contiguous())
+    return every
 
 
 def mean_over_ranks(x: Tensor, world_size: int) -> Tensor:

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from ganzoo.game import Batch, Move, Terms
 from ganzoo.game.from_images import FromImages
 from ganzoo.game.image_pool import ImagePool
+from ganzoo.game.ranks import of_all_ranks
 from ganzoo.game.ways import A_TO_B, B_TO_A, Way, need_equal_channels
 from ganzoo.networks import InstancePatchGAN, ResNetTranslator
 from ganzoo.objectives import Objective, WholeLeastSquares
@@ -122,16 +123,10 @@ class CycleGAN(FromImages):
         assert isinstance(pool, ImagePool)
         if not pool.size:
             return fakes
-        if world > 1:
-            gathered = self.all_gather(fakes)  # (world, N, C, H, W); rank r has the samples r, r + world ...
-            assert isinstance(gathered, Tensor)
-            everyone = gathered.transpose(0, 1).flatten(0, 1)
-        else:
-            everyone = fakes
         chance = self.draws.together()
-        shown = pool.exchange(everyone, chance.uniform(), chance.integers(pool.size))
-        order = torch.channels_last if self.channels_last else torch.contiguous_format
-        return shown[self.global_rank :: world].contiguous(memory_format=order)
+        coins, places = chance.host_uniform().tolist(), chance.host_integers(pool.size).tolist()
+        shown = pool.exchange(of_all_ranks(fakes, world), coins, places, self.global_rank, world)
+        return shown.contiguous(memory_format=torch.channels_last if self.channels_last else torch.contiguous_format)
 
 
 def distance(x: Tensor, y: Tensor) -> Tensor:

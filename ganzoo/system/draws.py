@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-__all__ = ["Draws", "chance_kept", "latents", "mix", "run_seed", "seed_networks", "state_of_chance"]
+__all__ = ["Draws", "chance_kept", "latents", "mix", "on_device", "run_seed", "seed_networks", "state_of_chance"]
 
 MANY = 2048  # numbers a sample from which on a generator of its own is quicker than counting
 GOLDEN = 0x9E3779B97F4A7C15  # SplitMix64's step: 2^64 over the golden ratio, made odd
@@ -58,8 +58,16 @@ class Draws:
 
     def integers(self, high: int) -> Tensor:
         """Return uniform integers in 0 .. high - 1, (rows,), int64: labels."""
+        return self._on_device(self.host_integers(high))
+
+    def host_integers(self, high: int) -> np.ndarray:
+        """Return the same in the host's memory, where one may look at them without waiting for a device."""
         high32 = self._counted(1)[:, 0] >> np.uint64(32)
-        return self._on_device((high32 * np.uint64(high) >> np.uint64(32)).astype(np.int64))
+        return (high32 * np.uint64(high) >> np.uint64(32)).astype(np.int64)
+
+    def host_uniform(self) -> np.ndarray:
+        """Return what `uniform()` does, (rows,), float32, in the host's memory."""
+        return uniform_of(self._counted, 1)[:, 0]
 
     def choose(self, k: int, n: int) -> Tensor:
         """Return k of the integers 0 .. n - 1, all of them if there are fewer, none twice: the same for all samples."""
@@ -100,10 +108,15 @@ class Draws:
         return mixed(starts[:, None] + steps(size))
 
     def _on_device(self, numbers: np.ndarray) -> Tensor:
-        drawn = torch.from_numpy(numbers)
-        if self.device.type == "cuda":  # out of pinned memory: a copy that nobody waits for
-            drawn = drawn.pin_memory()
-        return drawn.to(self.device, non_blocking=True)
+        return on_device(numbers, self.device)
+
+
+def on_device(numbers: np.ndarray, device: torch.device) -> Tensor:
+    """Return numbers on a device; nobody waits for the copy."""
+    drawn = torch.from_numpy(numbers)
+    if device.type == "cuda":  # out of pinned memory, or it would be waited for
+        drawn = drawn.pin_memory()
+    return drawn.to(device, non_blocking=True)
 
 
 def mixed(words: np.ndarray) -> np.ndarray:
