@@ -1,11 +1,13 @@
 """No round waits for the device: numbers are looked at a round later, and still nothing spoiled is saved."""
 
 from collections import Counter
+from functools import partial
 
 import pytest
 import torch
 import torch.distributed as dist
 from conftest import MODELS_OR_SLOW, fit_args
+from fakes import FakeDomains
 from lightning.pytorch.loops.training_epoch_loop import _TrainingEpochLoop
 from lightning.pytorch.strategies import DDPStrategy
 from torch.testing._internal.distributed.fake_pg import FakeStore
@@ -16,7 +18,8 @@ from game.test_game import final, game, play
 from ganzoo.cli import main
 from ganzoo.game import NonFiniteLoss
 from ganzoo.game.finite import Watch
-from ganzoo.models import GAN
+from ganzoo.models import GAN, CycleGAN
+from ganzoo.networks import PatchGAN, ResNetTranslator
 from ganzoo.runs.callbacks import Checkpoints
 
 WAITS = ("_local_scalar_dense", "nonzero", "masked_select", "equal", "_unique2", "unique_dim", "repeat_interleave")
@@ -27,14 +30,15 @@ def places(args):
 
 
 class Waits(TorchDispatchMode):
-    """Counts the calls for which a process would wait for a GPU, and those by which it speaks with other ranks."""
+    """Counts calls: all, those for which a process would wait for a GPU, and those by which it speaks with others."""
 
     def __init__(self):
         super().__init__()
-        self.found, self.sent = Counter(), Counter()
+        self.found, self.sent, self.calls = Counter(), Counter(), Counter()
 
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):
         name = func.overloadpacket.__name__
+        self.calls[name] += 1
         masked = name.startswith("index") and any(i is not None and i.dtype == torch.bool for i in places(args))
         if name in WAITS or masked:  # a mask is counted before anything is taken
             self.found[name] += 1
@@ -75,28 +79,51 @@ def test_a_round_that_logs_nothing_waits_for_nothing(model, tmp_path, late, monk
 
 
 @pytest.fixture
-def rank_0_of_8(monkeypatch):
-    """Be rank 0 of 8: torch's fake process group answers at once."""
+def rounds_of_rank_0(late, tmp_path, monkeypatch):
+    """What rank 0 of so many did in each round of a game: torch's fake process group answers at once."""
     for name in ("MASTER_ADDR", "MASTER_PORT", "NODE_RANK", "LOCAL_RANK", "RANK", "WORLD_SIZE"):
         monkeypatch.setenv(name, "0")  # Lightning sets some: they are as before afterwards
-    dist.init_process_group("fake", store=FakeStore(), rank=0, world_size=8)
-    yield {"num_nodes": 8, "strategy": DDPStrategy()}
-    dist.destroy_process_group()
+    advance = _TrainingEpochLoop.advance
+
+    def played(world, model, **options):
+        rounds = []
+
+        def counted(loop, *args):
+            with Waits() as waits:
+                advance(loop, *args)
+            rounds.append(waits)
+
+        monkeypatch.setattr(_TrainingEpochLoop, "advance", counted)
+        dist.init_process_group("fake", store=FakeStore(), rank=0, world_size=world)
+        try:
+            ranks = {"num_nodes": world, "strategy": DDPStrategy()}
+            saver = Checkpoints(every_n_steps=100, monitor=None)
+            play(model, 5, tmp_path, callbacks=[saver], log_every_n_steps=100, **ranks, **options)
+        finally:
+            dist.destroy_process_group()
+        return rounds
+
+    return played
 
 
-def test_a_round_of_many_ranks_waits_for_nothing_either(rank_0_of_8, late, tmp_path, monkeypatch):
+def test_a_round_of_many_ranks_waits_for_nothing_either(rounds_of_rank_0):
     """And it makes one reduction a move: nothing else goes over the wire."""
-    rounds, advance = [], _TrainingEpochLoop.advance
+    rounds = rounds_of_rank_0(8, game())
+    assert [(each.found, each.sent) for each in rounds[1:4]] == [({}, {"allreduce_coalesced_": 2})] * 3
 
-    def counted(loop, *args):
-        with Waits() as waits:
-            advance(loop, *args)
-        rounds.append((waits.found, waits.sent))
 
-    monkeypatch.setattr(_TrainingEpochLoop, "advance", counted)
-    saver = Checkpoints(every_n_steps=100, monitor=None)
-    play(game(), 5, tmp_path, callbacks=[saver], log_every_n_steps=100, **rank_0_of_8)
-    assert rounds[1:4] == [({}, {"allreduce_coalesced_": 2})] * 3
+def test_a_rank_does_no_more_where_there_are_more(rounds_of_rank_0):
+    """Not even for a pool that the images of all ranks go through."""
+
+    def translating():
+        generator = partial(ResNetTranslator, width=4, blocks=1)
+        discriminator = partial(PatchGAN, width=4, patch=34, norm="instance")
+        return CycleGAN(generator=generator, discriminator=discriminator, pool_size=1)
+
+    for new, options in ((game, {"batch_size": 2}), (translating, {"data": FakeDomains(batch_size=1)})):
+        two, eight = (rounds_of_rank_0(world, new(), **options)[3] for world in (2, 8))
+        assert two.calls == eight.calls
+        assert two.calls
 
 
 def test_numbers_are_handed_on_a_round_later_and_in_order():

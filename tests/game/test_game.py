@@ -39,6 +39,7 @@ def play(
     tmp_path: Path | None = None,
     batch_size: int = 8,
     ckpt_path: Path | None = None,
+    data: Any = None,
     **trainer: Any,
 ) -> L.Trainer:
     defaults = {
@@ -53,7 +54,7 @@ def play(
         "devices": 1,
     }
     player = L.Trainer(max_steps=rounds, **{**defaults, **trainer})
-    player.fit(model, Toy2D(num_points=64, batch_size=batch_size), ckpt_path=ckpt_path)
+    player.fit(model, data or Toy2D(num_points=64, batch_size=batch_size), ckpt_path=ckpt_path)
     return player
 
 
