@@ -35,6 +35,7 @@ class Buffered(nn.Module):
         add_buffer(self, "last", torch.zeros(2), "local")
         self.register_buffer("count", torch.zeros((), dtype=torch.long))
         self.register_buffer("unsaid", torch.zeros(2))
+        self.inner.register_buffer("again", self.unsaid)  # one tensor in two modules
 
     def forward(self, x: Tensor) -> Tensor:
         """Return scores (N,) of points (N, 2)."""

@@ -5,6 +5,7 @@ from typing import Any
 
 from lightning.pytorch.plugins.precision import DoublePrecision, MixedPrecision, Precision
 from lightning.pytorch.strategies import DDPStrategy, SingleDeviceStrategy
+from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from ganzoo.game.synchronised import Synchronised
@@ -92,7 +93,8 @@ def say_how_large_a_batch_is(game: Any) -> None:
 
 def say_what_couples(game: Any) -> None:
     """Say why several devices play a slightly different game than one with the whole batch, if they do."""
-    norm = any(isinstance(m, _BatchNorm) and not isinstance(m, Synchronised) for m in game.modules())
+    synced = (Synchronised, nn.SyncBatchNorm)
+    norm = any(isinstance(m, _BatchNorm) and not isinstance(m, synced) for m in game.modules())
     own = "a network draws random numbers of its own (the samples' are those of ganzoo.networks.chance)"
     why = game.couples_batch or (own if game.draws_by_itself else "")
     if norm and not why:

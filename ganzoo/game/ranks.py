@@ -95,9 +95,13 @@ def mean_over_ranks(x: Tensor, world_size: int) -> Tensor:
 
 
 def shared_buffers(game: Any) -> list[tuple[nn.Module, str]]:
-    """Return the modules of a game that have shared buffers, with the names there; not those of the average."""
+    """Return the modules of a game that have shared buffers, with the names there; not those of the average.
+
+    A tensor that several modules have is there once: a mean is taken in place.
+    """
     paths = [path for path in buffers_of(game, "shared") if not path.startswith("ema.")]
-    return [(game.get_submodule(path.rpartition(".")[0]), path.rpartition(".")[2]) for path in paths]
+    found = [(game.get_submodule(path.rpartition(".")[0]), path.rpartition(".")[2]) for path in paths]
+    return list({getattr(module, name).data_ptr(): (module, name) for module, name in found}.values())
 
 
 def gathered_buffers(module: Any) -> dict[str, Tensor]:

@@ -5,10 +5,11 @@ from typing import Any
 
 import torch
 import torch.distributed as dist
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from ganzoo.game.ranks import mean_over_ranks
+from ganzoo.system.errors import UserError
 
 __all__ = ["Synchronised", "synchronise_norms"]
 
@@ -18,13 +19,21 @@ def synchronise_norms(game: Any) -> None:
 
     It takes the place of Lightning's way, torch's SyncBatchNorm, which works on CUDA alone, has no second
     derivative, and forgets what a norm of another class does at test time.
+
+    Raises:
+        UserError: a norm's forward is its user's own: what it does beside could be lost.
     """
     if game._trainer is None or getattr(game._trainer.strategy, "_layer_sync", None) is None:
         return
     game._trainer.strategy._layer_sync = None
-    for module in game.modules():
-        if isinstance(module, _BatchNorm):
+    for name, module in game.named_modules():
+        if isinstance(module, _BatchNorm) and not isinstance(module, nn.SyncBatchNorm):
             cls: Any = type(module)
+            if cls.forward is not _BatchNorm.forward and not cls.__module__.startswith("ganzoo."):
+                raise UserError(
+                    f"trainer.sync_batchnorm: {name} is a {cls.__name__}, whose forward is its own: leave "
+                    "sync_batchnorm out, or let it take the mean over all ranks (ganzoo.game.ranks.mean_over_ranks)."
+                )
             module.__class__ = synchronised(cls)
 
 

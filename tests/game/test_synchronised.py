@@ -11,6 +11,7 @@ from torch import nn
 from ganzoo.game import synchronised
 from ganzoo.game.synchronised import Synchronised, synchronise_norms
 from ganzoo.networks.norms import NormOfBatch
+from ganzoo.system.errors import UserError
 
 SHAPES = {nn.BatchNorm1d: (4, 3), nn.BatchNorm2d: (4, 3, 5, 5)}
 
@@ -18,7 +19,8 @@ SHAPES = {nn.BatchNorm1d: (4, 3), nn.BatchNorm2d: (4, 3, 5, 5)}
 def of_ranks(network: nn.Module, asked: bool = True) -> SimpleNamespace:
     """Ask for batch norm over all ranks; return the strategy of the trainer."""
     strategy = SimpleNamespace(_layer_sync=object() if asked else None)
-    synchronise_norms(SimpleNamespace(_trainer=SimpleNamespace(strategy=strategy), modules=network.modules))
+    trainer = SimpleNamespace(strategy=strategy)
+    synchronise_norms(SimpleNamespace(_trainer=trainer, named_modules=network.named_modules))
     return strategy
 
 
@@ -86,3 +88,16 @@ def test_only_who_asks_gets_it_and_lightnings_own_way_is_not_taken():
     for _ in range(2):
         assert of_ranks(network)._layer_sync is None
         assert [type(each).__name__ for each in network] == ["SynchronisedBatchNorm2d", "InstanceNorm2d"]
+
+
+class Told(nn.BatchNorm2d):
+    def forward(self, x, y):
+        return super().forward(x) + y
+
+
+def test_a_norm_with_a_forward_of_its_own_is_refused_and_torchs_synchronised_one_stays():
+    with pytest.raises(UserError, match="sync_batchnorm: 0 is a Told, whose forward is its own"):
+        of_ranks(nn.Sequential(Told(3)))
+    network = nn.Sequential(nn.SyncBatchNorm(3))
+    of_ranks(network)
+    assert type(network[0]) is nn.SyncBatchNorm
