@@ -20,9 +20,10 @@ on_each_gpu() {
         --rdzv_endpoint="${MASTER:-localhost}:${PORT:-29400}" -m ganzoo "$@"
 }
 
-# Is there a run? A bucket is asked by ganzoo.
+# Is there a run? A bucket is asked by ganzoo; one that can't be asked ends the job.
 begun() {
     case $run_dir in *://*) ganzoo begun "$run_dir" >/dev/null ;; *) [ -e "$run_dir/config.yaml" ] ;; esac
+    case $? in 0) return 0 ;; 1) return 1 ;; *) exit 1 ;; esac
 }
 
 if begun; then

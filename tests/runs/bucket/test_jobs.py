@@ -29,8 +29,9 @@ def test_whether_there_is_a_run(s3, tmp_path, in_bucket, capsys):
 
 
 def test_a_bucket_that_can_not_be_asked_is_a_line(s3, capsys):
-    with pytest.raises(SystemExit):
+    with pytest.raises(SystemExit) as stop:
         main(["begun", "s3://missing/7"])
+    assert stop.value.code == 2  # it is not that there is no run
     assert "there is no bucket missing" in capsys.readouterr().err
 
 
@@ -51,3 +52,12 @@ def test_a_job_that_is_queued_again_on_another_node_goes_on_exactly(s3, tmp_path
     assert status == 0, out
     assert "Going on from round 7" in out
     assert_same_run(fit("GAN", "whole", 13, *options(13)[-2:]), folder)
+
+
+def test_a_job_whose_bucket_can_not_be_asked_ends_and_begins_nothing(s3, tmp_path):
+    cluster = Cluster(tmp_path)
+    status, out = cluster.run(ONE, 70002, *options(13), GANZOO_RUNS="s3://missing/runs", SLURM_RESTART_COUNT="1")
+    assert status == 1
+    assert "there is no bucket missing" in out
+    assert "it begins" not in out
+    assert cluster.notes("srun") == []
