@@ -181,6 +181,7 @@ def test_features_are_extracted_once_a_batch_and_real_ones_once_a_run(monkeypatc
 
 
 def test_a_run_extracts_each_image_once(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))  # an earlier run of the test kept the real ones
     seen = []
     monkeypatch.setattr(Counting, "seen", seen)
     counting = {"extractor": {"class_path": "game.test_scores.Counting"}}
