@@ -275,6 +275,8 @@ def main() -> None:
         print(json.dumps(play(args.world, args.game)))
         return
     names = sorted(ganzoo.models.__all__) if args.games == ["all"] else args.games or list(GAMES)
+    if unknown := set(names) - {*GAMES, *ganzoo.models.__all__}:
+        parser.error(f"there is no game {unknown.pop()!r}: give {', '.join([*GAMES, *ganzoo.models.__all__])}")
     found: dict[tuple[str, int], list[list[float]]] = {(name, world): [] for name in names for world in args.worlds}
     paces: dict[str, list[float]] = {"one": [], "two": [], "apart": []}
     for _ in range(args.turns):

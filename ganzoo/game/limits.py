@@ -29,6 +29,7 @@ for message in (
     *(
         ".*`broadcast_buffers` is deprecated.*",
         ".*nn.functional.all_reduce is deprecated.*",
+        ".*all_gather_into_tensor.*deprecated.*",
     ),  # needed before torch 2.14
 ):
     warnings.filterwarnings("ignore", message)

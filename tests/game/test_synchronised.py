@@ -54,6 +54,19 @@ def test_it_is_the_batch_norm_of_all_samples(two, cls, options):
         torch.testing.assert_close(norm.state_dict()[name], value, msg=name)
 
 
+def test_it_has_a_second_derivative(two):
+    """That of torch's own, as a gradient penalty needs it."""
+    one = nn.BatchNorm2d(3).double()
+    norm = copy.deepcopy(one)
+    of_ranks(norm)
+    x, slopes = torch.randn(4, 3, 5, 5, dtype=torch.float64), []
+    for each, samples in ((one, torch.cat([x, x])), (norm, x)):
+        samples.requires_grad_()
+        (first,) = torch.autograd.grad(each(samples).pow(3).sum() * len(x) / len(samples), samples, create_graph=True)
+        slopes.append(torch.autograd.grad(first[: len(x)].square().sum(), each.weight)[0])
+    torch.testing.assert_close(slopes[1], 2 * 2 * slopes[0])
+
+
 def test_half_precision_keeps_its_type_and_full_statistics(two):
     norm = nn.BatchNorm2d(3)
     of_ranks(norm)
